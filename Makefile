@@ -1,0 +1,32 @@
+# make demo: see the tool work.  make test: run everything that CI runs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint clean
+
+demo: .venv/run
+	$(BIN)/python data/make_demo.py --out data/demo --overwrite
+	$(BIN)/python mark_label.py --data-path data/demo --exp-name demo --overwrite
+	$(BIN)/python vis.py --exp-name demo --side-by-side --scale 0.5
+	@echo "Look at vis_consistent/demo.gif (before | after) and experiments/demo/tracks.csv"
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/run: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/test: requirements.txt requirements-test.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	@touch $@ .venv/run
+
+clean:
+	rm -rf .venv data/demo experiments vis_consistent

@@ -1,0 +1,27 @@
+"""The backend "no": everything in this process, one thing after the other."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from consistency.overlap import intersections
+
+
+class Serial:
+    """See ``backends`` for the contract."""
+
+    name = "no"
+    workers = 1
+    intersections = staticmethod(intersections)
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        """Yield ``function(item)`` for each item."""
+        return map(function, items)
+
+
+@contextmanager
+def open(workers: int | None = None) -> Iterator[Serial]:
+    """Yield the backend; ``workers`` other than 1 is a ValueError."""
+    if workers not in (None, 1):
+        raise ValueError(f"--workers {workers} with --multi no, which has one; use --multi multi")
+    yield Serial()

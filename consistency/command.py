@@ -1,0 +1,91 @@
+"""What all command lines share: one line for an error, exit codes, progress bars."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable
+
+BAD_INPUT = 2
+WORKER_DIED = 1
+
+
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """Return a parser with the house rules: defaults in the help, no abbreviations, --debug."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def guard(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Run ``work(args)`` and turn an error into one line on stderr and an exit code."""
+    try:
+        return work(args)
+    except (ValueError, OSError, ImportError) as error:
+        return _report(error, BAD_INPUT, args.debug)
+    except RuntimeError as error:
+        return _report(error, WORKER_DIED, args.debug)
+    except KeyboardInterrupt:
+        print("interrupted; nothing half-written is left", file=sys.stderr)
+        return 130
+
+
+def _report(error: Exception, code: int, debug: bool) -> int:
+    if debug:
+        raise error
+    text = " ".join(str(error).split()) or type(error).__name__
+    print(f"error: {text}", file=sys.stderr)
+    return code
+
+
+def bars(quiet: bool) -> Callable[[Iterable, str, int], Iterable]:
+    """Return a function that shows a stage's items as a bar on stderr, if that is a terminal."""
+
+    def progress(items: Iterable, stage: str, total: int) -> Iterable:
+        if quiet or not sys.stderr.isatty():
+            return items
+        from tqdm import tqdm
+
+        return tqdm(items, desc=f"{stage:8}", total=total, unit="frame")
+
+    return progress
+
+
+def fraction(text: str) -> float:
+    """Argument type: a number from 0 to 1."""
+    value = _number(text, float)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
+    return value
+
+
+def positive(text: str) -> int:
+    """Argument type: a whole number from 1."""
+    value = _number(text, int)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return value
+
+
+def natural(text: str) -> int:
+    """Argument type: a whole number from 0."""
+    value = _number(text, int)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return value
+
+
+def _number(text: str, kind: type):
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from error
+
+
+def plain_name(text: str) -> str:
+    """Argument type: a name that can be a folder's, with no path in it."""
+    if not text or text in (".", "..") or any(c in text for c in "/\\\0"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a plain name")
+    return text

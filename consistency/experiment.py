@@ -1,0 +1,144 @@
+"""The folder of one experiment: written whole or not at all, and read back.
+
+experiments/<name>/<name>.json          {frame: [record, ...]}, written last
+experiments/<name>/tracks.csv           one line a label
+experiments/<name>/events.csv           births, gaps, returns, ends; masks dropped, with the reason
+experiments/<name>/run.json             parameters, versions, input, counters, seconds
+experiments/<name>/numpy_masks/ ...     what the outputs write
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from consistency.dataset import Dataset, open_dataset
+from consistency.formats import native
+from consistency.formats.npy import Buffer
+from consistency.packed import PackedMasks
+
+
+@contextmanager
+def writing(folder: Path, overwrite: bool) -> Iterator[Path]:
+    """Yield an empty folder beside ``folder`` that takes its name when all has gone well.
+
+    Raises
+    ------
+    ValueError
+        If ``folder`` exists and ``overwrite`` is False.
+    OSError
+        If nothing can be written there.
+    """
+    check_free(folder, overwrite)
+    partial = folder.with_name(folder.name + ".partial")
+    old = folder.with_name(folder.name + ".old")
+    shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    partial.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def check_free(folder: Path, overwrite: bool) -> None:
+    """Raise ValueError if ``folder`` exists and must not be replaced."""
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise ValueError(
+            f"{folder}: this experiment exists; add --overwrite or choose another --exp-name"
+        )
+    if not (folder / f"{folder.name}.json").is_file():
+        raise ValueError(f"{folder}: is not an experiment, so it is not overwritten; move it away")
+
+
+@dataclass(frozen=True)
+class LabelledFrame:
+    """A frame of an experiment: which masks of its layout have which label."""
+
+    name: str
+    labels: tuple[int, ...]
+    indices: tuple[int, ...]  # of the masks in the dataset that is read
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A finished experiment.
+
+    Attributes
+    ----------
+    name, folder : of the experiment.
+    run : content of run.json.
+    dataset : where the labelled masks are: the experiment itself, or its input.
+    frames : in order, aligned with ``dataset.frames``.
+    """
+
+    name: str
+    folder: Path
+    run: dict
+    dataset: Dataset
+    frames: tuple[LabelledFrame, ...]
+
+    def read(self, t: int, buffer: Buffer) -> PackedMasks:
+        """Pack the masks of frame ``t`` in the order of its labels."""
+        masks = self.dataset.layout.read(self.dataset.frames[t], buffer)
+        return masks.select(self.frames[t].indices)
+
+    def input(self) -> Dataset:
+        """Open the input again; FileNotFoundError or ValueError where it is gone."""
+        return open_dataset(Path(self.run["input"]["path"]))
+
+
+def open_experiment(folder: Path) -> Experiment:
+    """Read the experiment in ``folder``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If a file of it is damaged.
+    """
+    folder = Path(folder)
+    path = folder / f"{folder.name}.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such experiment; run mark_label.py first")
+    run = native.load_json(folder / "run.json")
+    content = native.load_json(path)
+    own_pixels = run["parameters"]["output"] != ["none"]
+    if own_pixels:
+        dataset = native.dataset_of_records(folder, content, path)
+    else:
+        dataset = open_dataset(Path(run["input"]["path"]))
+    frames = []
+    for frame in dataset.frames:
+        records = content[frame.name]
+        labels = tuple(record["label"] for record in records)
+        indices = range(len(records)) if own_pixels else [r["mask_index"] for r in records]
+        frames.append(LabelledFrame(frame.name, labels, tuple(indices)))
+    return Experiment(folder.name, folder, run, dataset, tuple(frames))
+
+
+def smallest_dtype(largest_label: int) -> np.dtype:
+    """Smallest unsigned dtype that holds ``largest_label``."""
+    return np.min_scalar_type(largest_label)
+
+
+def write_json(path: Path, frames: Iterator[tuple[str, list[dict]]]) -> None:
+    """Write {frame: [record, ...]}, a frame a line, without holding all of it."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("{")
+        for i, (name, records) in enumerate(frames):
+            lead = ",\n" if i else "\n"
+            file.write(f"{lead}{json.dumps(name)}: {json.dumps(records)}")
+        file.write("\n}\n")

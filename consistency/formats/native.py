@@ -1,0 +1,201 @@
+"""The native layout: ``sk_masks.json`` with .npy files or run lengths, or ``numpy_masks/``.
+
+DATA/sk_masks.json                  {frame: [{"segmentation": PATH or RLE, ...}, ...]}
+DATA/numpy_masks/<frame>/<i>.npy    without the JSON: one (h, w) array a mask
+DATA/numpy_masks/<frame>.npy|.npz   without the JSON: one (n, h, w) stack a frame
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from consistency.dataset import Dataset, Frame, Layout, in_order, natural_key
+from consistency.formats import npy, rle
+from consistency.packed import PackedMasks, Packer
+
+JSON_NAME = "sk_masks.json"
+FOLDER_NAME = "numpy_masks"
+
+
+def matches(path: Path) -> bool:
+    """Whether ``path`` holds the JSON or the folder of the native layout."""
+    return (path / JSON_NAME).is_file() or (path / FOLDER_NAME).is_dir()
+
+
+def open_dataset(path: Path) -> Dataset:
+    """List the frames; ValueError with file and frame for a malformed JSON or folder."""
+    file = path / JSON_NAME
+    if file.is_file():
+        return dataset_of_records(path, load_json(file), file)
+    frames = in_order(_frames_of_folder(path / FOLDER_NAME), path / FOLDER_NAME)
+    return Dataset(Layout(path, "native"), frames)
+
+
+def dataset_of_records(root: Path, content: object, path: Path) -> Dataset:
+    """Build a dataset from the content of a native JSON file at ``path``."""
+    frames = in_order(_frames_of_json(content, path), path)
+    # Words hold the same pixels only if all frames are flattened alike.  Run lengths go down the
+    # columns; a dataset of nothing else is packed that way and never needs pixels.
+    only_runs = all(isinstance(r["segmentation"], dict) for f in frames for r in f.records)
+    return Dataset(Layout(root, "native", "F" if only_runs else "C"), frames)
+
+
+def _frames_of_json(content: object, path: Path) -> list[Frame]:
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: holds a {type(content).__name__}, not {{frame: [record, ...]}}")
+    for name, records in content.items():
+        if not isinstance(records, list):
+            raise ValueError(f"{path}: frame {name!r} is no list of records")
+        for i, record in enumerate(records):
+            _check_record(record, f"{path}: frame {name!r}, mask {i}")
+    return [Frame(name, tuple(records)) for name, records in content.items()]
+
+
+def _check_record(record: object, where: str) -> None:
+    if not isinstance(record, dict) or "segmentation" not in record:
+        raise ValueError(f"{where}: no 'segmentation'; add the path of a .npy file or run lengths")
+    value = record["segmentation"]
+    if isinstance(value, dict):
+        return
+    if not isinstance(value, str):
+        raise ValueError(f"{where}: segmentation is a {type(value).__name__}, not a path or RLE")
+    # By text alone: a link inside the folder is the user's own choice, "../" in a file is not.
+    inside = os.path.normpath(value)
+    if os.path.isabs(inside) or inside.split(os.sep)[0] == ".." or "\0" in value:
+        raise ValueError(f"{where}: {value!r} leads outside the data folder; use a path inside it")
+
+
+def load_json(path: Path) -> object:
+    """Read a JSON file; ValueError with line and column if it is none or has a key twice."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file, object_pairs_hook=_unique)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path}: invalid JSON ({error}); write the file again") from error
+    except KeyError as error:
+        raise ValueError(f"{path}: key {error} appears twice in one object") from error
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise KeyError(next(key for key in keys if keys.count(key) > 1))
+    return content
+
+
+def _frames_of_folder(folder: Path) -> Iterator[Frame]:
+    for entry in sorted(folder.iterdir()):
+        relative = f"{FOLDER_NAME}/{entry.name}"
+        if entry.is_dir():
+            names = sorted((p.name for p in entry.glob("*.npy")), key=natural_key)
+            yield Frame(entry.name, tuple({"segmentation": f"{relative}/{n}"} for n in names))
+        elif entry.suffix in (".npy", ".npz"):
+            count = _stack_length(entry)
+            yield Frame(
+                entry.stem, tuple({"segmentation": relative} for _ in range(count)), "stack"
+            )
+
+
+def _stack_length(path: Path) -> int:
+    with npy.open_array(path) as (_, header):
+        if len(header.shape) != 3 or 0 in header.shape[1:]:
+            raise ValueError(
+                f"{path}: shape {header.shape}; the stack of a frame is (masks, height, width), "
+                f"a single mask goes to {path.with_suffix('')}/0.npy"
+            )
+        return header.shape[0]
+
+
+def read_masks(layout: Layout, frame: Frame, buffer: npy.Buffer) -> PackedMasks:
+    """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    try:
+        if frame.source == "stack":
+            return _read_stack(layout, frame, buffer)
+        if layout.order == "F":
+            return _read_runs(frame)
+        return _read_files(layout, frame, buffer)
+    except OSError as error:
+        raise OSError(f"frame {frame.name!r}: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"frame {frame.name!r}: {error}") from error
+
+
+def _read_runs(frame: Frame) -> PackedMasks:
+    if not frame.records:
+        return Packer((0, 0), "F").finish()
+    rles = [record["segmentation"] for record in frame.records]
+    return rle.decode(rles, rle.read_size(rles[0]))
+
+
+def _read_files(layout: Layout, frame: Frame, buffer: npy.Buffer) -> PackedMasks:
+    packer = Packer((0, 0))
+    for i, record in enumerate(frame.records):
+        value = record["segmentation"]
+        if isinstance(value, dict):
+            shape, parts = _runs_as_pixels(value, i)
+        else:
+            shape, parts = _open_mask(layout.root / value, buffer)
+        if i == 0:
+            packer = Packer(shape)
+        elif shape != packer.shape:
+            raise ValueError(
+                f"mask {i} ({value if isinstance(value, str) else 'run lengths'}) has {shape} "
+                f"pixels, mask 0 has {packer.shape}; all masks of a sequence have one size"
+            )
+        packer.add_flat(parts)
+    return packer.finish()
+
+
+def _runs_as_pixels(value: dict, i: int) -> tuple[tuple[int, int], Iterator[np.ndarray]]:
+    shape = rle.read_size(value)
+    try:
+        packed = rle.decode([value], shape)
+    except ValueError as error:
+        raise ValueError(str(error).replace("mask 0", f"mask {i}", 1)) from error
+    return shape, iter([packed.unpack(0).ravel()])
+
+
+def _open_mask(path: Path, buffer: npy.Buffer) -> tuple[tuple[int, int], Iterator[np.ndarray]]:
+    """Return (height, width) and the pixels row by row; the file is closed behind the last."""
+    rows = _rows(path, buffer)
+    return next(rows), rows
+
+
+def _rows(path: Path, buffer: npy.Buffer) -> Iterator:
+    """Yield the shape of a mask file, then its pixels."""
+    with npy.open_array(path) as (file, header):
+        if len(header.shape) != 2 or 0 in header.shape:
+            raise ValueError(f"{path}: shape {header.shape}; a mask is (height, width)")
+        yield header.shape
+        yield from npy.rows(file, path, header, header.shape, buffer)
+
+
+def _read_stack(layout: Layout, frame: Frame, buffer: npy.Buffer) -> PackedMasks:
+    if not frame.records:
+        return Packer((0, 0)).finish()
+    path = layout.root / frame.records[0]["segmentation"]
+    with npy.open_array(path) as (file, header):
+        packer = Packer(header.shape[1:])
+        if header.fortran:  # masks are interleaved: the whole stack is needed at once
+            parts = npy.slices(file, path, header.dtype, int(np.prod(header.shape)), buffer)
+            stack = np.concatenate([part.astype(bool) for part in parts])
+            for mask in stack.reshape(header.shape, order="F"):
+                packer.add_pixels(mask)
+            return packer.finish()
+        for _ in range(header.shape[0]):
+            packer.add_flat(npy.rows(file, path, header, packer.shape, buffer))
+    return packer.finish()
+
+
+def pixel_slices(
+    layout: Layout, frame: Frame, index: int, buffer: npy.Buffer
+) -> Iterator[np.ndarray] | None:
+    """Yield the pixels of one mask row by row, or return None where only packing gives them."""
+    value = frame.records[index]["segmentation"]
+    if frame.source == "stack" or isinstance(value, dict):
+        return None
+    return _open_mask(layout.root / value, buffer)[1]

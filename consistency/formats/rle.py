@@ -1,0 +1,142 @@
+"""COCO run lengths <-> packed words, all masks of a frame in one go and without pixels.
+
+The text form is defined by rleToString / rleFrString of the COCO API (Lin et al. 2014,
+``common/maskApi.c``): runs in column-major order, the first counts zeros; from the fourth run on
+the difference to the run two before; five bits a character, low bits first, 0x20 = more follow.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pycocotools import mask as coco
+
+from consistency.packed import PackedMasks, pack_runs
+
+# 2**30 pixels (32768 × 32768) are far beyond any camera; a larger size in a file is a mistake or
+# an attack and would ask for gigabytes.
+MAX_PIXELS = 1 << 30
+
+
+def read_size(rle: dict) -> tuple[int, int]:
+    """Return (height, width) of a run-length record; ValueError if there is none."""
+    size = rle.get("size")
+    good = (
+        isinstance(size, list | tuple)
+        and len(size) == 2
+        and all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in size)
+    )
+    if not good:
+        raise ValueError(f"run lengths need a size [height, width], not {size!r}")
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ValueError(f"size {size[0]} × {size[1]} is above {MAX_PIXELS} pixels")
+    return size[0], size[1]
+
+
+def decode(rles: Sequence[dict], shape: tuple[int, int]) -> PackedMasks:
+    """Pack run-length records ``{"size": [h, w], "counts": str | bytes | list}``.
+
+    Raises
+    ------
+    ValueError
+        "mask I: ..." if sizes differ or counts are malformed or do not add up to h · w.
+    """
+    for i, rle in enumerate(rles):
+        if read_size(rle) != shape:
+            raise ValueError(f"mask {i}: size {rle['size']} among masks of {list(shape)}")
+    runs, owner = _runs([rle.get("counts") for rle in rles])
+    stop = np.cumsum(runs)
+    lengths = np.bincount(owner, minlength=len(rles))
+    ends = np.cumsum(lengths)
+    totals = np.bincount(owner, weights=runs, minlength=len(rles)).astype(np.int64)
+    wrong = np.flatnonzero(totals != shape[0] * shape[1])
+    negative = owner[np.flatnonzero(runs < 0)]
+    if wrong.size or negative.size:
+        i = int(min([*wrong[:1], *negative[:1]]))
+        raise ValueError(
+            f"mask {i}: run lengths add up to {totals[i]} pixels, not {shape[0]} · {shape[1]} = "
+            f"{shape[0] * shape[1]}; the counts are damaged or the size is wrong"
+        )
+    stop -= np.repeat(np.cumsum(totals) - totals, lengths)
+    odd = (np.arange(runs.size) - np.repeat(ends - lengths, lengths)) % 2 == 1
+    return pack_runs(shape, len(rles), owner[odd], stop[odd] - runs[odd], stop[odd], "F")
+
+
+def _runs(counts: Sequence) -> tuple[np.ndarray, np.ndarray]:
+    """Return all run lengths, int64 (r,), and the mask that each belongs to, int64 (r,)."""
+    texts, lists = {}, {}
+    for i, value in enumerate(counts):
+        if isinstance(value, str | bytes):
+            texts[i] = value.encode("ascii", "replace") if isinstance(value, str) else value
+        elif isinstance(value, list) and all(type(v) is int for v in value):
+            lists[i] = np.asarray(value, np.int64)
+        else:
+            raise ValueError(f"mask {i}: counts are {type(value).__name__}, not text or integers")
+    runs, owner = _decode_texts(list(texts.values()), np.fromiter(texts, np.int64, len(texts)))
+    if lists:
+        runs = np.concatenate([runs, *lists.values()])
+        owner = np.concatenate([owner, np.repeat(list(lists), [v.size for v in lists.values()])])
+        by_mask = np.argsort(owner, kind="stable")
+        runs, owner = runs[by_mask], owner[by_mask]
+    return runs, owner
+
+
+def _decode_texts(texts: list[bytes], names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Decode compressed counts; returns run lengths and, from ``names``, their masks."""
+    code = np.frombuffer(b"".join(texts), np.uint8).astype(np.int64) - 48
+    text = np.repeat(np.arange(len(texts)), [len(t) for t in texts])
+    foreign = np.flatnonzero((code < 0) | (code > 63))
+    if foreign.size:
+        raise ValueError(f"mask {names[text[foreign[0]]]}: counts hold a foreign character")
+    last = np.flatnonzero((code & 0x20) == 0)
+    unfinished = np.ones(len(texts), bool)
+    if code.size:
+        final = np.cumsum([len(t) for t in texts]) - 1
+        unfinished = (code[final] & 0x20) != 0
+        unfinished |= np.array([not t for t in texts])
+    if unfinished.any():
+        raise ValueError(f"mask {names[np.argmax(unfinished)]}: counts are cut short")
+    first = np.concatenate([[0], last[:-1] + 1]) if last.size else last
+    digit = np.arange(code.size) - np.repeat(first, last - first + 1)
+    if digit.size and digit.max() > 6:  # 35 bits: more than any frame has pixels
+        raise ValueError(f"mask {names[text[np.argmax(digit)]]}: a run length is too long")
+    values = np.add.reduceat((code & 0x1F) << (5 * digit), first) if first.size else last
+    negative = (code[last] & 0x10) != 0
+    values = values - (negative.astype(np.int64) << (5 * (digit[last] + 1)))
+    return _undo_differences(values, text[last], len(texts)), names[text[last]]
+
+
+def _undo_differences(values: np.ndarray, text: np.ndarray, count: int) -> np.ndarray:
+    """From its fourth run on, each run is stored as the difference to the run two before."""
+    lengths = np.bincount(text, minlength=count)
+    index = np.arange(values.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    runs = values.copy()
+    for members in (np.flatnonzero(index % 2), np.flatnonzero((index % 2 == 0) & (index >= 2))):
+        sums = np.cumsum(values[members])
+        heads = np.flatnonzero(np.diff(text[members], prepend=-1))
+        before = sums[heads] - values[members[heads]]
+        runs[members] = sums - np.repeat(before, np.diff(heads, append=members.size))
+    return runs
+
+
+def encode(masks: PackedMasks, index: int, box: Sequence[int]) -> dict:
+    """Return mask ``index`` as ``{"size": [h, w], "counts": str}``.
+
+    ``box`` (x, y, width, height) holds the mask; only its pixels are looked at.
+    """
+    height, width = masks.shape
+    x, y, box_width, box_height = (int(v) for v in box)
+    # Column after column of the box, with a background pixel in front of each and one behind.
+    padded = np.zeros((box_width, box_height + 2), np.int8)
+    padded[:, 1:-1] = masks.crop(index, box).T
+    column, row = np.nonzero(np.diff(padded, axis=1))
+    change = (column + x) * height + row + y
+    # A run that ends at the foot of a column and goes on at the head of the next is one run.
+    joined = np.flatnonzero(change[1:-1:2] == change[2::2]) * 2 + 1
+    change = np.delete(change, np.concatenate([joined, joined + 1]))
+    counts = np.diff(change, prepend=0, append=height * width)
+    if counts.size > 1 and counts[-1] == 0:
+        counts = counts[:-1]
+    compressed = coco.frPyObjects(
+        {"size": [height, width], "counts": counts.tolist()}, height, width
+    )
+    return {"size": [height, width], "counts": compressed["counts"].decode()}
