@@ -117,6 +117,7 @@ def measure_chunk(
         kept, dropped = _keep(frame, masks, within, areas, options)
         masks = masks.select(kept)
         if i >= chunk.halo:
+            boxes, centroids = masks.boxes_and_centroids()
             earlier = tuple(_compare(other, masks, frame.name, kernel) for other in before)
             measurements.append(
                 FrameMeasurement(
@@ -125,8 +126,8 @@ def measure_chunk(
                     count=len(frame.records),
                     kept=kept,
                     areas=areas[kept],
-                    boxes=masks.boxes(),
-                    centroids=masks.centroids(),
+                    boxes=boxes,
+                    centroids=centroids,
                     record_areas=_record_areas(frame, areas)[kept],
                     within=within[np.ix_(kept, kept)],
                     earlier=earlier,

@@ -3,7 +3,7 @@
 A frame's pixels are flattened in ``order`` ("C": row after row, "F": column after column, as in
 COCO run lengths), pixel ``p`` is bit ``p % 64`` of word ``p // 64``.  A mask is the list of its
 non-zero words; a frame is the list of ``(position, mask, word)`` of all its masks, sorted by
-position and, at one position, by mask.  Nothing outside this module knows the bit layout.
+position.  Nothing outside this module knows the bit layout.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +13,9 @@ import numpy as np
 
 WORD_BITS = 64
 WORD_BYTES = 8
+# 2**30 pixels (32768 × 32768) are far beyond any camera; a larger size in a file is a mistake or
+# an attack and would ask for gigabytes.
+MAX_PIXELS = 1 << 30
 FULL_WORD = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 # Bit i of INDEX_BITS[k] is set where bit k of the number i is set: with these, the sum of the
@@ -31,7 +34,7 @@ class PackedMasks:
     shape : (height, width) in pixels.
     order : "C" or "F", the order in which pixels are flattened.
     count : number of masks, empty ones included.
-    position : int32 (k,), index of the word; non-decreasing.
+    position : int32 (k,), index of the word; non-decreasing; pixels stay below 2**31.
     mask : int32 (k,), index of the mask, 0 ... count - 1.
     word : uint64 (k,), never 0.
     """
@@ -58,44 +61,42 @@ class PackedMasks:
         new_index[np.asarray(indices, dtype=np.intp)] = np.arange(len(indices), dtype=np.int32)
         mask = new_index[self.mask]
         chosen = np.flatnonzero(mask >= 0)
-        position, mask, word = self.position[chosen], mask[chosen], self.word[chosen]
-        by_position_and_mask = np.argsort(position.astype(np.int64) * len(indices) + mask)
         return PackedMasks(
             self.shape,
             self.order,
             len(indices),
-            position[by_position_and_mask],
-            mask[by_position_and_mask],
-            word[by_position_and_mask],
+            self.position[chosen],
+            mask[chosen],
+            self.word[chosen],
         )
 
-    def boxes(self) -> np.ndarray:
-        """Bounding boxes ``x, y, width, height`` in pixels, int64 (count, 4); empty mask: zeros."""
-        line, start, word, mask = self._pieces()
-        low = np.bitwise_count((word & (~word + np.uint64(1))) - np.uint64(1)).astype(np.int64)
-        first = start + low
-        last = start + _highest_bit(word)
-        line_low, line_high = _extremes(mask, line, line, self.count)
-        low, high = _extremes(mask, first, last, self.count)
-        if self.order == "C":
-            columns = (low, line_low, high - low, line_high - line_low)
-        else:
-            columns = (line_low, low, line_high - line_low, high - low)
-        return np.stack(columns, axis=1)
+    def boxes_and_centroids(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the masks are.
 
-    def centroids(self) -> np.ndarray:
-        """Mean ``x, y`` of each mask's pixels, float64 (count, 2); empty mask: NaN."""
+        Returns
+        -------
+        boxes : int64 (count, 4), x, y, width, height in pixels; zeros for an empty mask.
+        centroids : float64 (count, 2), mean x, y of the pixels; NaN for an empty mask.
+        """
         line, start, word, mask = self._pieces()
-        pixels = np.bitwise_count(word).astype(np.int64)
-        along = start * pixels
-        for k, bits in enumerate(INDEX_BITS):
-            along += np.bitwise_count(word & bits).astype(np.int64) << k
-        area = _sum_by_mask(mask, pixels, self.count)
-        sums = [_sum_by_mask(mask, v, self.count) for v in (along, line * pixels)]
+        present, heads = np.unique(mask, return_index=True)
+        boxes = np.zeros((self.count, 4), np.int64)
+        centroids = np.full((self.count, 2), np.nan)
+        if not present.size:
+            return boxes, centroids
+        first = start + _lowest_bit(word)
+        last = start + _highest_bit(word)
+        pixels = np.bitwise_count(word).astype(np.int32)
+        low = [np.minimum.reduceat(v, heads) for v in (first, line)]
+        high = [np.maximum.reduceat(v, heads) + 1 for v in (last, line)]
+        area = np.add.reduceat(pixels, heads)
+        along = start * pixels.astype(np.int64) + _sum_of_bits(word)
+        sums = [np.add.reduceat(v, heads) for v in (along, line * pixels.astype(np.int64))]
         if self.order == "F":
-            sums.reverse()
-        with np.errstate(invalid="ignore"):
-            return np.stack(sums, axis=1) / area[:, None]
+            low, high, sums = low[::-1], high[::-1], sums[::-1]
+        boxes[present] = np.stack([*low, high[0] - low[0], high[1] - low[1]], axis=1)
+        centroids[present] = np.stack(sums, axis=1) / area[:, None]
+        return boxes, centroids
 
     def unpack(self, index: int, out: np.ndarray | None = None) -> np.ndarray:
         """Return mask ``index`` as bool (height, width); ``out`` is a reusable uint64 (words,)."""
@@ -127,33 +128,35 @@ class PackedMasks:
         return pixels if self.order == "C" else pixels.T
 
     def _pieces(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Cut words at the ends of lines (rows if "C", columns if "F").
+        """Cut words at the ends of lines (rows if "C", columns if "F"), grouped by mask.
 
-        Returns line, position of bit 0 within the line (may be negative), word, mask.  Where a
-        line has at least 64 pixels a word covers two lines at most.
+        Returns line, position of bit 0 within the line (may be negative), word, mask; int32 but
+        the words.  Where a line has at least 64 pixels a word covers two lines at most.
         """
-        length = self.shape[1] if self.order == "C" else self.shape[0]
+        length = np.int32(self.shape[1] if self.order == "C" else self.shape[0])
         mask, word = self.mask, self.word
-        begin = self.position.astype(np.int64) * WORD_BITS
-        line = begin // max(length, 1)
+        begin = self.position * np.int32(WORD_BITS)
+        line = begin // max(length, np.int32(1))
         start = begin - line * length
         pieces = []
         while word.size:
-            room = length - start  # bits up to the end of this line
-            crossing = room < WORD_BITS
-            kept_bits = np.where(crossing, np.minimum(room, WORD_BITS - 1), 0).astype(np.uint64)
-            head = np.where(crossing, (np.uint64(1) << kept_bits) - np.uint64(1), FULL_WORD)
+            rest = np.flatnonzero(start + WORD_BITS > length)
+            head = np.full(word.size, FULL_WORD)
+            head[rest] >>= (start[rest] + WORD_BITS - length).astype(np.uint64)
             piece = word & head
-            pieces.append((line, start, piece, mask))
-            more = np.flatnonzero(piece != word)
-            word = word[more] & ~head[more]
-            line, start, mask = line[more] + 1, start[more] - length, mask[more]
+            filled = np.flatnonzero(piece)
+            pieces.append([values[filled] for values in (line, start, piece, mask)])
+            rest = rest[piece[rest] != word[rest]]
+            word, mask = word[rest] & ~head[rest], mask[rest]
+            line, start = line[rest] + np.int32(1), start[rest] - length
         if not pieces:
-            empty = np.zeros(0, np.int64)
-            return empty, empty, np.zeros(0, np.uint64), np.zeros(0, np.int32)
+            empty = np.zeros(0, np.int32)
+            return empty, empty, np.zeros(0, np.uint64), empty
         line, start, word, mask = (np.concatenate(p) for p in zip(*pieces, strict=True))
-        filled = np.flatnonzero(word)
-        return line[filled], start[filled], word[filled], mask[filled]
+        # NumPy sorts 16 bits by radix, five times as fast.
+        key = mask.astype(np.uint16) if self.count < 1 << 16 else mask
+        grouped = np.argsort(key, kind="stable")
+        return line[grouped], start[grouped], word[grouped], mask[grouped]
 
 
 def _sum_by_mask(mask: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
@@ -161,23 +164,25 @@ def _sum_by_mask(mask: np.ndarray, values: np.ndarray, count: int) -> np.ndarray
     return np.bincount(mask, weights=values, minlength=count).astype(np.int64)
 
 
+def _lowest_bit(word: np.ndarray) -> np.ndarray:
+    """Position of the lowest set bit of each non-zero word, int32."""
+    return np.bitwise_count((word & -word) - np.uint64(1)).astype(np.int32)
+
+
 def _highest_bit(word: np.ndarray) -> np.ndarray:
-    """Position of the highest set bit of each non-zero word, int64."""
+    """Position of the highest set bit of each non-zero word, int32."""
     smeared = word.copy()
     for shift in (1, 2, 4, 8, 16, 32):
         smeared |= smeared >> np.uint64(shift)
-    return np.bitwise_count(smeared).astype(np.int64) - 1
+    return np.bitwise_count(smeared).astype(np.int32) - np.int32(1)
 
 
-def _extremes(
-    mask: np.ndarray, low: np.ndarray, high: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest ``low`` and largest ``high`` + 1 of each mask, int64 (count,); empty mask: 0, 0."""
-    smallest = np.full(count, np.iinfo(np.int64).max)
-    largest = np.full(count, -1)
-    np.minimum.at(smallest, mask, low)
-    np.maximum.at(largest, mask, high)
-    return np.where(largest < 0, 0, smallest), largest + 1
+def _sum_of_bits(word: np.ndarray) -> np.ndarray:
+    """Sum of the positions of each word's set bits, uint16 (2016 at most)."""
+    total = np.zeros(word.size, np.uint16)
+    for k, bits in enumerate(INDEX_BITS):
+        total += np.bitwise_count(word & bits).astype(np.uint16) << np.uint16(k)
+    return total
 
 
 def pack(masks: Iterable[np.ndarray], shape: tuple[int, int], order: str = "C") -> PackedMasks:
@@ -197,6 +202,8 @@ class Packer:
         self.shape = (int(shape[0]), int(shape[1]))
         self.order = order
         self.pixels = self.shape[0] * self.shape[1]
+        if self.pixels > MAX_PIXELS:
+            raise ValueError(f"masks of {self.shape} are above {MAX_PIXELS} pixels; cut them up")
         self._words = np.zeros(-(-self.pixels // WORD_BITS), np.uint64)
         self._parts: list[tuple[np.ndarray, np.ndarray]] = []
 

@@ -33,7 +33,8 @@ class Buffer:
 
     def __init__(self) -> None:
         self.bytes = memoryview(bytearray(SLICE_BYTES))
-        self.out = np.empty(SLICE_BYTES, np.uint8)
+        self.marked = np.empty(SLICE_BYTES, bool)
+        self.out = np.empty(SLICE_BYTES * 8, np.uint8)  # memory is taken only as it is used
 
 
 @lru_cache(maxsize=64)
@@ -167,16 +168,15 @@ def write_labelled(
     ``pixel_slices`` are flattened row by row, uint8 or bool, non-zero is foreground.
     """
     dtype = np.dtype(dtype)
-    if buffer.out.size < SLICE_BYTES * dtype.itemsize:
-        buffer.out = np.empty(SLICE_BYTES * dtype.itemsize, np.uint8)
-    out = buffer.out.view(dtype)
+    out = buffer.out[: SLICE_BYTES * dtype.itemsize].view(dtype)
     value = dtype.type(label)
     with open(path, "wb", buffering=0) as file:
         write_all(file, memoryview(header_bytes(shape, dtype)))
         for pixels in pixel_slices:
-            piece = out[: pixels.size]
+            piece, marked = out[: pixels.size], buffer.marked[: pixels.size]
             # Two passes over a slice in cache: a bool file may hold bytes other than 0 and 1.
-            np.multiply(pixels.view(np.uint8) != 0, value, out=piece)
+            np.not_equal(pixels.view(np.uint8), 0, out=marked)
+            np.multiply(marked.view(np.uint8), value, out=piece)
             write_all(file, memoryview(piece).cast("B"))
 
 

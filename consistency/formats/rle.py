@@ -10,11 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from pycocotools import mask as coco
 
-from consistency.packed import PackedMasks, pack_runs
-
-# 2**30 pixels (32768 × 32768) are far beyond any camera; a larger size in a file is a mistake or
-# an attack and would ask for gigabytes.
-MAX_PIXELS = 1 << 30
+from consistency.packed import MAX_PIXELS, PackedMasks, pack_runs
 
 
 def read_size(rle: dict) -> tuple[int, int]:

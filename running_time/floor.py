@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""Measure the tool against the floor: reading all input and writing all output, in one run.
+
+Each comparison is a ratio of two measurements taken in turn, so that a busy machine slows both.
+Prints a Markdown table and keeps the figures as JSON.
+"""
+
+import argparse
+import json
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+
+from consistency.dataset import Dataset, open_dataset  # noqa: E402
+from consistency.formats import native, npy, rle  # noqa: E402
+from consistency.measure import MeasureOptions, chunks, measure_chunk  # noqa: E402
+
+LIMITS = {
+    "measuring stage / reading": 3.0,
+    "command, --output masks / read and save": 1.5,
+    "command, --output none / reading": 5.0,
+    "peak memory, MB": 300.0,
+    "peak memory, ten times the frames, MB": 300.0,
+    "measuring inline RLE, ms a frame": 10.0,
+    "mark_label.py --help, s": 0.4,
+}
+
+
+def mask_paths(dataset: Dataset) -> list[Path]:
+    """All mask files of a native dataset, in order."""
+    return [dataset.layout.root / r["segmentation"] for f in dataset.frames for r in f.records]
+
+
+def read_all(paths: list[Path]) -> None:
+    """The floor of reading: every byte of every file into one reused buffer."""
+    buffer = bytearray(max(path.stat().st_size for path in paths[:1000]))
+    for path in paths:
+        with open(path, "rb", buffering=0) as file:
+            while file.readinto(buffer):
+                pass
+
+
+def read_and_save(paths: list[Path], kept: list[Path], folder: Path) -> None:
+    """The floor of the whole job: read every mask, save the kept ones as uint8 with numpy.save."""
+    buffer = bytearray(paths[0].stat().st_size)
+    wanted = set(kept)
+    for i, path in enumerate(paths):
+        with open(path, "rb", buffering=0) as file:
+            header = npy.read_header(file, path)
+            view = memoryview(buffer)[: int(np.prod(header.shape)) * header.dtype.itemsize]
+            file.readinto(view)
+        if path in wanted:
+            pixels = np.frombuffer(view, header.dtype).reshape(header.shape)
+            np.save(folder / f"{i}.npy", pixels.view(np.uint8))
+
+
+def measure_all(dataset: Dataset) -> None:
+    """The tool's measuring stage in this process, without start-up and labels."""
+    for chunk in chunks(dataset.frames, MeasureOptions().lookback):
+        measure_chunk(chunk, dataset.layout, MeasureOptions())
+
+
+def command(data: Path, folder: Path, output: str) -> float:
+    """Run mark_label.py as a user does; returns its peak memory in MB."""
+    args = ["--data-path", str(data), "--exp-name", "floor", "--experiments", str(folder)]
+    call = [sys.executable, str(ROOT / "mark_label.py"), *args, "--output", output, "--quiet"]
+    code = f"import resource, subprocess; subprocess.run({call!r}, check=True); print("
+    code += "resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    shutil.rmtree(folder / "floor")
+    return int(done.stdout) * (1 if platform.system() == "Darwin" else 1024) / 1e6
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    began = perf_counter()
+    work()
+    return perf_counter() - began
+
+
+def in_turn(repeat: int, *works: Callable[[], object]) -> list[list[float]]:
+    """Time several works in turn, after one round of warm-up; a list of seconds a work."""
+    rounds = [[seconds(work) for work in works] for _ in range(repeat + 1)][1:]
+    return [list(column) for column in zip(*rounds, strict=True)]
+
+
+def repeated(dataset: Dataset, times: int, folder: Path) -> None:
+    """Write a dataset that names the same files ``times`` times under new frame names."""
+    root = dataset.layout.root.resolve()
+    content = {
+        f"{k:03d}_{frame.name}": [dict(record) for record in frame.records]
+        for k in range(times)
+        for frame in dataset.frames
+    }
+    folder.mkdir(parents=True)
+    (folder / native.JSON_NAME).write_text(json.dumps(content))
+    (folder / native.FOLDER_NAME).symlink_to(root / native.FOLDER_NAME, target_is_directory=True)
+
+
+def as_rle(dataset: Dataset, folder: Path) -> None:
+    """Write the dataset with inline run lengths instead of mask files."""
+    buffer, content = npy.Buffer(), {}
+    for frame in dataset.frames:
+        masks = dataset.layout.read(frame, buffer)
+        boxes, _ = masks.boxes_and_centroids()
+        content[frame.name] = [
+            record | {"segmentation": rle.encode(masks, i, boxes[i])}
+            for i, record in enumerate(frame.records)
+        ]
+    folder.mkdir(parents=True)
+    (folder / native.JSON_NAME).write_text(json.dumps(content))
+
+
+def measure(data: Path, scratch: Path, repeat: int) -> dict:
+    """Take all measurements; returns {name: {median, spread, ...}}."""
+    dataset = open_dataset(data)
+    paths = mask_paths(dataset)
+    frames = len(dataset.frames)
+    command(data, scratch, "none")  # warm-up, and the list of kept masks
+    kept = kept_paths(data, scratch, dataset)
+    saved = scratch / "saved"
+
+    def save() -> None:
+        shutil.rmtree(saved, ignore_errors=True)
+        saved.mkdir()
+        read_and_save(paths, kept, saved)
+
+    memory = {}
+
+    def run(output: str) -> Callable[[], None]:
+        return lambda: memory.update({output: command(data, scratch, output)})
+
+    read, measured, none = in_turn(
+        repeat, lambda: read_all(paths), lambda: measure_all(dataset), run("none")
+    )
+    # Fewer rounds: each writes gigabytes, and what the disk cannot take at once slows the next.
+    floor, masks = in_turn(max(repeat // 2, 1), save, run("masks"))
+    shutil.rmtree(saved)
+    repeated(dataset, 10, scratch / "ten")
+    memory["ten"] = command(scratch / "ten", scratch, "none")
+    as_rle(dataset, scratch / "rle")
+    runs = open_dataset(scratch / "rle")
+    inline = in_turn(repeat, lambda: measure_all(runs))[0]
+    helped = in_turn(repeat, show_help)[0]
+    return {
+        "reading, ms a frame": stats([1000 * s / frames for s in read]),
+        "measuring stage, ms a frame": stats([1000 * s / frames for s in measured]),
+        "measuring stage / reading": stats(ratios(measured, read)),
+        "read and save, ms a frame": stats([1000 * s / frames for s in floor]),
+        "command, --output masks, ms a frame": stats([1000 * s / frames for s in masks]),
+        "command, --output masks / read and save": stats(ratios(masks, floor)),
+        "command, --output none, ms a frame": stats([1000 * s / frames for s in none]),
+        "command, --output none / reading": stats(ratios(none, read)),
+        "peak memory, MB": stats([max(memory["none"], memory["masks"])]),
+        "peak memory, ten times the frames, MB": stats([memory["ten"]]),
+        "measuring inline RLE, ms a frame": stats([1000 * s / frames for s in inline]),
+        "mark_label.py --help, s": stats(helped),
+    }
+
+
+def kept_paths(data: Path, scratch: Path, dataset: Dataset) -> list[Path]:
+    """Files of the masks that the tool keeps."""
+    from backends import open_backend
+    from consistency.pipeline import Options, Report, label
+
+    with open_backend("no") as backend:
+        frames = label(dataset, backend, Options(), Report())
+    return [
+        dataset.layout.root / frame.records[i]["segmentation"]
+        for frame, labels in zip(dataset.frames, frames, strict=True)
+        for i in labels.kept.tolist()
+    ]
+
+
+def show_help() -> None:
+    """Start the command line and let it print its help."""
+    call = [sys.executable, str(ROOT / "mark_label.py"), "--help"]
+    subprocess.run(call, check=True, capture_output=True)
+
+
+def ratios(above: list[float], below: list[float]) -> list[float]:
+    """Ratio of each pair of measurements taken in one round."""
+    return [a / b for a, b in zip(above, below, strict=True)]
+
+
+def stats(values: list[float]) -> dict[str, float]:
+    """Median and extremes."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def table(results: dict) -> str:
+    """Markdown table of the results against their limits."""
+    lines = ["| what | median | min – max | limit |", "|---|---|---|---|"]
+    for name, value in results.items():
+        limit = f"≤ {LIMITS[name]:g}" if name in LIMITS else ""
+        spread = f"{value['min']:.2f} – {value['max']:.2f}"
+        lines.append(f"| {name} | **{value['median']:.2f}** | {spread} | {limit} |")
+    return "\n".join(lines)
+
+
+def machine() -> dict:
+    """What the figures depend on."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        cpu = names[0].split(":", 1)[1].strip() if names else cpu
+    versions = {"python": platform.python_version(), "numpy": np.__version__}
+    return {"cpu": cpu, "system": platform.platform(terse=True), **versions}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--data-path", type=Path, required=True, help="a native data set")
+    parser.add_argument("--repeat", type=int, default=5, help="rounds after one warm-up")
+    parser.add_argument("--json", type=Path, help="keep the figures in this file")
+    parser.add_argument("--scratch", type=Path, help="folder for output; default: a temporary one")
+    args = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(dir=args.scratch) as scratch:
+        results = measure(args.data_path, Path(scratch), args.repeat)
+    dataset = open_dataset(args.data_path)
+    heading = f"{args.data_path.name}: {len(dataset.frames)} frames, {dataset.masks} masks"
+    about = machine() | {"data": heading, "repeat": args.repeat}
+    text = f"{heading}; {about['cpu']}, one process\n\n{table(results)}"
+    print(text)
+    if args.json:
+        args.json.write_text(json.dumps({"about": about, "results": results}, indent=1) + "\n")
+        args.json.with_suffix(".md").write_text(text + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
