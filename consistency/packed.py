@@ -127,6 +127,39 @@ class PackedMasks:
         pixels = pixels.reshape(-1, length)[:, across[0] : across[1]].view(bool)
         return pixels if self.order == "C" else pixels.T
 
+    def paint(self, values: np.ndarray, order: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Paint masks over one another.
+
+        Parameters
+        ----------
+        values : unsigned integers (count,), what each mask is painted with.
+        order : masks to paint, the lowest first; what lies later covers what lies before.
+
+        Returns
+        -------
+        image : (height, width) of the dtype of ``values``; 0 where there is no mask.
+        visible : int64 (count,), pixels of each mask that stayed uncovered.
+        """
+        by_mask = np.argsort(self.mask, kind="stable")
+        ends = np.searchsorted(self.mask[by_mask], np.arange(self.count + 1))
+        image = np.zeros((self.words, WORD_BITS), values.dtype)
+        covered = np.zeros(self.words, np.uint64)
+        visible = np.zeros(self.count, np.int64)
+        for index in reversed(order):  # from the top, so that every pixel is written once
+            mine = by_mask[ends[index] : ends[index + 1]]
+            position, word = self.position[mine], self.word[mine]
+            above = covered[position]
+            fresh = word & ~above
+            covered[position] = above | word
+            visible[index] = np.bitwise_count(fresh).sum(dtype=np.int64)
+            full = fresh == FULL_WORD
+            image[position[full]] = values[index]
+            edge = np.flatnonzero(~full & (fresh != 0))
+            bits = np.unpackbits(fresh[edge].view(np.uint8), bitorder="little")
+            image[position[edge]] |= bits.reshape(-1, WORD_BITS) * values[index]
+        pixels = image.ravel()[: self.shape[0] * self.shape[1]]
+        return np.ascontiguousarray(pixels.reshape(self.shape, order=self.order)), visible
+
     def _pieces(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Cut words at the ends of lines (rows if "C", columns if "F"), grouped by mask.
 

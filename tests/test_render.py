@@ -1,0 +1,107 @@
+"""Colours are a fixed function of the label, and pictures agree with painting mask after mask."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_packed import frames, orders
+
+from consistency import render
+from consistency.packed import pack
+
+
+@pytest.mark.parametrize("palette", render.PALETTES)
+def test_no_two_of_the_first_256_labels_share_a_colour(palette):
+    first = render.colours(range(256), palette)
+    assert first.shape == (256, 3)
+    assert first[0].tolist() == [0, 0, 0]
+    assert len({tuple(c) for c in first.tolist()}) == 256
+
+
+def test_label_256_differs_from_all_before():
+    assert len({tuple(c) for c in render.colours(range(257)).tolist()}) == 257
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=20), st.sampled_from(render.PALETTES))
+def test_a_colour_depends_on_the_label_alone(labels, palette):
+    together = render.colours(labels, palette)
+    alone = [render.colours([label], palette)[0] for label in labels]
+    np.testing.assert_array_equal(together, np.array(alone, np.uint8).reshape(-1, 3))
+    positive = [colour for label, colour in zip(labels, together, strict=True) if label]
+    assert all(colour.any() for colour in positive)
+
+
+def test_labels_near_in_number_are_far_apart_for_every_kind_of_vision():
+    seen = render._seen(render.colours(range(1, 257)))
+    for step in (1, 2, 3):
+        pairs = [render._distance(seen[:, [i]], seen[:, [i + step]])[0] for i in range(256 - step)]
+        assert min(pairs) > 0.09  # OKLab; 0.02 is about the least difference that people see
+
+
+def test_davis_colours_are_those_of_the_data_set():
+    known = {1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0), 8: (64, 0, 0), 255: (224, 224, 192)}
+    assert [tuple(c) for c in render.colours(known, "davis").tolist()] == list(known.values())
+
+
+def painted_one_after_the_other(masks, numbers, order):
+    """The slow obvious version."""
+    image = np.zeros(masks.shape[1:], numbers.dtype)
+    for i in order:
+        image[masks[i]] = numbers[i]
+    visible = [int((image == numbers[i]).sum()) for i in range(len(masks))]
+    return image, visible
+
+
+@given(frames, orders, st.sampled_from([np.uint8, np.uint16]), st.randoms())
+def test_painting_words_equals_painting_pixels(masks, order, dtype, random):
+    numbers = np.arange(1, len(masks) + 1).astype(dtype) * (300 if dtype is np.uint16 else 20)
+    below_to_above = random.sample(range(len(masks)), len(masks))
+    image, visible = pack(masks, masks.shape[1:], order).paint(numbers, below_to_above)
+    expected, expected_visible = painted_one_after_the_other(masks, numbers, below_to_above)
+    assert image.dtype == dtype
+    np.testing.assert_array_equal(image, expected)
+    assert visible.tolist() == expected_visible
+
+
+def test_small_masks_lie_on_large_ones_whatever_their_order():
+    large, small = np.ones((4, 4), bool), np.zeros((4, 4), bool)
+    small[1:3, 1:3] = True
+    palette = render.make_palette([[5, 9]])
+    for masks, labels in (([large, small], [5, 9]), ([small, large], [9, 5])):
+        image = render.paint(pack(masks, (4, 4)), labels, palette)
+        np.testing.assert_array_equal(image, np.where(small, 2, 1))
+
+
+def test_palette_gives_every_label_its_own_colour_up_to_the_limit():
+    palette = render.make_palette([range(1, 256)], limit=256)
+    assert palette.colours.shape == (256, 3)
+    assert sorted(palette.number.values()) == list(range(1, 256))
+    np.testing.assert_array_equal(
+        palette.colours[palette.numbers([7, 200])], render.colours([7, 200])
+    )
+    assert palette.numbers([255]).dtype == np.uint8
+
+
+def test_labels_beyond_the_limit_borrow_the_nearest_colour():
+    often, seldom = range(46, 301), [1, 2]
+    palette = render.make_palette([often, often, seldom], limit=256)
+    assert palette.colours.shape == (256, 3)
+    for label in seldom:
+        wanted = render.colours([label]).astype(int)
+        distances = ((palette.colours[1:].astype(int) - wanted) ** 2).sum(axis=1)
+        assert distances[palette.number[label] - 1] == distances.min()
+    own = [
+        label
+        for label in often
+        if (palette.colours[palette.number[label]] == render.colours([label])[0]).all()
+    ]
+    assert own == list(often)
+
+
+def test_scaling_brings_no_new_values():
+    image = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    np.testing.assert_array_equal(
+        render.scaled(image, 2), image.repeat(2, axis=0).repeat(2, axis=1)
+    )
+    np.testing.assert_array_equal(render.scaled(image, 0.5).shape, (2, 2))
+    assert render.scaled(image, 0.01).shape == (1, 1)
