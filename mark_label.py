@@ -10,13 +10,22 @@ from consistency.command import bars, fraction, guard, make_parser, natural, pla
 
 MATCHINGS = ("optimal", "greedy", "seed")
 OUTPUTS = ("masks", "rle", "none")
+READERS = ("native",)
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     result = make_parser(__doc__)
     add = result.add_argument
-    add("--data-path", type=Path, default=Path("data"), help="folder with the masks")
+    add("--data-path", type=Path, default=Path("data"), help="folder or file with the masks")
+    add("--input-format", choices=("auto", *READERS), default="auto", help="its format")
+    add(
+        "--sort",
+        default="natural",
+        metavar="{natural,lexical,FILE}",
+        help="order of frames; FILE lists the wanted ones, one a line",
+    )
+    add("--sequence", help="which one, where the input holds several")
     add("--exp-name", type=plain_name, help="name of the experiment; default: the data folder's")
     add("--experiments", type=Path, default=Path("experiments"), help="where experiments are kept")
     add("--overwrite", action="store_true", help="replace an experiment of this name")
@@ -75,7 +84,7 @@ def mark(args: argparse.Namespace) -> int:
         output=tuple(dict.fromkeys(args.output)),
     )
     folder = args.experiments / (args.exp_name or args.data_path.resolve().name)
-    dataset = open_dataset(args.data_path)
+    dataset = open_dataset(args.data_path, args.input_format, args.sort, args.sequence)
     with open_backend(args.multi, args.workers) as backend:
         report = run(dataset, folder, backend, options, args.overwrite, bars(args.quiet))
     if not args.quiet:

@@ -2,8 +2,8 @@
 
 import importlib
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -71,10 +71,21 @@ class Layout:
 
 @dataclass(frozen=True)
 class Dataset:
-    """All frames of one sequence, in the order of time."""
+    """All frames of one sequence, in the order of time.
+
+    Attributes
+    ----------
+    layout, frames : where the pixels are; what there is of every frame.
+    parents : {identity: identity it came from by division}, where the input knows it.
+    categories : {category_id of the records: name}, where the input knows it.
+    opened_as : the arguments of ``open_dataset``, as text, to open it again.
+    """
 
     layout: Layout
     frames: tuple[Frame, ...] = field(repr=False)
+    parents: dict[int, int] = field(default_factory=dict, repr=False)
+    categories: dict[int, str] = field(default_factory=dict, repr=False)
+    opened_as: dict[str, str | None] = field(default_factory=dict, repr=False)
 
     @property
     def masks(self) -> int:
@@ -88,13 +99,17 @@ def natural_key(name: str) -> tuple:
     return tuple((int(p), "") if i % 2 else (-1, p) for i, p in enumerate(parts)), name
 
 
-def in_order(frames: Iterable[Frame], where: Path) -> tuple[Frame, ...]:
-    """Return frames in natural order.
+def in_order(
+    frames: Iterable[Frame], where: Path, key: Callable | None = natural_key
+) -> tuple[Frame, ...]:
+    """Return frames sorted by ``key(name)``; None leaves them as they are.
 
     Raises ValueError if there is none, if a name would leave the output folder, or if two frames
     would write to the same files.
     """
-    frames = tuple(sorted(frames, key=lambda frame: natural_key(frame.name)))
+    frames = tuple(frames)
+    if key is not None:
+        frames = tuple(sorted(frames, key=lambda frame: key(frame.name)))
     if not frames:
         raise ValueError(f"{where}: no frames; put at least one frame with a list of masks in it")
     seen: dict[str, str] = {}
@@ -111,19 +126,68 @@ def in_order(frames: Iterable[Frame], where: Path) -> tuple[Frame, ...]:
     return frames
 
 
-def open_dataset(path: Path) -> Dataset:
-    """Open the dataset at ``path`` in whichever format it has.
+def open_dataset(
+    path: Path, input_format: str = "auto", sort: str = "natural", sequence: str | None = None
+) -> Dataset:
+    """Open the dataset at ``path``.
+
+    Parameters
+    ----------
+    path : folder, or the one file that is the dataset.
+    input_format : a name from ``consistency.formats.READERS``, or "auto": the one that fits.
+    sort : "natural" leaves frames in the order of time that the format has, or sorts names with
+        numbers compared as numbers; "lexical" sorts names as text; anything else is a text file
+        with one frame name (or stem) a line, and frames that it does not name are left out.
+    sequence : which one, where the input holds several (videos of one JSON, text files of one
+        folder).
 
     Raises
     ------
     FileNotFoundError
-        If there is no such folder.
+        If there is no such folder or file.
     ValueError
-        If no format fits.
+        If no format fits, or several do; for malformed input, with file and frame.
     """
     from consistency import formats
+    from consistency.formats.source import Source
 
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such folder; give the data folder with --data-path")
-    return formats.find(path).open_dataset(path)
+    source = Source(path, sequence)
+    dataset = formats.find(source, input_format).open_dataset(source)
+    opened_as = {
+        "path": str(path.resolve()),
+        "format": dataset.layout.format,
+        "sort": sort if sort in ("natural", "lexical") else str(Path(sort).resolve()),
+        "sequence": sequence,
+    }
+    frames = _sorted(dataset.frames, sort)
+    return replace(dataset, frames=frames, opened_as=opened_as)
+
+
+def reopen(opened_as: dict[str, str | None]) -> Dataset:
+    """Open a dataset again from its ``opened_as``; raises as ``open_dataset``."""
+    return open_dataset(
+        Path(opened_as["path"]),
+        opened_as.get("format") or "auto",
+        opened_as.get("sort") or "natural",
+        opened_as.get("sequence"),
+    )
+
+
+def _sorted(frames: tuple[Frame, ...], sort: str) -> tuple[Frame, ...]:
+    if sort == "natural":
+        return frames
+    if sort == "lexical":
+        return tuple(sorted(frames, key=lambda frame: frame.name))
+    if not Path(sort).is_file():
+        raise FileNotFoundError(f"{sort}: no such list; --sort takes natural, lexical or a file")
+    by_name = {frame.stem: frame for frame in frames} | {frame.name: frame for frame in frames}
+    wanted = [line.strip() for line in Path(sort).read_text().splitlines() if line.strip()]
+    missing = [name for name in wanted if name not in by_name]
+    chosen = tuple(by_name[name] for name in wanted if name in by_name)
+    if missing or not chosen or len({frame.name for frame in chosen}) < len(chosen):
+        problem = f"frame {missing[0]!r} is not in the data" if missing else "empty or has a repeat"
+        raise ValueError(f"{sort}: {problem}; name every wanted frame once, one a line")
+    return chosen

@@ -14,9 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from consistency.dataset import Dataset, open_dataset
+from consistency.dataset import Dataset, reopen
 from consistency.formats import native
 from consistency.formats.npy import Buffer
 from consistency.packed import PackedMasks
@@ -96,7 +94,7 @@ class Experiment:
 
     def input(self) -> Dataset:
         """Open the input again; FileNotFoundError or ValueError where it is gone."""
-        return open_dataset(Path(self.run["input"]["path"]))
+        return reopen(self.run["input"])
 
 
 def open_experiment(folder: Path) -> Experiment:
@@ -115,11 +113,11 @@ def open_experiment(folder: Path) -> Experiment:
         raise FileNotFoundError(f"{path}: no such experiment; run mark_label.py first")
     run = native.load_json(folder / "run.json")
     content = native.load_json(path)
-    own_pixels = run["parameters"]["output"] != ["none"]
+    own_pixels = bool({"masks", "rle"} & set(run["parameters"]["output"]))
     if own_pixels:
         dataset = native.dataset_of_records(folder, content, path)
     else:
-        dataset = open_dataset(Path(run["input"]["path"]))
+        dataset = reopen(run["input"])
     frames = []
     for frame in dataset.frames:
         records = content[frame.name]
@@ -127,11 +125,6 @@ def open_experiment(folder: Path) -> Experiment:
         indices = range(len(records)) if own_pixels else [r["mask_index"] for r in records]
         frames.append(LabelledFrame(frame.name, labels, tuple(indices)))
     return Experiment(folder.name, folder, run, dataset, tuple(frames))
-
-
-def smallest_dtype(largest_label: int) -> np.dtype:
-    """Smallest unsigned dtype that holds ``largest_label``."""
-    return np.min_scalar_type(largest_label)
 
 
 def write_json(path: Path, frames: Iterator[tuple[str, list[dict]]]) -> None:

@@ -24,7 +24,8 @@ class FrameLabels:
 
     Attributes
     ----------
-    name, shape, count, kept, areas, boxes, dropped : as in FrameMeasurement.
+    name, shape, count, kept, areas, boxes, centroids, dropped : as in FrameMeasurement.
+    overlaps : int64 (p, 3), pairs of kept masks i < j and the pixels that they share.
     labels : one int >= 1 for each kept mask.
     iou_before : float64 (n,), IoU with the mask of the same label in the frame before, 0-1; NaN
         where there is none.
@@ -36,6 +37,8 @@ class FrameLabels:
     kept: np.ndarray
     areas: np.ndarray
     boxes: np.ndarray
+    centroids: np.ndarray
+    overlaps: np.ndarray
     labels: list[int]
     iou_before: np.ndarray
     dropped: tuple[Dropped, ...]
@@ -100,6 +103,8 @@ def summarise(labelled: Iterable[Labelled]) -> list[FrameLabels]:
                 kept=now.kept,
                 areas=now.areas,
                 boxes=now.boxes,
+                centroids=now.centroids,
+                overlaps=_overlaps(now.within),
                 labels=labels,
                 iou_before=overlap,
                 dropped=now.dropped,
@@ -107,3 +112,10 @@ def summarise(labelled: Iterable[Labelled]) -> list[FrameLabels]:
         )
         before = now, labels
     return frames
+
+
+def _overlaps(within: np.ndarray) -> np.ndarray:
+    """List the pairs of masks that share pixels, int64 (p, 3): i, j > i, pixels."""
+    upper = np.triu(within, 1)
+    first, second = np.nonzero(upper)
+    return np.stack([first, second, upper[first, second]], axis=1)

@@ -3,7 +3,8 @@
 import json
 import platform
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -12,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from consistency import __version__, experiment, tables
+from consistency import __version__, experiment, outputs, tables
 from consistency.dataset import Dataset
 from consistency.labels import FrameLabels, propagate, summarise
 from consistency.matching import MIN_IOU
 from consistency.measure import FrameMeasurement, MeasureOptions, chunks, measure_chunk
-from consistency.outputs import LabelledInput, write_chunk
+from consistency.outputs import LabelledInput, LabelledSequence, Plan, Settings, Written
 from consistency.seed import propagate_seed
 
 MATCHINGS = ("optimal", "greedy", "seed")
@@ -39,6 +40,7 @@ class Options:
     memory : number of frames a track may miss and still return.
     duplicate_iou, duplicate_containment, keep : see MeasureOptions.
     output : names from ``consistency.outputs``.
+    writing : what the outputs may want to know.
     """
 
     matching: str = "optimal"
@@ -48,6 +50,7 @@ class Options:
     duplicate_containment: float | None = None
     keep: str = "area"
     output: tuple[str, ...] = ("masks",)
+    writing: Settings = field(default_factory=Settings)
 
     def measuring(self) -> MeasureOptions:
         """The part that the measuring stage needs."""
@@ -96,8 +99,10 @@ def run(
     experiment.check_free(folder, overwrite)
     report = Report()
     frames = label(dataset, backend, options, report, progress)
+    sequence = LabelledSequence(folder.name, dataset.frames, frames, categories=dataset.categories)
+    plans = {name: outputs.find(name).plan(sequence, options.writing) for name in options.output}
     with experiment.writing(folder, overwrite) as partial_folder:
-        _write(dataset, frames, partial_folder, folder.name, backend, options, report, progress)
+        _write(dataset, sequence, plans, partial_folder, backend, report, progress)
         report.seconds["total"] = perf_counter() - began
         content = describe(dataset, backend, options, report)
         (partial_folder / "run.json").write_text(json.dumps(content, indent=1) + "\n")
@@ -161,59 +166,81 @@ def _measure(
 
 def _write(
     dataset: Dataset,
-    frames: list[FrameLabels],
+    sequence: LabelledSequence,
+    plans: dict[str, Plan],
     folder: Path,
-    name: str,
     backend: Any,
-    options: Options,
     report: Report,
     progress: Progress,
 ) -> None:
     began = perf_counter()
-    largest = max((value for frame in frames for value in frame.labels), default=1)
-    items = [LabelledInput(f, labels) for f, labels in zip(dataset.frames, frames, strict=True)]
+    items = _items(sequence, plans)
     groups = [items[i : i + WRITE_FRAMES] for i in range(0, len(items), WRITE_FRAMES)]
-    function = partial(
-        write_chunk,
-        layout=dataset.layout,
-        folder=folder,
-        outputs=options.output,
-        dtype=experiment.smallest_dtype(largest),
-    )
+    shared = {name: plan.shared for name, plan in plans.items()}
+    function = partial(outputs.write_chunk, layout=dataset.layout, folder=folder, shared=shared)
     written = (result for group in backend.map(function, groups) for result in group)
     written = progress(written, "write", len(items))
-    tables.write_csv(folder / "tracks.csv", tables.Track, tables.tracks(frames))
-    tables.write_csv(folder / "events.csv", tables.Event, tables.events(frames))
-    records = (
-        (item.frame.name, _records(item, result))
-        for item, result in zip(items, written, strict=True)
-    )
-    experiment.write_json(folder / f"{name}.json", records)
+    tables.write_csv(folder / "tracks.csv", tables.Track, tables.tracks(sequence.labels))
+    covered: list[tables.Timed] = []
+    with ExitStack() as stack:
+        adders = _gatherers(sequence, plans, folder, stack)
+
+        def records() -> Iterator[tuple[str, list[dict]]]:
+            for item, result in zip(items, written, strict=True):
+                for name, add in adders.items():
+                    add(item.t, result[name].rows)
+                covered.extend(tables.covered(item.t, item.labels, result))
+                yield item.frame.name, _records(item, result)
+
+        experiment.write_json(folder / f"{sequence.name}.json", records())
+    events = tables.events(sequence.labels, covered)
+    tables.write_csv(folder / "events.csv", tables.Event, events)
     report.seconds["written"] = perf_counter() - began
 
 
-def _records(item: LabelledInput, result: dict[str, list]) -> list[dict]:
+def _items(sequence: LabelledSequence, plans: dict[str, Plan]) -> list[LabelledInput]:
+    numbered = {name: plan.numbers for name, plan in plans.items() if plan.numbers is not None}
+    return [
+        LabelledInput(t, frame, labels, {name: numbers[t] for name, numbers in numbered.items()})
+        for t, (frame, labels) in enumerate(zip(sequence.frames, sequence.labels, strict=True))
+    ]
+
+
+def _gatherers(
+    sequence: LabelledSequence, plans: dict[str, Plan], folder: Path, stack: ExitStack
+) -> dict[str, Callable[[int, Any], None]]:
+    """Open what collects rows over the sequence, {output: add(t, rows)}."""
+    found = {name: outputs.find(name).gather for name in plans}
+    return {
+        name: stack.enter_context(gather(sequence, plans[name], folder))
+        for name, gather in found.items()
+        if gather is not None
+    }
+
+
+def _records(item: LabelledInput, result: dict[str, Written]) -> list[dict]:
     """Records of the kept masks, in the order of the input."""
     records = []
+    # Pixel files win the "segmentation" over run lengths beside them.
+    given = {name: w.segmentations for name, w in result.items() if w.segmentations is not None}
+    first = given.pop("masks", None) or given.pop("rle", None)
     for k, (index, value) in enumerate(
         zip(item.labels.kept.tolist(), item.labels.labels, strict=True)
     ):
         record = dict(item.frame.records[index])
-        given = {name: values[k] for name, values in result.items() if values[k] is not None}
-        if given:  # pixel files win the "segmentation" over run lengths beside them
-            record["segmentation"] = given.pop("masks", None) or given.pop("rle")
-        records.append(record | given | {"label": value, "mask_index": index})
+        if first:
+            record["segmentation"] = first[k]
+        more = {name: values[k] for name, values in given.items()}
+        records.append(record | more | {"label": value, "mask_index": index})
     return sorted(records, key=lambda record: record["mask_index"])
 
 
 def describe(dataset: Dataset, backend: Any, options: Options, report: Report) -> dict:
     """Content of run.json."""
     return {
-        "input": {
-            "path": str(dataset.layout.root.resolve()),
-            "format": dataset.layout.format,
-        },
-        "parameters": vars(options) | {"output": list(options.output)},
+        "input": dataset.opened_as
+        or {"path": str(dataset.layout.root.resolve()), "format": dataset.layout.format},
+        "parameters": asdict(options),
         "backend": {"name": backend.name, "workers": backend.workers},
         "counters": report.counters,
         "seconds": {stage: round(value, 4) for stage, value in report.seconds.items()},

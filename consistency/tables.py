@@ -2,13 +2,14 @@
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from consistency.labels import FrameLabels
+from consistency.outputs import Written
 
 
 @dataclass
@@ -47,8 +48,9 @@ class Event:
     """One line of events.csv.
 
     ``event`` is "birth", "gap" (first frame of an absence), "return", "end" (first frame after the
-    last mask) or "dropped" (a mask left out; ``reason`` "empty", "iou" or "containment",
-    ``value`` the IoU or containment with the mask ``kept_index``).
+    last mask), "dropped" (a mask left out; ``reason`` "empty", "iou" or "containment", ``value``
+    the IoU or containment with the mask ``kept_index``) or "covered" (``value`` pixels of a mask
+    belong to others in the label images of the output ``reason``).
     """
 
     frame: str
@@ -58,6 +60,9 @@ class Event:
     reason: str | None = None
     kept_index: int | None = None
     value: float | None = None
+
+
+Timed = tuple[int, Event]  # index of the frame, what happened there
 
 
 def _collect(frames: Sequence[FrameLabels]) -> dict[int, _Seen]:
@@ -91,7 +96,17 @@ def tracks(frames: Sequence[FrameLabels]) -> list[Track]:
     return result
 
 
-def events(frames: Sequence[FrameLabels]) -> list[Event]:
+def covered(t: int, frame: FrameLabels, written: Mapping[str, Written]) -> Iterator[Timed]:
+    """Yield an event for every mask of frame ``t`` that lost pixels in a label image."""
+    for output, result in written.items():
+        for k, pixels in enumerate(result.lost or ()):
+            if pixels:
+                index = int(frame.kept[k])
+                event = Event(frame.name, "covered", frame.labels[k], index, output)
+                yield t, replace(event, value=int(pixels))
+
+
+def events(frames: Sequence[FrameLabels], more: Iterable[Timed] = ()) -> list[Event]:
     """List everything that happened, in order of frames; within a frame labels, then masks."""
     happened = list(_track_events(frames))
     for t, frame in enumerate(frames):
@@ -101,11 +116,12 @@ def events(frames: Sequence[FrameLabels]) -> list[Event]:
             happened.append(
                 (t, Event(frame.name, "dropped", None, d.mask_index, d.reason, kept, value))
             )
+    happened.extend(more)
     happened.sort(key=lambda item: item[0])
     return [event for _, event in happened]
 
 
-def _track_events(frames: Sequence[FrameLabels]) -> Iterator[tuple[int, Event]]:
+def _track_events(frames: Sequence[FrameLabels]) -> Iterator[Timed]:
     names = [frame.name for frame in frames]
     for label, seen in _collect(frames).items():
         index = [int(frames[t].kept[i]) for t, i in zip(seen.frames, seen.masks, strict=True)]

@@ -1,28 +1,47 @@
-"""Formats of masks on disk, one module each.  A module that reads has
+"""Formats of masks on disk, one module each; a name is a module and a line in a table.
 
-``matches(path) -> bool``
-    whether the folder or file looks like this format; cheap, reads no pixels;
-``open_dataset(path) -> Dataset``
-    frames and records in order, no pixels;
+A module that reads (READERS) has
+
+``matches(source) -> bool``
+    whether the folder or file looks like this format; cheap, reads no pixels but at most the
+    header or content of one sample (see ``source.Source``);
+``open_dataset(source) -> Dataset``
+    frames and records in order; values of label images are looked up, no masks are made;
 ``read_masks(layout, frame, buffer) -> PackedMasks``
-    all masks of one frame in the order of its records; called in workers.
+    all masks of one frame in the order of its records; called in workers;
 ``pixel_slices(layout, frame, index, buffer)`` (optional)
     the pixels of one mask row by row (see Packer.add_flat), where that is cheaper than packing.
+
+What a module that writes has is in ``consistency.outputs``.
 """
 
 import importlib
-from pathlib import Path
 from types import ModuleType
+
+from consistency.formats.source import Source
 
 READERS = ("native",)
 
 
-def find(path: Path) -> ModuleType:
-    """Return the module that reads ``path``; ValueError if none or several fit."""
-    modules = [importlib.import_module(f"{__name__}.{name}") for name in READERS]
-    fitting = [module for module in modules if module.matches(path)]
+def find(source: Source, name: str = "auto") -> ModuleType:
+    """Return the module that reads ``source``, chosen by name or by content.
+
+    Raises
+    ------
+    ValueError
+        If there is no format of that name; if none fits or several do.
+    """
+    if name != "auto":
+        if name not in READERS:
+            raise ValueError(f"input format {name!r}; allowed: auto, {', '.join(READERS)}")
+        return importlib.import_module(f"{__name__}.{name}")
+    modules = {n: importlib.import_module(f"{__name__}.{n}") for n in READERS}
+    fitting = {n: module for n, module in modules.items() if module.matches(source)}
     if len(fitting) == 1:
-        return fitting[0]
-    raise ValueError(
-        f"{path}: no masks found; expected {path.name}/sk_masks.json or {path.name}/numpy_masks/"
-    )
+        return next(iter(fitting.values()))
+    if fitting:
+        raise ValueError(
+            f"{source.path}: looks like {' and like '.join(fitting)}; choose one with "
+            f"--input-format {{{','.join(fitting)}}}"
+        )
+    raise ValueError(f"{source.path}: no masks found; {source.hint()}")

@@ -3,9 +3,11 @@
 DATA/sk_masks.json                  {frame: [{"segmentation": PATH or RLE, ...}, ...]}
 DATA/numpy_masks/<frame>/<i>.npy    without the JSON: one (h, w) array a mask
 DATA/numpy_masks/<frame>.npy|.npz   without the JSON: one (n, h, w) stack a frame
+
+DATA may also be the JSON file itself, whatever its name; that of an experiment, for example, whose
+labels are then the identities.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,19 +16,37 @@ import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order, natural_key
 from consistency.formats import npy, rle
+from consistency.formats.source import Source, load_json
+from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
 from consistency.packed import PackedMasks, Packer
 
 JSON_NAME = "sk_masks.json"
 FOLDER_NAME = "numpy_masks"
 
 
-def matches(path: Path) -> bool:
-    """Whether ``path`` holds the JSON or the folder of the native layout."""
-    return (path / JSON_NAME).is_file() or (path / FOLDER_NAME).is_dir()
+def matches(source: Source) -> bool:
+    """Whether ``source`` holds the JSON or the folder of the native layout."""
+    if source.path.is_file():
+        return _is_frames(source.content)
+    names = {p.name for p in source.entries}
+    return JSON_NAME in names or (source.path / FOLDER_NAME) in source.folders
 
 
-def open_dataset(path: Path) -> Dataset:
+def _is_frames(content: object) -> bool:
+    """Whether this is {frame: [record with a segmentation, ...]}."""
+    if not isinstance(content, dict) or not all(isinstance(v, list) for v in content.values()):
+        return False
+    records = [record for value in content.values() for record in value]
+    return all(isinstance(r, dict) and "segmentation" in r for r in records) and (
+        "images" not in content and "videos" not in content
+    )
+
+
+def open_dataset(source: Source) -> Dataset:
     """List the frames; ValueError with file and frame for a malformed JSON or folder."""
+    if source.path.is_file():
+        return dataset_of_records(source.path.parent, source.content, source.path)
+    path = source.path
     file = path / JSON_NAME
     if file.is_file():
         return dataset_of_records(path, load_json(file), file)
@@ -51,7 +71,17 @@ def _frames_of_json(content: object, path: Path) -> list[Frame]:
             raise ValueError(f"{path}: frame {name!r} is no list of records")
         for i, record in enumerate(records):
             _check_record(record, f"{path}: frame {name!r}, mask {i}")
-    return [Frame(name, tuple(records)) for name, records in content.items()]
+    return [
+        Frame(name, tuple(records), identities=_identities(records))
+        for name, records in content.items()
+    ]
+
+
+def _identities(records: list[dict]) -> tuple[int | None, ...] | None:
+    """Labels that an earlier run gave, if any."""
+    labels = [record.get("label") for record in records]
+    known = tuple(v if type(v) is int and v > 0 else None for v in labels)
+    return known if any(known) else None
 
 
 def _check_record(record: object, where: str) -> None:
@@ -66,25 +96,6 @@ def _check_record(record: object, where: str) -> None:
     inside = os.path.normpath(value)
     if os.path.isabs(inside) or inside.split(os.sep)[0] == ".." or "\0" in value:
         raise ValueError(f"{where}: {value!r} leads outside the data folder; use a path inside it")
-
-
-def load_json(path: Path) -> object:
-    """Read a JSON file; ValueError with line and column if it is none or has a key twice."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file, object_pairs_hook=_unique)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path}: invalid JSON ({error}); write the file again") from error
-    except KeyError as error:
-        raise ValueError(f"{path}: key {error} appears twice in one object") from error
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise KeyError(next(key for key in keys if keys.count(key) > 1))
-    return content
 
 
 def _frames_of_folder(folder: Path) -> Iterator[Frame]:
@@ -199,3 +210,45 @@ def pixel_slices(
     if frame.source == "stack" or isinstance(value, dict):
         return None
     return _open_mask(layout.root / value, buffer)[1]
+
+
+def _plan_masks(sequence: LabelledSequence, settings: Settings) -> Plan:
+    """Choose the smallest unsigned dtype that holds the largest label."""
+    largest = max((label for frame in sequence.labels for label in frame.labels), default=1)
+    return Plan(shared=np.min_scalar_type(largest))
+
+
+def _write_masks(task: Task, dtype: np.dtype) -> Written:
+    """Write mask × label as numpy_masks/<frame stem>/<mask index>.npy, (h, w) of ``dtype``."""
+    relative = f"{FOLDER_NAME}/{task.reader.frame.stem}"
+    (task.folder / relative).mkdir(parents=True, exist_ok=True)
+    paths = []
+    for index, label in zip(task.labels.kept.tolist(), task.numbers, strict=True):
+        paths.append(f"{relative}/{index}.npy")
+        slices = task.reader.pixel_slices(index)
+        path, shape = task.folder / paths[-1], task.labels.shape
+        npy.write_labelled(path, shape, slices, label, dtype, task.reader.buffer)
+    return Written(paths)
+
+
+def _write_rle(task: Task, shared: None) -> Written:
+    """Return COCO run lengths; writes no file."""
+    return Written(encode_kept(task))
+
+
+def encode_kept(task: Task) -> list[dict]:
+    """Run lengths of the kept masks, in the order of their labels."""
+    if not task.labels.labels:
+        return []
+    kept = task.reader.kept()
+    return [rle.encode(kept, i, box) for i, box in enumerate(task.labels.boxes)]
+
+
+def _write_none(task: Task, shared: None) -> Written:
+    """Leave the records pointing at the input."""
+    return Written()
+
+
+MASKS = Output(_write_masks, _plan_masks)
+RLE = Output(_write_rle)
+NONE = Output(_write_none)

@@ -1,0 +1,97 @@
+"""What lies at the path of a dataset, looked at once for all formats."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+
+IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
+
+
+class Source:
+    """A folder or file that some format may read.
+
+    Attributes
+    ----------
+    path : of the folder or file.
+    sequence : name of the wanted sequence where the input holds several, or None.
+    """
+
+    def __init__(self, path: Path, sequence: str | None = None):
+        self.path = Path(path)
+        self.sequence = sequence
+
+    @cached_property
+    def entries(self) -> tuple[Path, ...]:
+        """Visible entries of the folder in natural order; of a file: none."""
+        from consistency.dataset import natural_key
+
+        if not self.path.is_dir():
+            return ()
+        visible = (p for p in self.path.iterdir() if not p.name.startswith("."))
+        return tuple(sorted(visible, key=lambda p: natural_key(p.name)))
+
+    @cached_property
+    def folders(self) -> tuple[Path, ...]:
+        """Folders among the entries."""
+        return tuple(p for p in self.entries if p.is_dir())
+
+    def files(self, *suffixes: str) -> tuple[Path, ...]:
+        """Files among the entries that end in one of ``suffixes`` (with the dot, lower case)."""
+        return tuple(p for p in self.entries if p.suffix.lower() in suffixes and p.is_file())
+
+    @cached_property
+    def images(self) -> tuple[Path, ...]:
+        """PNG, TIFF and BMP files of the folder."""
+        return self.files(*IMAGE_SUFFIXES)
+
+    def is_file(self, *suffixes: str) -> bool:
+        """Whether the path itself is a file that ends in one of ``suffixes``."""
+        return self.path.suffix.lower() in suffixes and self.path.is_file()
+
+    @cached_property
+    def content(self) -> object:
+        """Content of the JSON file at the path itself, else None."""
+        return load_json(self.path) if self.is_file(".json") else None
+
+    @cached_property
+    def sample(self) -> object:
+        """Content of the folder's first JSON file that is not empty, else None."""
+        contents = (load_json(p) for p in self.files(".json"))
+        return next((content for content in contents if content), None)
+
+    @cached_property
+    def sample_image(self):
+        """Header of the folder's first image (see ``images.Header``), else None."""
+        from consistency.formats.images import read_header
+
+        return read_header(self.images[0]) if self.images else None
+
+    def hint(self) -> str:
+        """What to do about a path that no format fits."""
+        if self.path.is_file():
+            return "the file is in none of the formats of docs/formats.md"
+        inside = [p.name for p in self.folders[:3]]
+        deeper = f", or a folder inside it ({', '.join(inside)})" if inside else ""
+        return (
+            f"expected {self.path.name}/sk_masks.json, {self.path.name}/numpy_masks/ or another "
+            f"format of docs/formats.md{deeper}"
+        )
+
+
+def load_json(path: Path) -> object:
+    """Read a JSON file; ValueError with line and column if it is none or has a key twice."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file, object_pairs_hook=_unique)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path}: invalid JSON ({error}); write the file again") from error
+    except KeyError as error:
+        raise ValueError(f"{path}: key {error} appears twice in one object") from error
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise KeyError(next(key for key in keys if keys.count(key) > 1))
+    return content
