@@ -74,6 +74,8 @@ def mark(args: argparse.Namespace) -> int:
     from consistency.dataset import open_dataset
     from consistency.pipeline import Options, run
 
+    if "none" in args.output and len(set(args.output)) > 1:
+        raise ValueError("--output none writes nothing beside the labels; leave the others out")
     options = Options(
         matching=args.matching,
         min_iou=args.min_iou,

@@ -13,7 +13,6 @@ from consistency.measure import FrameMeasurement
 from consistency.overlap import iou
 
 FIRST_LABEL = 2  # 1 stands for "no label yet"
-LARGEST_LABEL = 2**64 - 1
 AREA_LIMIT = 0.3  # on (area now / sum of the next mask's values - 1) ** 2
 
 
@@ -48,9 +47,4 @@ def _carry(then: FrameMeasurement, labels: list[int], now: FrameMeasurement) -> 
         ratio = then.record_areas[mask] / (int(now.areas[target]) * values[target])
         if (ratio - 1) ** 2 < AREA_LIMIT:
             values[target] *= label
-            if values[target] > LARGEST_LABEL:
-                raise ValueError(
-                    f"frame {now.name!r}: products of labels grew beyond 64 bits, as they may in "
-                    "this mode; use --matching optimal"
-                )
     return values

@@ -1,0 +1,84 @@
+"""Small data sets on disk, and experiments made of them."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mark_label
+
+
+def write_dataset(folder: Path, frames: Sequence[Sequence[np.ndarray]], **extra: list) -> Path:
+    """Write the native layout; ``extra`` holds, for a record key, its values [frame][mask]."""
+    content = {}
+    for t, masks in enumerate(frames):
+        records = []
+        for i, mask in enumerate(masks):
+            path = folder / "numpy_masks" / str(t) / f"{i}.npy"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, mask)
+            record = {"segmentation": f"numpy_masks/{t}/{i}.npy", "area": int((mask != 0).sum())}
+            records.append(record | {key: values[t][i] for key, values in extra.items()})
+        content[f"{t}.png"] = records
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sk_masks.json").write_text(json.dumps(content))
+    return folder
+
+
+def ascii_frames(*pictures: str) -> list[list[np.ndarray]]:
+    """Turn drawings into frames: each letter is one mask; its letter order is the mask order."""
+    frames = []
+    for picture in pictures:
+        rows = [list(line.strip()) for line in picture.strip().splitlines()]
+        pixels = np.array(rows)
+        frames.append([pixels == letter for letter in sorted(set(pixels.flat) - {"."})])
+    return frames
+
+
+def squares(*boxes: tuple[int, int, int], shape: tuple[int, int] = (40, 60)) -> list[np.ndarray]:
+    """Masks (h, w) of squares given as x, y, side."""
+    masks = []
+    for x, y, side in boxes:
+        mask = np.zeros(shape, bool)
+        mask[y : y + side, x : x + side] = True
+        masks.append(mask)
+    return masks
+
+
+def labels_of(folder: Path) -> dict[str, list[int]]:
+    """Labels {frame: [label of each kept mask in the order of the input]} of an experiment."""
+    content = json.loads((folder / f"{folder.name}.json").read_text())
+    return {frame: [record["label"] for record in records] for frame, records in content.items()}
+
+
+@pytest.fixture
+def mark(tmp_path: Path) -> Callable[..., Path]:
+    """Run mark_label.py in this process; returns the experiment's folder."""
+
+    def run(data: Path, *flags: str, name: str = "exp") -> Path:
+        where = ["--data-path", str(data), "--experiments", str(tmp_path / "experiments")]
+        code = mark_label.main([*where, "--exp-name", name, "--overwrite", "--quiet", *flags])
+        assert code == 0
+        return tmp_path / "experiments" / name
+
+    return run
+
+
+@pytest.fixture
+def fails(tmp_path: Path, capsys: pytest.CaptureFixture) -> Callable[..., str]:
+    """Run mark_label.py on bad input; returns its one line on stderr."""
+
+    def run(data: Path, *flags: str) -> str:
+        experiments = tmp_path / "experiments"
+        where = ["--data-path", str(data), "--experiments", str(experiments), "--exp-name", "bad"]
+        assert mark_label.main([*where, *flags]) == 2
+        assert not list(experiments.glob("*")), "something half-written is left"
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count("\n") == 1
+        assert err.startswith("error: ")
+        return err
+
+    return run
