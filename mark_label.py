@@ -9,8 +9,10 @@ from backends import ALIASES, BACKENDS
 from consistency.command import bars, fraction, guard, make_parser, natural, plain_name, positive
 
 MATCHINGS = ("optimal", "greedy", "seed")
-OUTPUTS = ("masks", "rle", "none")
-READERS = ("native",)
+OUTPUTS = ("masks", "rle", "none", "labelmaps", "coco", "mots", "ctc")
+RULES = ("small-on-top", "large-on-top", "score")
+DROPS = ("smallest", "shortest")
+READERS = ("native", "sav", "coco", "mots", "ctc", "labelmaps")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -64,6 +66,17 @@ def parser() -> argparse.ArgumentParser:
         default=["masks"],
         help="labelled .npy masks, run lengths in the JSON, or labels only",
     )
+    outputs = result.add_argument_group("outputs")
+    add = outputs.add_argument
+    add("--flatten", choices=RULES, help="who wins a pixel of several masks in label images")
+    add("--max-ids", type=positive, help="most objects in label images; default: what they hold")
+    add("--drop", choices=DROPS, help="which objects go where there are more; default: refuse")
+    add("--ids", type=positive, nargs="+", default=[], help="labels for outputs of chosen objects")
+    add("--invert", action="store_true", help="chosen objects are black instead of white")
+    add("--transforms", help="transforms.json to extend with paths of masks")
+    add("--first-frame", type=natural, default=0, help="number of the first frame where they count")
+    add("--class-id", type=positive, default=1, help="class of masks without one, where one is due")
+    add = result.add_argument
     add("--quiet", action="store_true", help="no progress bars, no summary")
     return result
 
@@ -84,6 +97,7 @@ def mark(args: argparse.Namespace) -> int:
         duplicate_containment=args.duplicate_containment,
         keep=args.keep,
         output=tuple(dict.fromkeys(args.output)),
+        writing=settings(args),
     )
     folder = args.experiments / (args.exp_name or args.data_path.resolve().name)
     dataset = open_dataset(args.data_path, args.input_format, args.sort, args.sequence)
@@ -92,6 +106,22 @@ def mark(args: argparse.Namespace) -> int:
     if not args.quiet:
         print(summary(report, folder))
     return 0
+
+
+def settings(args: argparse.Namespace):
+    """What the outputs want to know, from their flags."""
+    from consistency.outputs import Settings
+
+    return Settings(
+        flatten=args.flatten,
+        max_ids=args.max_ids,
+        drop=args.drop,
+        ids=tuple(args.ids),
+        invert=args.invert,
+        transforms=args.transforms,
+        first_frame=args.first_frame,
+        class_id=args.class_id,
+    )
 
 
 def summary(report, folder: Path) -> str:

@@ -33,6 +33,10 @@ OUTPUTS = {
     "masks": "native.MASKS",
     "rle": "native.RLE",
     "none": "native.NONE",
+    "labelmaps": "labelmaps.OUTPUT",
+    "coco": "coco.OUTPUT",
+    "mots": "mots.OUTPUT",
+    "ctc": "ctc.OUTPUT",
 }
 
 
@@ -99,10 +103,12 @@ class Plan:
     shared : for all frames; goes to workers.
     numbers : for each frame the number of each of its kept masks in this output, 0 = left out;
         None: the labels.
+    own : what ``gather`` needs; stays in the main process.
     """
 
     shared: Any = None
     numbers: Sequence[Sequence[int]] | None = None
+    own: Any = None
 
 
 @dataclass(frozen=True, eq=False)

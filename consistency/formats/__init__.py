@@ -20,7 +20,7 @@ from types import ModuleType
 
 from consistency.formats.source import Source
 
-READERS = ("native",)
+READERS = ("native", "sav", "coco", "mots", "ctc", "labelmaps")
 
 
 def find(source: Source, name: str = "auto") -> ModuleType:

@@ -123,23 +123,16 @@ def _stack_length(path: Path) -> int:
 
 def read_masks(layout: Layout, frame: Frame, buffer: npy.Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    if layout.order == "F":
+        return rle.read_frame(frame)
     try:
         if frame.source == "stack":
             return _read_stack(layout, frame, buffer)
-        if layout.order == "F":
-            return _read_runs(frame)
         return _read_files(layout, frame, buffer)
     except OSError as error:
         raise OSError(f"frame {frame.name!r}: {error}") from error
     except ValueError as error:
         raise ValueError(f"frame {frame.name!r}: {error}") from error
-
-
-def _read_runs(frame: Frame) -> PackedMasks:
-    if not frame.records:
-        return Packer((0, 0), "F").finish()
-    rles = [record["segmentation"] for record in frame.records]
-    return rle.decode(rles, rle.read_size(rles[0]))
 
 
 def _read_files(layout: Layout, frame: Frame, buffer: npy.Buffer) -> PackedMasks:

@@ -6,11 +6,13 @@ the difference to the run two before; five bits a character, low bits first, 0x2
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from pycocotools import mask as coco
 
-from consistency.packed import MAX_PIXELS, PackedMasks, pack_runs
+from consistency.dataset import Frame
+from consistency.packed import MAX_PIXELS, PackedMasks, Packer, pack_runs
 
 
 def read_size(rle: dict) -> tuple[int, int]:
@@ -55,6 +57,33 @@ def decode(rles: Sequence[dict], shape: tuple[int, int]) -> PackedMasks:
     stop -= np.repeat(np.cumsum(totals) - totals, lengths)
     odd = (np.arange(runs.size) - np.repeat(ends - lengths, lengths)) % 2 == 1
     return pack_runs(shape, len(rles), owner[odd], stop[odd] - runs[odd], stop[odd], "F")
+
+
+def read_frame(frame: Frame) -> PackedMasks:
+    """Pack a frame whose records hold run lengths; ValueError with frame and mask."""
+    if not frame.records:
+        return Packer((0, 0), "F").finish()
+    rles = [record["segmentation"] for record in frame.records]
+    try:
+        return decode(rles, read_size(rles[0]))
+    except ValueError as error:
+        raise ValueError(f"frame {frame.name!r}: {error}") from error
+
+
+def is_empty(rle: dict) -> bool:
+    """Whether run lengths say at a glance that there is no foreground: one run of zeros."""
+    height, width = read_size(rle)
+    counts = rle.get("counts")
+    if isinstance(counts, list):
+        return counts == [height * width]
+    text = counts if isinstance(counts, bytes) else str(counts).encode("ascii", "replace")
+    return text == _empty_counts(height, width)
+
+
+@lru_cache(maxsize=8)
+def _empty_counts(height: int, width: int) -> bytes:
+    none = {"size": [height, width], "counts": [height * width]}
+    return coco.frPyObjects(none, height, width)["counts"]
 
 
 def _runs(counts: Sequence) -> tuple[np.ndarray, np.ndarray]:

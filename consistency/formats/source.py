@@ -2,7 +2,7 @@
 
 import json
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 
@@ -95,3 +95,21 @@ def _unique(pairs: list[tuple[str, object]]) -> dict:
         keys = [key for key, _ in pairs]
         raise KeyError(next(key for key in keys if keys.count(key) > 1))
     return content
+
+
+def value_of(content: object, key: str, kind: type | tuple[type, ...], where: str):
+    """Return ``content[key]``; ValueError if ``content`` is no object with such a value."""
+    if not isinstance(content, dict) or key not in content:
+        raise ValueError(f"{where}: no {key!r}")
+    value = content[key]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f"{where}: {key!r} is {type(value).__name__}")
+    return value
+
+
+def without_parent(names: dict) -> dict:
+    """Cut a folder that all file names share: "video1/0001.jpg" is frame "0001.jpg"."""
+    parents = {str(PurePosixPath(name).parent) for name in names.values()}
+    if len(parents) > 1 or ".." in "".join(parents):
+        return dict(names)
+    return {key: PurePosixPath(name).name for key, name in names.items()}

@@ -1,0 +1,141 @@
+"""COCO instances (Lin et al. 2014): one JSON of images, annotations and categories.
+
+Read: run lengths and polygons; "track_id" is the identity.  Also a list of results, whose run
+lengths say their size.  Written: coco/instances.json with run lengths and, as further keys that
+other readers pass over, "track_id" and "frame_index".
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.formats import polygons
+from consistency.formats.native import encode_kept
+from consistency.formats.source import Source, value_of, without_parent
+from consistency.outputs import LabelledSequence, Output, Plan, Task, Written
+from consistency.packed import PackedMasks
+
+FILE = "coco/instances.json"
+OBJECT = 1  # category of masks that have none
+
+
+def matches(source: Source) -> bool:
+    """Whether this is a JSON with images and annotations, or a list of results."""
+    content = source.content
+    if isinstance(content, dict):
+        return "images" in content and "annotations" in content
+    first = content[0] if isinstance(content, list) and content else None
+    return isinstance(first, dict) and "image_id" in first and "segmentation" in first
+
+
+def open_dataset(source: Source) -> Dataset:
+    """List the frames; ValueError with image and annotation for a malformed JSON."""
+    content, path = source.content, source.path
+    if isinstance(content, list):
+        keys = dict.fromkeys(value_of(r, "image_id", (int, str), str(path)) for r in content)
+        images = [{"id": key, "file_name": str(key)} for key in keys]
+        content = {"images": images, "annotations": content}
+    names = {}
+    sizes = {}
+    for i, image in enumerate(_list(content, "images", path)):
+        where = f"{path}: image {i}"
+        key = value_of(image, "id", (int, str), where)
+        names[key] = str(image.get("file_name") or key)
+        sizes[key] = polygons.size_of(image, where)
+    records = {key: [] for key in names}
+    for i, annotation in enumerate(_list(content, "annotations", path)):
+        where = f"{path}: annotation {i}"
+        key = value_of(annotation, "image_id", (int, str), where)
+        if key not in names:
+            raise ValueError(f"{where}: image {key!r} is not in the list of images")
+        polygons.check(annotation.get("segmentation"), sizes[key], where)
+        records[key].append(annotation)
+    plain = without_parent(names)
+    frames = [_frame(plain[key], tuple(records[key]), sizes[key]) for key in names]
+    categories = {
+        value_of(c, "id", int, f"{path}: category"): str(c.get("name", c["id"]))
+        for c in content.get("categories") or []
+    }
+    layout = Layout(path, "coco", "F")
+    return Dataset(layout, in_order(frames, path), categories=categories)
+
+
+def _list(content: dict, key: str, path: Path) -> list[dict]:
+    values = value_of(content, key, list, str(path))
+    if not all(isinstance(value, dict) for value in values):
+        raise ValueError(f"{path}: {key!r} is no list of objects")
+    return values
+
+
+def _frame(name: str, records: tuple[dict, ...], size) -> Frame:
+    identities = tuple(r["track_id"] if type(r.get("track_id")) is int else None for r in records)
+    known = any(identity is not None for identity in identities)
+    return Frame(name, records, size, identities if known else None)
+
+
+def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+    """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    return polygons.read_frame(frame)
+
+
+def _write_frame(task: Task, shared: None) -> Written:
+    """Return the annotations of a frame; image ids count from 1."""
+    rows = []
+    for k, segmentation in enumerate(encode_kept(task)):
+        record = dict(task.reader.frame.records[int(task.labels.kept[k])])
+        category = record.get("category_id")
+        rows.append(
+            record
+            | {
+                "image_id": task.t + 1,
+                "category_id": category if type(category) is int else OBJECT,
+                "segmentation": segmentation,
+                "area": int(task.labels.areas[k]),
+                "bbox": task.labels.boxes[k].tolist(),
+                "iscrowd": 0,
+                "track_id": task.numbers[k],
+                "frame_index": task.t,
+            }
+        )
+    return Written(rows=rows)
+
+
+@contextmanager
+def _gather(
+    sequence: LabelledSequence, plan: Plan, folder: Path
+) -> Iterator[Callable[[int, Any], None]]:
+    """Write the JSON, an annotation a line, as frames come in."""
+    path = folder / FILE
+    path.parent.mkdir()
+    height, width = sequence.shape
+    images = [
+        {"id": t + 1, "file_name": f.name, "width": width, "height": height, "frame_index": t}
+        for t, f in enumerate(sequence.frames)
+    ]
+    used, count = set(), 0
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f'{{"info": {{}},\n"images": {json.dumps(images)},\n"annotations": [')
+
+        def add(t: int, rows: list[dict]) -> None:
+            nonlocal count
+            for row in rows:
+                count += 1
+                used.add(row["category_id"])
+                file.write((",\n" if count > 1 else "\n") + json.dumps(row | {"id": count}))
+
+        yield add
+        file.write(f'],\n"categories": {json.dumps(categories_of(used, sequence))}}}\n')
+
+
+def categories_of(used: set[int], sequence: LabelledSequence) -> list[dict]:
+    """Categories for a JSON file: those of the input, or "object"."""
+    ids = sorted(used | set(sequence.categories)) or [OBJECT]
+    default = {OBJECT: "object"}
+    names = default | sequence.categories
+    return [{"id": i, "name": names.get(i, str(i)), "supercategory": ""} for i in ids]
+
+
+OUTPUT = Output(_write_frame, gather=_gather)

@@ -1,0 +1,243 @@
+"""Cell Tracking Challenge (Ulman et al. 2017): 16-bit label images and a table of tracks.
+
+01_RES/mask000.tif ...      res_track.txt       results
+01_GT/TRA/man_track000.tif  man_track.txt       truth
+
+A line of the table is ``L B E P``: label, first frame, last frame (from 0), label it came from by
+division or 0.  A label is in every frame of its line; a track with a gap is two tracks, the later
+of which names the earlier as its P.
+
+Written: ctc/01_RES/mask000.tif ... (four digits from 1000 frames on) and res_track.txt.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from consistency import flatten
+from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.formats import images
+from consistency.formats.source import Source
+from consistency.numbering import Numbering, number_labels
+from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.packed import PackedMasks
+
+TABLES = ("res_track.txt", "man_track.txt")
+FOLDER = "ctc/01_RES"
+LIMIT = 65_535
+TRACK_IMAGE = re.compile(r"(mask|man_track)(\d{3,})\.tif")
+
+
+def is_track_image(path: Path) -> bool:
+    """Whether a file is named like an image of this format."""
+    return TRACK_IMAGE.fullmatch(path.name) is not None
+
+
+def matches(source: Source) -> bool:
+    """Whether the folder, or TRA in it, holds mask000.tif or man_track000.tif."""
+    return any(is_track_image(path) for path in _inner(source).images)
+
+
+def _inner(source: Source) -> Source:
+    """The folder itself, or TRA in the folder of a ground truth."""
+    truth = source.path / "TRA"
+    return Source(truth) if truth.is_dir() and not source.images else source
+
+
+def open_dataset(source: Source) -> Dataset:
+    """List the frames; ValueError for a missing or malformed table or image."""
+    source = _inner(source)
+    files = [path for path in source.images if is_track_image(path)]
+    table = next((source.path / t for t in TABLES if (source.path / t).is_file()), None)
+    if table is None:
+        raise ValueError(
+            f"{source.path}: no res_track.txt or man_track.txt beside the images; restore it, or "
+            "read plain label images with --input-format labelmaps"
+        )
+    parents = _read_parents(table)
+    frames = in_order(images.label_frames(source.path, files), source.path)
+    _check_labels(table, parents, frames)
+    links = {label: parent for label, parent in parents.items() if parent}
+    return Dataset(Layout(source.path, "ctc"), frames, parents=links)
+
+
+def _read_parents(table: Path) -> dict[int, int]:
+    """Return {label: parent or 0}."""
+    parents: dict[int, int] = {}
+    for number, line in enumerate(table.read_text().splitlines(), 1):
+        words = line.split()
+        if not words:
+            continue
+        if len(words) != 4 or not all(word.isdigit() for word in words):
+            raise ValueError(f"{table}: line {number} is not 'label first last parent'")
+        label, first, last, parent = (int(word) for word in words)
+        if label < 1 or label in parents or first > last:
+            raise ValueError(
+                f"{table}: line {number}: label {label} of frames {first} to {last}; labels are "
+                "positive and unique, the first frame is not after the last"
+            )
+        parents[label] = parent
+    for label, parent in parents.items():
+        if parent and parent not in parents:
+            raise ValueError(f"{table}: label {label} comes from {parent}, which has no line")
+    return parents
+
+
+def _check_labels(table: Path, parents: dict[int, int], frames: tuple[Frame, ...]) -> None:
+    for frame in frames:
+        unknown = [value for value in frame.identities or () if value not in parents]
+        if unknown:
+            raise ValueError(f"{table}: no line for label {unknown[0]} of frame {frame.name!r}")
+
+
+def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+    """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    return images.read_label_frame(layout.root, frame)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A line of the table: frames without a gap.  ``parent`` is a number or 0."""
+
+    number: int
+    label: int
+    first: int
+    last: int
+    parent: int = 0
+
+
+def segments(
+    presence: dict[int, Sequence[int]], parents: dict[int, int], numbers: dict[int, int]
+) -> list[Segment]:
+    """Cut tracks where the format allows no gap, and where a daughter begins.
+
+    The first part of a label keeps its number, further ones get the next free numbers.
+
+    Parameters
+    ----------
+    presence : {label: frames, ascending, with a mask}.
+    parents : {label: label it came from by division}.
+    numbers : {label: number}.
+    """
+    births: dict[int, set[int]] = {}
+    for child, parent in parents.items():
+        if child in presence and parent in presence:
+            births.setdefault(parent, set()).add(presence[child][0])
+    free = max(numbers.values(), default=0) + 1
+    found: dict[int, list[Segment]] = {}
+    for label, frames in presence.items():
+        cuts = [
+            i
+            for i in range(1, len(frames))
+            if frames[i] != frames[i - 1] + 1 or frames[i] in births.get(label, ())
+        ]
+        number, before = numbers[label], 0
+        found[label] = []
+        for start, stop in zip([0, *cuts], [*cuts, len(frames)], strict=True):
+            segment = Segment(number, label, frames[start], frames[stop - 1], before)
+            found[label].append(segment)
+            before, number, free = number, free, free + (stop < len(frames))
+    return [
+        _with_mother(segment, found.get(parents.get(segment.label), ()))
+        for parts in found.values()
+        for segment in parts
+    ]
+
+
+def _with_mother(segment: Segment, mother: Sequence[Segment]) -> Segment:
+    """Link the first part of a daughter to the last part of its mother that ends before it."""
+    ended = [part.number for part in mother if part.last < segment.first]
+    if segment.parent or not ended:
+        return segment
+    return Segment(segment.number, segment.label, segment.first, segment.last, ended[-1])
+
+
+def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
+    flatten.require_disjoint(sequence, settings, "ctc")
+    numbering = number_labels(sequence, settings, LIMIT, "ctc")
+    digits = 4 if len(sequence.labels) > 1000 else 3
+    presence = {
+        label: frames
+        for label, frames in flatten.presence(sequence.labels).items()
+        if label in numbering.numbers
+    }
+    parts = _fitting(segments(presence, sequence.parents, numbering.numbers))
+    plan = flatten.plan(sequence, settings, numbering, np.dtype(np.uint16), digits)
+    table = _number_table(parts)
+    numbers = [
+        [table.get((t, label), 0) for label in frame.labels]
+        for t, frame in enumerate(sequence.labels)
+    ]
+    return Plan(plan.shared, numbers, numbering)
+
+
+def _fitting(parts: list[Segment]) -> list[Segment]:
+    if max((part.number for part in parts), default=0) > LIMIT:
+        raise ValueError(
+            f"tracks without gaps need numbers above {LIMIT}, more than ctc holds; leave some out "
+            "with --max-ids 30000 --drop shortest, or label with a longer --memory"
+        )
+    return parts
+
+
+def _number_table(parts: list[Segment]) -> dict[tuple[int, int], int]:
+    """Return {(frame, label): number}."""
+    return {(t, p.label): p.number for p in parts for t in range(p.first, p.last + 1)}
+
+
+def _name(t: int, digits: int) -> str:
+    return f"mask{t:0{digits}d}.tif"
+
+
+def _save(path: Path, image: np.ndarray) -> None:
+    import tifffile
+
+    tifffile.imwrite(path, image, compression="zlib", compressionargs={"level": 2})
+
+
+def _write_frame(task: Task, drawing: flatten.Drawing) -> Written:
+    """Write the image of a frame and return the numbers that are to be seen in it."""
+    image, lost = flatten.draw(task, drawing)
+    _save(task.path(FOLDER, _name(task.t, drawing.extra)), image)
+    return Written(lost=lost, rows=flatten.visible_numbers(image))
+
+
+@contextmanager
+def _gather(
+    sequence: LabelledSequence, plan: Plan, folder: Path
+) -> Iterator[Callable[[int, list[int]], None]]:
+    """Write the table; a track that others cover for some frames is cut there, as at any gap."""
+    seen: dict[int, list[int]] = {}
+    labels: list[dict[int, int]] = []  # {planned number: label} of each frame
+
+    def add(t: int, numbers: list[int]) -> None:
+        planned = dict(zip(plan.numbers[t], sequence.labels[t].labels, strict=True))
+        labels.append({number: planned[number] for number in numbers})
+        for label in sorted(labels[-1].values()):
+            seen.setdefault(label, []).append(t)
+
+    yield add
+    numbering: Numbering = plan.own
+    parts = _fitting(segments(dict(sorted(seen.items())), sequence.parents, numbering.numbers))
+    table = _number_table(parts)
+    for t, planned in enumerate(labels):
+        final = {number: table[t, label] for number, label in planned.items()}
+        if any(number != new for number, new in final.items()):
+            _renumber(folder / FOLDER / _name(t, plan.shared.extra), final)
+    lines = [f"{p.number} {p.first} {p.last} {p.parent}\n" for p in parts]
+    lines.sort(key=lambda line: int(line.split()[0]))
+    (folder / FOLDER / "res_track.txt").write_text("".join(lines))
+    numbering.write(folder / FOLDER / "numbers.csv")
+
+
+def _renumber(path: Path, numbers: dict[int, int]) -> None:
+    table = np.zeros(max(numbers) + 1, np.uint16)
+    table[list(numbers)] = list(numbers.values())
+    _save(path, table[images.read_numbers(path)])
+
+
+OUTPUT = Output(_write_frame, _plan, _gather)

@@ -1,0 +1,238 @@
+"""PNG, BMP and TIFF files that hold masks: headers, pixels, and label images as packed words.
+
+Pillow reads PNG and BMP, tifffile TIFF; both are imported when the first image is met.
+"""
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from consistency.dataset import Frame
+from consistency.packed import MAX_PIXELS, PackedMasks, Packer, pack_runs
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+# Pillow modes whose pixels are numbers; "P" are numbers too, with colours to show them in.
+NUMBER_MODES = {"1", "L", "I", "I;16", "I;16B", "I;16L"}
+COLOUR_MODES = {"RGB", "RGBA"}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an image file says of itself.
+
+    Attributes
+    ----------
+    kind : "numbers", "palette", "colour" or "other".
+    shape : (height, width) of a page in pixels.
+    pages : number of images in the file.
+    bits : of a pixel's number.
+    """
+
+    kind: str
+    shape: tuple[int, int]
+    pages: int = 1
+    bits: int = 8
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what the libraries raise for a bad file into one line."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's of large images; the limit here is ours
+            yield
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path}: no such image; restore it or drop it") from error
+    except (MemoryError, IsADirectoryError, PermissionError):
+        raise
+    except Exception as error:
+        known = (OSError, SyntaxError, EOFError, struct.error, zlib.error, ValueError, TypeError)
+        ours = isinstance(error, ValueError) and str(error).startswith(str(path))
+        named = type(error).__name__ in ("DecompressionBombError", "TiffFileError")
+        if ours or not (isinstance(error, (*known, KeyError, IndexError)) or named):
+            raise
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise ValueError(f"{path}: damaged image ({reason}); write the file again") from error
+
+
+def _check_size(path: Path, shape: Sequence[int]) -> None:
+    if shape[0] * shape[1] > MAX_PIXELS or 0 in shape[:2]:
+        raise ValueError(
+            f"{path}: says it has {shape[0]} × {shape[1]} pixels; allowed: 1 to {MAX_PIXELS}"
+        )
+
+
+def read_header(path: Path) -> Header:
+    """Read the header of an image file; ValueError if it is damaged."""
+    with _readable(path):
+        if path.suffix.lower() in TIFF_SUFFIXES:
+            return _tiff_header(path)
+        from PIL import Image
+
+        with Image.open(path) as image:
+            shape = image.size[1], image.size[0]
+            bits = 16 if image.mode.startswith("I;16") else 32 if image.mode == "I" else 8
+            kinds = {"P": "palette"} | dict.fromkeys(NUMBER_MODES, "numbers")
+            kinds |= dict.fromkeys(COLOUR_MODES, "colour")
+            return Header(kinds.get(image.mode, "other"), shape, 1, bits)
+
+
+def _tiff_header(path: Path) -> Header:
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        shape = file.series[0].shape
+        numbers = page.samplesperpixel == 1 and page.dtype.kind in "bui"
+        pages = max(len(file.pages), int(np.prod(shape[:-2])) if len(shape) > 2 else 1)
+        kind = "numbers" if numbers else "colour" if page.samplesperpixel in (3, 4) else "other"
+        return Header(kind, page.shape[:2], pages, page.dtype.itemsize * 8)
+
+
+def read_pixels(path: Path) -> np.ndarray:
+    """Read the only image of a file, integer (h, w), or uint8 (h, w, 3 or 4) for colours.
+
+    A palette image gives its numbers.  Raises FileNotFoundError; ValueError if the file is
+    damaged, has several pages, or more pixels than ``rle.MAX_PIXELS``.
+    """
+    with _readable(path):
+        if path.suffix.lower() in TIFF_SUFFIXES:
+            return _read_tiff(path)
+        from PIL import Image
+
+        with Image.open(path) as image:
+            _check_size(path, (image.size[1], image.size[0]))
+            if image.mode not in {"P", *NUMBER_MODES, *COLOUR_MODES}:
+                raise ValueError(f"{path}: mode {image.mode!r}; masks are numbers or a palette")
+            return np.asarray(image)
+
+
+def _read_tiff(path: Path) -> np.ndarray:
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        if len(file.pages) > 1:
+            raise ValueError(f"{path}: {len(file.pages)} pages where one image is meant")
+        return page_pixels(path, page)
+
+
+def page_pixels(path: Path, page) -> np.ndarray:
+    """Pixels of one page of an open TIFF file, integer (h, w) or colours."""
+    _check_size(path, page.shape)
+    try:
+        return page.asarray()
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        from PIL import Image  # knows LZW, which tifffile leaves to another package
+
+        with Image.open(path) as image:
+            image.seek(page.index)
+            return np.asarray(image)
+
+
+def numbers(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """Check that ``pixels`` are a label image, unsigned or non-negative integers (h, w)."""
+    if pixels.ndim != 2 or pixels.dtype.kind not in "bui":
+        raise ValueError(
+            f"{path}: {pixels.dtype} pixels of shape {pixels.shape}; a label image is "
+            "(height, width) of integers"
+        )
+    if pixels.dtype.kind == "i" and pixels.size and pixels.min() < 0:
+        raise ValueError(f"{path}: holds negative values; write 0 where there is no mask")
+    return pixels.view(np.uint8) if pixels.dtype == bool else pixels
+
+
+def rgb_numbers(pixels: np.ndarray) -> np.ndarray:
+    """Ids of a panoptic image, R + 256 · G + 65536 · B, int32 (h, w), from uint8 (h, w, 3+)."""
+    red, green, blue = (pixels[..., i].astype(np.int32) for i in range(3))
+    return red + (green << 8) + (blue << 16)
+
+
+def runs_of(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a label image, row after row, into runs of one value.
+
+    Returns their starts, int64 (r + 1,), the last of them the number of pixels, and values (r,).
+    """
+    flat = image.ravel()
+    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+    return np.append(starts, flat.size), flat[starts]
+
+
+def values_of(image: np.ndarray) -> list[int]:
+    """Non-zero values of a label image, ascending."""
+    values = np.unique(runs_of(image)[1])
+    return values[values != 0].tolist()
+
+
+def pack_labels(image: np.ndarray, values: Sequence[int]) -> PackedMasks:
+    """Pack the masks ``image == value``, one each value, in one pass over the image."""
+    if not len(values):
+        return Packer(image.shape).finish()
+    starts, found = runs_of(image)
+    order = np.argsort(values)
+    ascending = np.asarray(values, np.int64)[order]
+    place = np.minimum(np.searchsorted(ascending, found), len(values) - 1)
+    wanted = np.flatnonzero(ascending[place] == found)
+    mask = order[place[wanted]]
+    by_mask = np.argsort(mask, kind="stable")
+    runs = wanted[by_mask]
+    return pack_runs(image.shape, len(values), mask[by_mask], starts[runs], starts[runs + 1], "C")
+
+
+def label_frames(
+    root: Path, files: Iterable[Path], void: Sequence[int] = (), read=None
+) -> Iterator[Frame]:
+    """Yield a frame for each label image; its identities are the values of its pixels.
+
+    ``void`` values are no objects.  ``read(path)`` gives the label image; default: as it is.
+    """
+    for file in files:
+        image = (read or read_numbers)(file)
+        values = [value for value in values_of(image) if value not in void]
+        relative = file.relative_to(root).as_posix()
+        records = tuple({"segmentation": relative, "value": value} for value in values)
+        yield Frame(file.name, records, identities=tuple(values))
+
+
+def read_numbers(path: Path) -> np.ndarray:
+    """Read a label image; ValueError if it is none."""
+    return numbers(path, read_pixels(path))
+
+
+def read_label_frame(root: Path, frame: Frame, read=read_numbers) -> PackedMasks:
+    """Pack a frame of ``label_frames``."""
+    if not frame.records:
+        return Packer((0, 0)).finish()
+    try:
+        image = read(root / frame.records[0]["segmentation"])
+    except ValueError as error:
+        raise ValueError(f"frame {frame.name!r}: {error}") from error
+    return pack_labels(image, [record["value"] for record in frame.records])
+
+
+def read_binary_frame(root: Path, frame: Frame) -> PackedMasks:
+    """Pack a frame whose records name one image a mask; non-zero is foreground."""
+    packer = Packer((0, 0))
+    for i, record in enumerate(frame.records):
+        path = root / record["segmentation"]
+        try:
+            pixels = read_numbers(path)
+        except (ValueError, FileNotFoundError) as error:
+            raise type(error)(f"frame {frame.name!r}: {error}") from error
+        if i == 0:
+            packer = Packer(pixels.shape)
+        if pixels.shape != packer.shape:
+            raise ValueError(
+                f"frame {frame.name!r}: mask {i} ({record['segmentation']}) has {pixels.shape} "
+                f"pixels, mask 0 has {packer.shape}; all masks of a sequence have one size"
+            )
+        packer.add_pixels(pixels)
+    return packer.finish()

@@ -1,0 +1,57 @@
+"""Plain label images: a folder of 8- or 16-bit grey PNG, BMP or TIFF files, one a frame.
+
+A pixel holds the number of its object, 0 is background.  Numbers are identities where the same
+number means the same object in every frame, which only the user knows.
+
+Written: label_maps/<frame stem>.png, 8 bits where they hold all labels, else 16.
+"""
+
+from functools import partial
+
+from consistency import flatten
+from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.formats import ctc, images
+from consistency.formats.source import Source
+from consistency.numbering import gather_numbers, number_labels
+from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.packed import PackedMasks
+
+FOLDER = "label_maps"
+LIMIT = 65_535
+
+
+def matches(source: Source) -> bool:
+    """Whether the folder holds single grey images that no file beside them says more about."""
+    header = source.sample_image
+    return (
+        header is not None
+        and header.kind == "numbers"
+        and header.pages == 1
+        and not ctc.is_track_image(source.images[0])
+        and not {p.stem for p in source.files(".json")} & {p.stem for p in source.images}
+    )
+
+
+def open_dataset(source: Source) -> Dataset:
+    """List the frames and the values in them; ValueError for an image that is no label image."""
+    frames = in_order(images.label_frames(source.path, source.images), source.path)
+    return Dataset(Layout(source.path, "labelmaps"), frames)
+
+
+def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+    """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    return images.read_label_frame(layout.root, frame)
+
+
+def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
+    numbering = number_labels(sequence, settings, LIMIT, "labelmaps")
+    return flatten.plan(sequence, settings, numbering)
+
+
+def _write_frame(task: Task, drawing: flatten.Drawing) -> Written:
+    image, lost = flatten.draw(task, drawing)
+    flatten.save_png(task.path(FOLDER, f"{task.reader.frame.stem}.png"), image)
+    return Written(lost=lost)
+
+
+OUTPUT = Output(_write_frame, _plan, partial(gather_numbers, file=f"{FOLDER}/numbers.csv"))

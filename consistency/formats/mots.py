@@ -1,0 +1,180 @@
+"""MOTS (Voigtlaender et al. 2019): a text file a sequence, or a folder of 16-bit PNG files.
+
+A line is ``frame id class_id height width rle``; id = 1000 · class_id + instance; in a PNG file
+the same ids are pixel values.  KITTI-MOTS counts frames from 0, MOTSChallenge from 1: frames keep
+their numbers as names.  Regions of class 10 (id 10000) are to be ignored and are no masks; they
+are kept in ``Frame.source`` as run lengths (text only).  The masks of one frame are disjoint.
+
+Written: mots/<name>.txt and mots/<name>/<frame %06d>.png.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from consistency import flatten
+from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.formats import images, rle
+from consistency.formats.source import Source
+from consistency.numbering import Numbering, count_labels, keep_largest
+from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.packed import PackedMasks
+
+COLUMNS = 6
+IGNORE_CLASS = 10
+IGNORE_ID = 10_000
+INSTANCES = 1000  # ids of a class; the first is 1000 · class_id, and instances end at 999
+LARGEST_CLASS = 64  # 16-bit pixels
+
+
+def matches(source: Source) -> bool:
+    """Whether there are text files with six columns, or PNG files with such ids only."""
+    if source.path.is_file():
+        return source.is_file(".txt") and _has_lines(source.path)
+    texts = source.files(".txt")
+    if texts and not source.images:
+        return all(_has_lines(text) for text in texts)
+    header = source.sample_image
+    if not header or header.kind != "numbers" or header.bits != 16 or header.pages > 1:
+        return False
+    values = images.values_of(images.read_numbers(source.images[0]))
+    return bool(values) and min(values) >= INSTANCES and source.images[0].suffix == ".png"
+
+
+def _has_lines(path: Path) -> bool:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        words = file.readline().split(" ")
+    return len(words) == COLUMNS and all(word.isdigit() for word in words[:5])
+
+
+def open_dataset(source: Source) -> Dataset:
+    """List the frames; ValueError with the line of a malformed text."""
+    if source.images:
+        frames = images.label_frames(source.path, source.images, void=(IGNORE_ID,))
+        return Dataset(Layout(source.path, "mots"), in_order(frames, source.path))
+    path = source.path if source.path.is_file() else _choose(source)
+    frames = in_order(_frames(path), path, key=None)
+    return Dataset(Layout(path, "mots", "F"), frames)
+
+
+def _choose(source: Source) -> Path:
+    texts = {path.stem: path for path in source.files(".txt")}
+    if source.sequence is None and len(texts) == 1:
+        return next(iter(texts.values()))
+    if source.sequence not in texts:
+        names = ", ".join(texts) or "none"
+        raise ValueError(f"{source.path}: sequences {names}; choose one with --sequence")
+    return texts[source.sequence]
+
+
+def _frames(path: Path) -> list[Frame]:
+    found: dict[int, list] = {}
+    ignored: dict[int, list] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        t, identity, class_id, height, width, counts = _parse(path, number, line)
+        segmentation = {"size": [height, width], "counts": counts}
+        masks = found.setdefault(t, [])
+        if class_id == IGNORE_CLASS:
+            ignored.setdefault(t, []).append(segmentation)
+        else:
+            record = {"segmentation": segmentation, "id": identity, "class_id": class_id}
+            masks.append(record)
+    times = range(min(found), max(found) + 1) if found else ()
+    return [_frame(t, found.get(t, []), ignored.get(t)) for t in times]
+
+
+def _parse(path: Path, number: int, line: str) -> tuple[int, int, int, int, int, str]:
+    words = line.split(" ")
+    if len(words) != COLUMNS or not all(word.isdigit() for word in words[:5]):
+        raise ValueError(
+            f"{path}: line {number} is not 'frame id class_id height width rle' with single spaces"
+        )
+    return *(int(word) for word in words[:5]), words[5]
+
+
+def _frame(t: int, records: list[dict], ignored: list[dict] | None) -> Frame:
+    identities = tuple(record["id"] for record in records)
+    return Frame(f"{t:06d}", tuple(records), ignored, identities)
+
+
+def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+    """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    if layout.order == "F":
+        return rle.read_frame(frame)
+    return images.read_label_frame(layout.root, frame)
+
+
+def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
+    flatten.require_disjoint(sequence, settings, "mots")
+    classes = _classes(sequence, settings.class_id)
+    numbering = _number(sequence, settings, classes)
+    extra = sequence.name, settings.first_frame
+    return flatten.plan(sequence, settings, numbering, np.dtype(np.uint16), extra)
+
+
+def _classes(sequence: LabelledSequence, default: int) -> dict[int, int]:
+    """Class of each label: that of its first mask, or the default where that has none."""
+    classes: dict[int, int] = {}
+    for frame, labels in zip(sequence.frames, sequence.labels, strict=True):
+        for index, label in zip(labels.kept.tolist(), labels.labels, strict=True):
+            record = frame.records[index]
+            found = record.get("class_id", record.get("category_id", default))
+            classes.setdefault(label, found)
+            good = type(found) is int and 1 <= found <= LARGEST_CLASS and found != IGNORE_CLASS
+            if not good:
+                raise ValueError(
+                    f"frame {frame.name!r}, mask {index}: class {found!r}; classes of mots are 1 "
+                    f"to {LARGEST_CLASS} and not {IGNORE_CLASS}, which means ignore"
+                )
+    return classes
+
+
+def _number(sequence: LabelledSequence, settings: Settings, classes: dict[int, int]) -> Numbering:
+    """1000 · class + instance: the label itself where it is such a number, else counted from 1."""
+    counts = count_labels(sequence)
+    if all(label // INSTANCES == classes[label] for label in counts):
+        return Numbering({label: label for label in counts})
+    numbers, dropped = {}, []
+    limit = min(settings.max_ids or INSTANCES, INSTANCES - 1)
+    for class_id in sorted(set(classes.values())):
+        mine = {label: counts[label] for label in counts if classes[label] == class_id}
+        kept, gone = keep_largest(mine, limit, settings.drop, f"class {class_id} of mots")
+        numbers |= {label: class_id * INSTANCES + i for i, label in enumerate(kept, 1)}
+        dropped += gone
+    return Numbering(dict(sorted(numbers.items())), tuple(sorted(dropped)), settings.drop)
+
+
+def _write_frame(task: Task, drawing: flatten.Drawing) -> Written:
+    """Write the PNG of a frame and return its lines; what is covered whole has none."""
+    name, first_frame = drawing.extra
+    t = task.t + first_frame
+    image, lost = flatten.draw(task, drawing)
+    flatten.save_png(task.path("mots", name, f"{t:06d}.png"), image)
+    values = flatten.visible_numbers(image)
+    masks = images.pack_labels(image, values)
+    height, width = image.shape
+    lines = []
+    for i, (value, box) in enumerate(zip(values, masks.boxes_and_centroids()[0], strict=True)):
+        counts = rle.encode(masks, i, box)["counts"]
+        lines.append(f"{t} {value} {value // INSTANCES} {height} {width} {counts}\n")
+    return Written(lost=lost, rows="".join(lines))
+
+
+@contextmanager
+def _gather(
+    sequence: LabelledSequence, plan: Plan, folder: Path
+) -> Iterator[Callable[[int, Any], None]]:
+    """Collect the lines of all frames."""
+    path = folder / "mots" / f"{sequence.name}.txt"
+    path.parent.mkdir(exist_ok=True)
+    with open(path, "w", encoding="ascii") as file:
+        yield lambda t, lines: file.write(lines)
+    plan.own.write(path.with_name("numbers.csv"))
+
+
+OUTPUT = Output(_write_frame, _plan, _gather)

@@ -1,0 +1,87 @@
+"""SA-V (Ravi et al. 2024): a JSON file a video, or a folder of binary PNG files an object.
+
+{"masklet": [frame][object] run lengths, "masklet_id": [int], ...}      train
+<video>/<object %03d>/<frame %05d>.png                                  val, test
+
+Objects overlap.  The JSON has an empty mask where an object is away: no record is made of it.
+"""
+
+import re
+
+from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.formats import images, rle
+from consistency.formats.source import Source
+from consistency.packed import PackedMasks
+
+OBJECT_FOLDER = re.compile(r"\d{3}")
+FRAME_FILE = re.compile(r"\d{5}\.png")
+
+
+def matches(source: Source) -> bool:
+    """Whether this is the JSON of a video or a folder of <object>/<frame>.png."""
+    if source.path.is_file():
+        content = source.content
+        return isinstance(content, dict) and "masklet" in content
+    folders = source.folders
+    return bool(folders) and all(
+        OBJECT_FOLDER.fullmatch(folder.name)
+        and any(True for _ in folder.iterdir())
+        and all(FRAME_FILE.fullmatch(p.name) for p in folder.iterdir())
+        for folder in folders
+    )
+
+
+def open_dataset(source: Source) -> Dataset:
+    """List the frames; ValueError with frame and object where the JSON is malformed."""
+    if source.path.is_file():
+        frames = in_order(_frames_of_json(source), source.path, key=None)
+        return Dataset(Layout(source.path, "sav", "F"), frames)
+    frames = in_order(_frames_of_folder(source), source.path)
+    return Dataset(Layout(source.path, "sav"), frames)
+
+
+def _frames_of_json(source: Source) -> list[Frame]:
+    content, path = source.content, source.path
+    masklets, ids = content["masklet"], content.get("masklet_id")
+    if not isinstance(masklets, list) or not isinstance(ids, list):
+        raise ValueError(f"{path}: 'masklet' and 'masklet_id' must be lists")
+    scores = content.get("masklet_stability_score")
+    scores = scores if isinstance(scores, list) and len(scores) == len(masklets) else None
+    frames = []
+    for t, masks in enumerate(masklets):
+        if not isinstance(masks, list) or len(masks) != len(ids):
+            raise ValueError(f"{path}: frame {t} has no mask for each of {len(ids)} objects")
+        records = []
+        for k, segmentation in enumerate(masks):
+            if segmentation is None:
+                continue
+            if not isinstance(segmentation, dict):
+                raise ValueError(f"{path}: frame {t}, object {ids[k]}: no run lengths")
+            if rle.is_empty(segmentation):
+                continue
+            record = {"segmentation": segmentation, "id": int(ids[k])}
+            if scores and isinstance(scores[t], list) and scores[t][k] is not None:
+                record["stability_score"] = scores[t][k]
+            records.append(record)
+        identities = tuple(record["id"] for record in records)
+        frames.append(Frame(f"{t:05d}", tuple(records), None, identities))
+    return frames
+
+
+def _frames_of_folder(source: Source) -> list[Frame]:
+    found: dict[str, list[dict]] = {}
+    for folder in source.folders:
+        for path in sorted(folder.iterdir()):
+            record = {"segmentation": f"{folder.name}/{path.name}", "id": int(folder.name)}
+            found.setdefault(path.name, []).append(record)
+    return [
+        Frame(name, tuple(records), None, tuple(record["id"] for record in records))
+        for name, records in found.items()
+    ]
+
+
+def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+    """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    if layout.order == "F":
+        return rle.read_frame(frame)
+    return images.read_binary_frame(layout.root, frame)
