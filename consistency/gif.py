@@ -6,8 +6,6 @@ CompuServe's "GRAPHICS INTERCHANGE FORMAT, Version 89a".
 """
 
 import struct
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import GifImagePlugin, Image
@@ -20,54 +18,36 @@ FOR_EVER = b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
 TRAILER = b";"
 
 
-class GifWriter:
-    """Writes frames to an open binary file as they come.
+def header(size: tuple[int, int], colours: np.ndarray, fps: float) -> bytes:
+    """Return what comes before the frames.
 
     Parameters
     ----------
-    file : open for writing.
     size : (height, width) in pixels.
     colours : uint8 (n <= 256, 3) RGB, the palette of all frames.
-    fps : frames a second, at most 50; durations are whole 1/100 s whose sum keeps the pace.
+    fps : frames a second; checked here, used by ``frame``.
+
+    Raises
+    ------
+    ValueError
+        If a GIF cannot be that large or that fast.
     """
-
-    def __init__(self, file: BinaryIO, size: tuple[int, int], colours: np.ndarray, fps: float):
-        check(size, fps)
-        self._file, self._size, self._fps, self._count = file, size, fps, 0
-        table = np.zeros((COLOURS, 3), np.uint8)
-        table[: len(colours)] = colours
-        height, width = size
-        file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF7, 0, 0))
-        file.write(table.tobytes() + FOR_EVER)
-
-    def add(self, image: np.ndarray) -> None:
-        """Append a frame, uint8 (height, width) of numbers of colours."""
-        if image.shape != self._size:
-            raise ValueError(f"frame of {image.shape} pixels in a GIF of {self._size}")
-        begin, end = (round(100 * (self._count + i) / self._fps) for i in (0, 1))
-        frame = Image.fromarray(image)  # mode "L": numbers are written as they are
-        for part in GifImagePlugin.getdata(frame, duration=10 * (end - begin)):
-            self._file.write(part)
-        self._count += 1
-
-    def finish(self) -> None:
-        """Write what ends a GIF."""
-        self._file.write(TRAILER)
-
-
-def check(size: tuple[int, int], fps: float) -> None:
-    """Raise ValueError if a GIF cannot be that large or that fast."""
     if max(size) > LONGEST_SIDE:
         raise ValueError(f"a GIF has at most {LONGEST_SIDE} pixels a side; use a smaller --scale")
     if fps > FASTEST:
         raise ValueError(f"a GIF has at most {FASTEST} frames a second; use a smaller --fps")
+    table = np.zeros((COLOURS, 3), np.uint8)
+    table[: len(colours)] = colours
+    height, width = size
+    screen = struct.pack("<HHBBB", width, height, 0xF7, 0, 0)  # 0xF7: a table of 256 × 8 bits
+    return b"GIF89a" + screen + table.tobytes() + FOR_EVER
 
 
-def save(path: Path, frames, colours: np.ndarray, fps: float) -> None:
-    """Write ``frames`` (uint8 (height, width) each, at least one) to the file ``path``."""
-    writer = None
-    with open(path, "wb") as file:
-        for image in frames:
-            writer = writer or GifWriter(file, image.shape, colours, fps)
-            writer.add(image)
-        writer.finish()
+def frame(image: np.ndarray, number: int, fps: float) -> bytes:
+    """Compress a frame, uint8 (height, width) of numbers of colours.
+
+    ``number`` is its place in the sequence: durations are whole 1/100 s whose sum keeps the pace.
+    """
+    begin, end = (round(100 * n / fps) for n in (number, number + 1))
+    pixels = Image.fromarray(image)  # mode "L": numbers are written as they are
+    return b"".join(GifImagePlugin.getdata(pixels, duration=10 * (end - begin)))

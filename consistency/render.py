@@ -1,205 +1,238 @@
-"""Labels to colours, and the masks of a frame to a picture of palette numbers."""
+"""One frame to a picture: masks in the colours of their labels, outlines, numbers, the photograph.
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+A picture is a uint8 array, either (h, w) of palette numbers or (h, w, 3) RGB; every step works on
+both, with an ink that is a number or a colour.
+"""
+
 from dataclasses import dataclass
-from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+from scipy import ndimage
 
+from consistency import colours
+from consistency.colours import Palette
+from consistency.dataset import Layout
+from consistency.formats.npy import Buffer
 from consistency.packed import PackedMasks
+from consistency.scene import View
 
-PALETTES = ("distinct", "davis")
-BACKGROUND = (0, 0, 0)
-GIF_COLOURS = 256  # of one palette, background included
-
-# The "distinct" palette and its candidates.
-TABLE_SIZE = 256
-LIGHTNESS = (0.45, 0.93)  # OKLab L
-LEAST_CHROMA = 0.06  # OKLab, distance from grey
-# A colour nearer than this (OKLab) to one of the few before it counts for less, so that labels
-# close in number stay further apart than 256 colours can be on the whole.
-NEIGHBOURS, NEIGHBOUR_DISTANCE = 5, 0.15
-GOLDEN = (5**0.5 - 1) / 2
-
-# The first labels: Okabe, Ito (2008), "Color Universal Design", colours safe for all visions.
-OKABE_ITO = [
-    (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66),
-    (0, 114, 178), (213, 94, 0), (204, 121, 167),
-]  # fmt: skip
-# Linear RGB as seen without one kind of cones, the two kinds that matter in numbers: Machado,
-# Oliveira, Fernandes (2009), table 1, severity 1: protanopia, deuteranopia.
-DEFICIENCIES = np.array(
-    [
-        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
-         [-0.003882, -0.048116, 1.051998]],
-        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
-         [-0.011820, 0.042940, 0.968881]],
-    ]
-)  # fmt: skip
-# Linear RGB to OKLab: Ottosson (2020), "A perceptual color space for image processing".
-TO_CONES = np.array(
-    [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-)
-TO_LAB = np.array(
-    [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
-)
-
-
-def colours(labels: Iterable[int], palette: str = "distinct") -> np.ndarray:
-    """Return the colour of each label, uint8 (n, 3) RGB; a fixed function of the label alone.
-
-    Label 0 is the black background, and no two of the first 256 labels are alike.  "distinct" is
-    well apart for all kinds of colour vision, "davis" the colour map of PASCAL VOC and DAVIS.
-    """
-    numbers = np.asarray(list(labels), dtype=np.int64)
-    if palette == "davis":
-        return _davis(numbers)
-    table, spare = _distinct()
-    beyond = (numbers * GOLDEN % 1 * len(spare)).astype(np.int64)
-    return np.where(
-        (numbers < len(table))[:, None], table[np.minimum(numbers, len(table) - 1)], spare[beyond]
-    )
-
-
-def _davis(labels: np.ndarray) -> np.ndarray:
-    """Colour map of PASCAL VOC: bits 0, 3, 6 of the label are the high bits of red, and so on."""
-    # 256 colours come back to black; further labels take the colours of 1 ... 255 again.
-    labels = np.where(labels > 255, (labels - 1) % 255 + 1, labels)
-    channels = np.zeros((labels.size, 3), np.int64)
-    for bit in range(8):
-        for channel in range(3):
-            source = 3 * bit + channel
-            if source < 8:
-                channels[:, channel] |= (labels >> source & 1) << (7 - bit)
-    return channels.astype(np.uint8)
-
-
-@lru_cache(maxsize=1)
-def _distinct() -> tuple[np.ndarray, np.ndarray]:
-    """Choose the table of the first labels, and the colours that all further labels share.
-
-    Farthest-point sampling from the first few on: each colour is the candidate with the largest
-    distance to all before it, the worst of normal and deficient colour vision deciding.
-
-    Returns
-    -------
-    table : uint8 (257, 3), black and the colours of labels 1 ... 256.
-    spare : uint8 (n, 3), by lightness.
-    """
-    candidates = _candidates()
-    rgb = np.concatenate([[BACKGROUND], OKABE_ITO, candidates])
-    seen = _seen(rgb)
-    nearest = np.full(len(rgb), np.inf)
-    chosen: list[int] = []
-    recent: list[np.ndarray] = []
-    while len(chosen) <= TABLE_SIZE:
-        number = len(chosen)
-        if number > len(OKABE_ITO):
-            score = nearest * np.min([np.full(len(rgb), NEIGHBOUR_DISTANCE), *recent], axis=0)
-            number = int(np.argmax(score))
-        chosen.append(number)
-        distance = _distance(seen, seen[:, [number]])
-        nearest = np.minimum(nearest, distance)
-        recent = [*recent, distance][-NEIGHBOURS:]
-    return rgb[chosen].astype(np.uint8), candidates.astype(np.uint8)
-
-
-def _candidates() -> np.ndarray:
-    """RGB in coarse steps that are neither dim nor glaring nor grey, by lightness, int (n, 3)."""
-    steps = np.arange(0, 256, 17)
-    rgb = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
-    normal = _seen(rgb)[0]
-    lightness, chroma = normal[:, 0], np.hypot(normal[:, 1], normal[:, 2])
-    good = (lightness > LIGHTNESS[0]) & (lightness < LIGHTNESS[1]) & (chroma > LEAST_CHROMA)
-    return rgb[good][np.argsort(lightness[good], kind="stable")]
-
-
-def _seen(rgb: np.ndarray) -> np.ndarray:
-    """OKLab of sRGB colours (n, 3), as normal and as each deficient vision sees them: (3, n, 3)."""
-    value = rgb / 255
-    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    visions = np.concatenate([np.eye(3)[None], DEFICIENCIES])
-    seen = np.clip(np.einsum("vij,nj->vni", visions, linear), 0, 1)
-    return np.cbrt(seen @ TO_CONES.T) @ TO_LAB.T
-
-
-def _distance(seen: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """OKLab distance in the vision that tells them apart worst; (3, n, 3), (3, 1, 3) -> (n,)."""
-    return np.sqrt(((seen - other) ** 2).sum(axis=2)).min(axis=0)
+# A mask of which less than this share can be seen is hidden: its outline is drawn on top.
+HIDDEN_SHARE = 0.5
+CENTRE_GRID = 96  # cells a side in which the middle of a mask is looked for
+SMALLEST_TEXT, LARGEST_TEXT = 9, 36  # pixels
 
 
 @dataclass(frozen=True, eq=False)
-class Palette:
-    """The colours of one sequence and the number of each label among them.
+class Style:
+    """How to draw every frame.
 
     Attributes
     ----------
-    colours : uint8 (n, 3) RGB; number 0 is the background.
-    number : label -> index into ``colours``.
+    size : (height, width) of the masks in pixels.
+    palette : name of the colours, see ``consistency.colours``.
+    indexed : numbers and colours of all labels for pictures of palette numbers; None for RGB.
+    scale : side of the picture over side of the masks.
+    alpha : opacity of the masks over a photograph, 0-1.
+    outline : draw the borders of all masks.
+    numbers : write each mask's label into it.
     """
 
-    colours: np.ndarray
-    number: dict[int, int]
+    size: tuple[int, int]
+    palette: str = "distinct"
+    indexed: Palette | None = None
+    scale: float = 1.0
+    alpha: float = 0.5
+    outline: bool = False
+    numbers: bool = False
 
-    def numbers(self, labels: Sequence[int]) -> np.ndarray:
-        """Number of each label, of the smallest unsigned dtype for this palette."""
-        dtype = np.min_scalar_type(len(self.colours) - 1)
-        return np.array([self.number[label] for label in labels], dtype)
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """(height, width) of the picture of one view in pixels."""
+        return tuple(max(1, round(side * self.scale)) for side in self.size)
+
+    def inks(self, labels: tuple[int, ...]) -> np.ndarray:
+        """Ink of the background and of each label: uint8 (1 + n,) numbers or (1 + n, 3) RGB."""
+        if self.indexed is None:
+            return colours.colours([0, *labels], self.palette)
+        return np.concatenate([np.zeros(1, np.uint8), self.indexed.numbers(labels)])
+
+    @property
+    def text_inks(self) -> tuple:
+        """Ink of text and of the line around it."""
+        if self.indexed is None:
+            return colours.WHITE, colours.BACKGROUND
+        return len(self.indexed.colours) - 1, 0
 
 
-def make_palette(
-    frames: Iterable[Sequence[int]], name: str = "distinct", limit: int | None = None
-) -> Palette:
-    """Give every label of a sequence a number.
+def draw_view(view: View, layout: Layout, style: Style, buffer: Buffer) -> np.ndarray:
+    """Draw one frame, as high and wide as ``style.picture_size``.
 
-    Parameters
-    ----------
-    frames : the labels of each frame.
-    name : see ``colours``.
-    limit : most colours, background included; the labels seen in the most frames keep their own,
-        each other one borrows the nearest of these.
+    Raises
+    ------
+    ValueError
+        If its masks or its photograph have another size than the first frame's masks.
     """
-    seen = Counter(label for labels in frames for label in labels)
-    by_use = sorted(seen, key=lambda label: (-seen[label], label))
-    own = by_use if limit is None else by_use[: limit - 1]
-    rest = by_use[len(own) :]
-    table = np.concatenate([np.array([BACKGROUND], np.uint8), colours(own, name)])
-    number = {label: i + 1 for i, label in enumerate(own)}
-    for label, colour in zip(rest, colours(rest, name).astype(np.int64), strict=True):
-        number[label] = 1 + int(np.argmin(((table[1:] - colour) ** 2).sum(axis=1)))
-    return Palette(table, number)
+    if view.frame.records:
+        masks = view.read(layout, buffer)
+        if masks.shape != style.size:
+            raise ValueError(
+                f"frame {view.frame.name!r}: masks of {masks.shape} pixels, but {style.size} in "
+                "the first frame; all masks of a sequence have one size"
+            )
+        owners, hidden = paint_owners(masks, style)
+    else:
+        owners, hidden = np.zeros(style.picture_size, np.uint8), {}
+    inks = style.inks(view.labels)
+    picture = np.take(inks, owners, axis=0)
+    if view.image is not None:
+        photograph = read_photograph(view.image, view.frame.name, style)
+        picture = overlay(photograph, picture, owners, style.alpha)
+    if style.outline:
+        edge = borders(owners)
+        if view.image is None:
+            picture[edge] = inks[0]
+        else:
+            edge &= owners > 0
+            picture[edge] = inks[owners[edge]]
+    for index, edge in hidden.items():
+        picture[edge] = inks[index + 1]
+    return write_numbers(picture, owners, view.labels, style) if style.numbers else picture
 
 
-def paint_order(areas: np.ndarray) -> list[int]:
-    """Indices of masks from the largest to the smallest: small masks lie on large ones."""
-    return np.argsort(-areas, kind="stable").tolist()
-
-
-def paint(masks: PackedMasks, labels: Sequence[int], palette: Palette) -> np.ndarray:
-    """Paint a frame, large masks first.
+def paint_owners(masks: PackedMasks, style: Style) -> tuple[np.ndarray, dict[int, tuple]]:
+    """Tell which mask is seen where: small masks lie on large ones.
 
     Returns
     -------
-    (height, width), index into ``palette.colours``; uint8 up to 256 colours.
+    owners : unsigned integers of the picture's size, index of the mask + 1; 0 for background.
+    hidden : pixels (rows, columns) of the outline of each mask that is hidden below others.
     """
-    return masks.paint(palette.numbers(labels), paint_order(masks.areas()))[0]
+    numbers = np.arange(1, masks.count + 1, dtype=np.min_scalar_type(masks.count))
+    areas = masks.areas()
+    owners, visible = masks.paint(numbers, np.argsort(-areas, kind="stable").tolist())
+    covered = np.flatnonzero(visible < HIDDEN_SHARE * areas)
+    hidden = {}
+    if covered.size:
+        boxes = masks.boxes_and_centroids()[0]
+        hidden = {int(i): outline_of(masks, int(i), boxes[i], style.scale) for i in covered}
+    return scaled(owners, style.scale), hidden
+
+
+def outline_of(masks: PackedMasks, index: int, box: np.ndarray, scale: float) -> tuple:
+    """Rows and columns, in the scaled picture, of the inner border of one mask."""
+    rows, columns = (picked(n, scale) for n in masks.shape)
+    x, y, width, height = box.tolist()
+    top, bottom = np.searchsorted(rows, [y, y + height])
+    left, right = np.searchsorted(columns, [x, x + width])
+    crop = masks.crop(index, box)[rows[top:bottom] - y][:, columns[left:right] - x]
+    inside = np.pad(crop, 1)
+    core = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
+    edge = np.nonzero(crop & ~core)
+    return edge[0] + top, edge[1] + left
+
+
+def picked(length: int, scale: float) -> np.ndarray:
+    """Which of ``length`` pixels a side scaled by ``scale`` shows: the nearest ones, ascending."""
+    size = max(1, round(length * scale))
+    return ((np.arange(size) + 0.5) * length / size).astype(np.intp)
 
 
 def scaled(image: np.ndarray, scale: float) -> np.ndarray:
-    """Resize (h, w, ...) by picking the nearest pixel, so that no new colours come up."""
+    """Resize (h, w, ...) by picking the nearest pixels, so that no new colours come up."""
     if scale == 1:
         return image
-    rows, columns = (
-        ((np.arange(size) + 0.5) * length / size).astype(np.intp)
-        for length, size in ((n, max(1, round(n * scale))) for n in image.shape[:2])
-    )
+    rows, columns = (picked(n, scale) for n in image.shape[:2])
     return image[rows][:, columns]
+
+
+def borders(owners: np.ndarray) -> np.ndarray:
+    """Pixels beside a pixel of another owner to the right, to the left, above or below: bool."""
+    edge = np.zeros(owners.shape, bool)
+    across, down = owners[:, 1:] != owners[:, :-1], owners[1:] != owners[:-1]
+    edge[:, 1:] |= across
+    edge[:, :-1] |= across
+    edge[1:] |= down
+    edge[:-1] |= down
+    return edge
+
+
+def read_photograph(path: Path, frame: str, style: Style) -> np.ndarray:
+    """Read the RGB image of a frame at the picture's size, uint8 (h, w, 3).
+
+    Raises ValueError if it is no image or has another size than the masks.
+    """
+    height, width = style.size
+    try:
+        with Image.open(path) as image:
+            found = image.size
+            if found != (width, height):  # cameras note a rotation instead of carrying it out
+                image = ImageOps.exif_transpose(image)
+            if image.size == (width, height):
+                target = style.picture_size[::-1]
+                image.draft("RGB", target)
+                return np.array(image.convert("RGB").resize(target, Image.Resampling.BILINEAR))
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path}: no readable image for frame {frame!r} ({error})") from error
+    raise ValueError(
+        f"{path}: image of {found[0]} × {found[1]} pixels under masks of {width} × {height} in "
+        f"frame {frame!r}; --frames-path needs the images that were segmented, at their full size"
+    )
+
+
+def overlay(
+    photograph: np.ndarray, picture: np.ndarray, owners: np.ndarray, alpha: float
+) -> np.ndarray:
+    """Lay the masks of a picture over a photograph, all uint8 (h, w, 3); owners (h, w)."""
+    mixed = Image.blend(Image.fromarray(photograph), Image.fromarray(picture), alpha)
+    return np.where((owners > 0)[..., None], np.asarray(mixed), photograph)
+
+
+def inside_centre(region: np.ndarray) -> tuple[float, float, float]:
+    """Find the point of a region that is furthest from its border.
+
+    The middle of the largest inscribed circle lies inside even where the centroid does not.
+
+    Parameters
+    ----------
+    region : bool (h, w), with at least one pixel.
+
+    Returns
+    -------
+    row, column, radius in pixels, to within a hundredth of the region's longer side.
+    """
+    step = -(-max(region.shape) // CENTRE_GRID)
+    cells = region[step // 2 :: step, step // 2 :: step]
+    if not cells.any():
+        step, cells = 1, region
+    distance = ndimage.distance_transform_edt(np.pad(cells, 1))[1:-1, 1:-1]
+    row, column = np.unravel_index(np.argmax(distance), cells.shape)
+    return row * step + step // 2, column * step + step // 2, float(distance.max()) * step
+
+
+def write_numbers(
+    picture: np.ndarray, owners: np.ndarray, labels: tuple[int, ...], style: Style
+) -> np.ndarray:
+    """Write each label into the visible part of its mask, as large as there is room."""
+    canvas = Image.fromarray(picture)
+    draw = ImageDraw.Draw(canvas)
+    if style.indexed is not None:
+        draw.fontmode = "1"  # shades between two numbers would be other labels' colours
+    ink, around = style.text_inks
+    for index, part in enumerate(ndimage.find_objects(owners)):
+        if part is None:
+            continue
+        row, column, radius = inside_centre(owners[part] == index + 1)
+        text = str(labels[index])
+        size = int(np.clip(2 * radius / (0.5 + 0.4 * len(text)), SMALLEST_TEXT, LARGEST_TEXT))
+        draw.text(
+            (part[1].start + column, part[0].start + row),
+            text,
+            fill=ink,
+            font=ImageFont.load_default(size),
+            anchor="mm",
+            stroke_width=max(1, size // 12),
+            stroke_fill=around,
+        )
+    return np.array(canvas)
