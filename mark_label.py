@@ -7,12 +7,10 @@ from pathlib import Path
 
 from backends import ALIASES, BACKENDS
 from consistency.command import bars, fraction, guard, make_parser, natural, plain_name, positive
+from consistency.format_flags import add_input_flags, add_output_flags, open_input, settings
+from consistency.formats import WRITERS
 
 MATCHINGS = ("optimal", "greedy", "seed")
-OUTPUTS = ("masks", "rle", "none", "labelmaps", "coco", "mots", "ctc")
-RULES = ("small-on-top", "large-on-top", "score")
-DROPS = ("smallest", "shortest")
-READERS = ("native", "sav", "coco", "mots", "ctc", "labelmaps")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,14 +18,7 @@ def parser() -> argparse.ArgumentParser:
     result = make_parser(__doc__)
     add = result.add_argument
     add("--data-path", type=Path, default=Path("data"), help="folder or file with the masks")
-    add("--input-format", choices=("auto", *READERS), default="auto", help="its format")
-    add(
-        "--sort",
-        default="natural",
-        metavar="{natural,lexical,FILE}",
-        help="order of frames; FILE lists the wanted ones, one a line",
-    )
-    add("--sequence", help="which one, where the input holds several")
+    add_input_flags(result)
     add("--exp-name", type=plain_name, help="name of the experiment; default: the data folder's")
     add("--experiments", type=Path, default=Path("experiments"), help="where experiments are kept")
     add("--overwrite", action="store_true", help="replace an experiment of this name")
@@ -62,21 +53,11 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--output",
         nargs="+",
-        choices=OUTPUTS,
+        choices=tuple(WRITERS),
         default=["masks"],
-        help="labelled .npy masks, run lengths in the JSON, or labels only",
+        help="labelled .npy masks, run lengths in the JSON, labels only, or formats of other tools",
     )
-    outputs = result.add_argument_group("outputs")
-    add = outputs.add_argument
-    add("--flatten", choices=RULES, help="who wins a pixel of several masks in label images")
-    add("--max-ids", type=positive, help="most objects in label images; default: what they hold")
-    add("--drop", choices=DROPS, help="which objects go where there are more; default: refuse")
-    add("--ids", type=positive, nargs="+", default=[], help="labels for outputs of chosen objects")
-    add("--invert", action="store_true", help="chosen objects are black instead of white")
-    add("--transforms", help="transforms.json to extend with paths of masks")
-    add("--first-frame", type=natural, default=0, help="number of the first frame where they count")
-    add("--class-id", type=positive, default=1, help="class of masks without one, where one is due")
-    add = result.add_argument
+    add_output_flags(result)
     add("--quiet", action="store_true", help="no progress bars, no summary")
     return result
 
@@ -84,7 +65,6 @@ def parser() -> argparse.ArgumentParser:
 def mark(args: argparse.Namespace) -> int:
     """Run the pipeline; returns the exit code."""
     from backends import open_backend
-    from consistency.dataset import open_dataset
     from consistency.pipeline import Options, run
 
     if "none" in args.output and len(set(args.output)) > 1:
@@ -99,29 +79,14 @@ def mark(args: argparse.Namespace) -> int:
         output=tuple(dict.fromkeys(args.output)),
         writing=settings(args),
     )
-    folder = args.experiments / (args.exp_name or args.data_path.resolve().name)
-    dataset = open_dataset(args.data_path, args.input_format, args.sort, args.sequence)
+    path = args.data_path.resolve()
+    folder = args.experiments / (args.exp_name or (path.stem if path.is_file() else path.name))
+    dataset = open_input(args.data_path, args)
     with open_backend(args.multi, args.workers) as backend:
         report = run(dataset, folder, backend, options, args.overwrite, bars(args.quiet))
     if not args.quiet:
         print(summary(report, folder))
     return 0
-
-
-def settings(args: argparse.Namespace):
-    """What the outputs want to know, from their flags."""
-    from consistency.outputs import Settings
-
-    return Settings(
-        flatten=args.flatten,
-        max_ids=args.max_ids,
-        drop=args.drop,
-        ids=tuple(args.ids),
-        invert=args.invert,
-        transforms=args.transforms,
-        first_frame=args.first_frame,
-        class_id=args.class_id,
-    )
 
 
 def summary(report, folder: Path) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from consistency.format_flags import RULES
 from consistency.labels import FrameLabels
 from consistency.numbering import Numbering
 from consistency.outputs import LabelledSequence, Plan, Settings, Task
@@ -13,7 +14,6 @@ from consistency.outputs import LabelledSequence, Plan, Settings, Task
 SMALL_ON_TOP = "small-on-top"
 LARGE_ON_TOP = "large-on-top"
 SCORE = "score"
-RULES = (SMALL_ON_TOP, LARGE_ON_TOP, SCORE)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from consistency.format_flags import DROPS
 from consistency.outputs import LabelledSequence, Plan, Settings
 
 SMALLEST = "smallest"
 SHORTEST = "shortest"
-DROPS = (SMALLEST, SHORTEST)
 
 
 @dataclass(frozen=True)

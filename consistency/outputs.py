@@ -1,6 +1,6 @@
 """What ``--output`` writes: frame by frame in workers, and once in the main process at the end.
 
-An output is an ``Output`` beside the reader of its format, and a line in OUTPUTS:
+An output is an ``Output`` beside the reader of its format, and a line in ``formats.WRITERS``:
 
 ``plan(sequence, settings) -> Plan``
     in the main process, before anything is written: refuses what the format cannot hold
@@ -25,19 +25,9 @@ from typing import Any
 import numpy as np
 
 from consistency.dataset import Frame, Layout
-from consistency.formats import npy
+from consistency.formats import WRITERS, npy, rle
 from consistency.labels import FrameLabels
 from consistency.packed import PackedMasks
-
-OUTPUTS = {
-    "masks": "native.MASKS",
-    "rle": "native.RLE",
-    "none": "native.NONE",
-    "labelmaps": "labelmaps.OUTPUT",
-    "coco": "coco.OUTPUT",
-    "mots": "mots.OUTPUT",
-    "ctc": "ctc.OUTPUT",
-}
 
 
 @dataclass(frozen=True)
@@ -171,9 +161,9 @@ class Output:
 
 def find(name: str) -> Output:
     """Return the output of that name; ValueError if there is none."""
-    if name not in OUTPUTS:
-        raise ValueError(f"output {name!r}; allowed: {', '.join(OUTPUTS)}")
-    module, attribute = OUTPUTS[name].split(".")
+    if name not in WRITERS:
+        raise ValueError(f"output {name!r}; allowed: {', '.join(WRITERS)}")
+    module, attribute = WRITERS[name].split(".")
     return getattr(importlib.import_module(f"consistency.formats.{module}"), attribute)
 
 
@@ -197,6 +187,7 @@ class FrameReader:
         self.layout, self.frame, self.labels, self.buffer = layout, frame, labels, buffer
         self._masks: PackedMasks | None = None
         self._kept: PackedMasks | None = None
+        self._run_lengths: list[dict] | None = None
 
     def masks(self) -> PackedMasks:
         """All masks of the input frame, packed."""
@@ -209,6 +200,22 @@ class FrameReader:
         if self._kept is None:
             self._kept = self.masks().select(self.labels.kept)
         return self._kept
+
+    def run_lengths(self) -> list[dict]:
+        """COCO run lengths of the kept masks, in the order of their labels."""
+        if self._run_lengths is None:
+            self._run_lengths = self._given() or [
+                rle.encode(self.kept(), i, box) for i, box in enumerate(self.labels.boxes)
+            ]
+        return self._run_lengths
+
+    def _given(self) -> list[dict] | None:
+        """Run lengths of the input, if it has them as text; they have been checked."""
+        records = [self.frame.records[index] for index in self.labels.kept.tolist()]
+        values = [record.get("segmentation") for record in records]
+        if all(isinstance(v, dict) and isinstance(v.get("counts"), str) for v in values):
+            return [{"size": list(v["size"]), "counts": v["counts"]} for v in values]
+        return None
 
     def pixel_slices(self, index: int):
         """Pixels of one input mask, row by row (see Packer.add_flat), the cheapest way there is."""

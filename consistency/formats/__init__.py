@@ -12,7 +12,7 @@ A module that reads (READERS) has
 ``pixel_slices(layout, frame, index, buffer)`` (optional)
     the pixels of one mask row by row (see Packer.add_flat), where that is cheaper than packing.
 
-What a module that writes has is in ``consistency.outputs``.
+A module that writes (WRITERS) has an ``Output``, see ``consistency.outputs``.
 """
 
 import importlib
@@ -20,7 +20,26 @@ from types import ModuleType
 
 from consistency.formats.source import Source
 
-READERS = ("native", "sav", "coco", "mots", "ctc", "labelmaps")
+READERS = (
+    "native", "amg", "sa1b", "sav", "coco", "ytvis", "mots", "davis", "labelmaps", "panoptic",
+    "ctc", "tiff", "npz", "png",
+)  # fmt: skip
+
+WRITERS = {
+    "masks": "native.MASKS",
+    "rle": "native.RLE",
+    "none": "native.NONE",
+    "labelmaps": "labelmaps.OUTPUT",
+    "davis": "davis.OUTPUT",
+    "gaussian-grouping": "gaussian_grouping.OUTPUT",
+    "coco": "coco.OUTPUT",
+    "ytvis": "ytvis.OUTPUT",
+    "mots": "mots.OUTPUT",
+    "ctc": "ctc.OUTPUT",
+    "tiff": "tiff.OUTPUT",
+    "nerfstudio": "nerfstudio.OUTPUT",
+    "napari": "napari.OUTPUT",
+}
 
 
 def find(source: Source, name: str = "auto") -> ModuleType:

@@ -13,7 +13,6 @@ from typing import Any
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import polygons
-from consistency.formats.native import encode_kept
 from consistency.formats.source import Source, value_of, without_parent
 from consistency.outputs import LabelledSequence, Output, Plan, Task, Written
 from consistency.packed import PackedMasks
@@ -84,7 +83,7 @@ def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
 def _write_frame(task: Task, shared: None) -> Written:
     """Return the annotations of a frame; image ids count from 1."""
     rows = []
-    for k, segmentation in enumerate(encode_kept(task)):
+    for k, segmentation in enumerate(task.reader.run_lengths()):
         record = dict(task.reader.frame.records[int(task.labels.kept[k])])
         category = record.get("category_id")
         rows.append(

@@ -41,7 +41,7 @@ class Header:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
     """Turn what the libraries raise for a bad file into one line."""
     try:
         with warnings.catch_warnings():
@@ -61,7 +61,7 @@ def _readable(path: Path) -> Iterator[None]:
         raise ValueError(f"{path}: damaged image ({reason}); write the file again") from error
 
 
-def _check_size(path: Path, shape: Sequence[int]) -> None:
+def check_size(path: Path, shape: Sequence[int]) -> None:
     if shape[0] * shape[1] > MAX_PIXELS or 0 in shape[:2]:
         raise ValueError(
             f"{path}: says it has {shape[0]} × {shape[1]} pixels; allowed: 1 to {MAX_PIXELS}"
@@ -70,7 +70,7 @@ def _check_size(path: Path, shape: Sequence[int]) -> None:
 
 def read_header(path: Path) -> Header:
     """Read the header of an image file; ValueError if it is damaged."""
-    with _readable(path):
+    with readable(path):
         if path.suffix.lower() in TIFF_SUFFIXES:
             return _tiff_header(path)
         from PIL import Image
@@ -101,13 +101,13 @@ def read_pixels(path: Path) -> np.ndarray:
     A palette image gives its numbers.  Raises FileNotFoundError; ValueError if the file is
     damaged, has several pages, or more pixels than ``rle.MAX_PIXELS``.
     """
-    with _readable(path):
+    with readable(path):
         if path.suffix.lower() in TIFF_SUFFIXES:
             return _read_tiff(path)
         from PIL import Image
 
         with Image.open(path) as image:
-            _check_size(path, (image.size[1], image.size[0]))
+            check_size(path, (image.size[1], image.size[0]))
             if image.mode not in {"P", *NUMBER_MODES, *COLOUR_MODES}:
                 raise ValueError(f"{path}: mode {image.mode!r}; masks are numbers or a palette")
             return np.asarray(image)
@@ -125,7 +125,7 @@ def _read_tiff(path: Path) -> np.ndarray:
 
 def page_pixels(path: Path, page) -> np.ndarray:
     """Pixels of one page of an open TIFF file, integer (h, w) or colours."""
-    _check_size(path, page.shape)
+    check_size(path, page.shape)
     try:
         return page.asarray()
     except ValueError as error:

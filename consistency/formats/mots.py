@@ -123,13 +123,13 @@ def _classes(sequence: LabelledSequence, default: int) -> dict[int, int]:
     for frame, labels in zip(sequence.frames, sequence.labels, strict=True):
         for index, label in zip(labels.kept.tolist(), labels.labels, strict=True):
             record = frame.records[index]
-            found = record.get("class_id", record.get("category_id", default))
+            found = record.get("class_id", default)
             classes.setdefault(label, found)
             good = type(found) is int and 1 <= found <= LARGEST_CLASS and found != IGNORE_CLASS
             if not good:
                 raise ValueError(
                     f"frame {frame.name!r}, mask {index}: class {found!r}; classes of mots are 1 "
-                    f"to {LARGEST_CLASS} and not {IGNORE_CLASS}, which means ignore"
+                    f"to {LARGEST_CLASS} without {IGNORE_CLASS} (ignore); give one with --class-id"
                 )
     return classes
 

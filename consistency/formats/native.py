@@ -226,15 +226,7 @@ def _write_masks(task: Task, dtype: np.dtype) -> Written:
 
 def _write_rle(task: Task, shared: None) -> Written:
     """Return COCO run lengths; writes no file."""
-    return Written(encode_kept(task))
-
-
-def encode_kept(task: Task) -> list[dict]:
-    """Run lengths of the kept masks, in the order of their labels."""
-    if not task.labels.labels:
-        return []
-    kept = task.reader.kept()
-    return [rle.encode(kept, i, box) for i, box in enumerate(task.labels.boxes)]
+    return Written(task.reader.run_lengths())
 
 
 def _write_none(task: Task, shared: None) -> Written:

@@ -46,8 +46,8 @@ def _parse(major: int, raw: bytes) -> Header:
 
 
 @contextmanager
-def open_array(path: Path) -> Iterator[tuple[io.RawIOBase, Header]]:
-    """Open the array of a .npy file, or the one named "masks" (or the only one) of a .npz file.
+def open_array(path: Path, name: str | None = None) -> Iterator[tuple[io.RawIOBase, Header]]:
+    """Open the array of a .npy file, or one of a .npz file: ``name``, else "masks" or the only one.
 
     Yields the file at its first element and the header.  Raises FileNotFoundError if there is no
     such file, ValueError if it is damaged.
@@ -57,7 +57,7 @@ def open_array(path: Path) -> Iterator[tuple[io.RawIOBase, Header]]:
             with open(path, "rb", buffering=0) as file:
                 yield file, read_header(file, path)
             return
-        with zipfile.ZipFile(path) as archive, archive.open(_member(archive, path)) as file:
+        with zipfile.ZipFile(path) as archive, archive.open(_member(archive, path, name)) as file:
             yield file, read_header(file, path)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise FileNotFoundError(f"{path}: no such mask file; restore it or drop it") from error
@@ -65,7 +65,9 @@ def open_array(path: Path) -> Iterator[tuple[io.RawIOBase, Header]]:
         raise ValueError(f"{path}: damaged archive ({error}); write the file again") from error
 
 
-def _member(archive: zipfile.ZipFile, path: Path) -> str:
+def _member(archive: zipfile.ZipFile, path: Path, name: str | None) -> str:
+    if name is not None:
+        return f"{name}.npy"
     names = [name for name in archive.namelist() if name.endswith(".npy")]
     if "masks.npy" in names:
         return "masks.npy"
@@ -130,6 +132,16 @@ def slices(
             filled += got
         left -= filled
         yield foreground(np.frombuffer(view, dtype), path)
+
+
+def read_into(file: io.RawIOBase, path: Path, array: np.ndarray) -> None:
+    """Fill a C-ordered ``array`` with the next elements; ValueError where the file ends early."""
+    view, filled = memoryview(array.reshape(-1).view(np.uint8)), 0
+    while filled < len(view):
+        got = file.readinto(view[filled:])
+        if not got:
+            raise ValueError(f"{path}: cut short, {len(view) - filled} bytes are missing")
+        filled += got
 
 
 def rows(

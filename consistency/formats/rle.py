@@ -143,6 +143,42 @@ def _undo_differences(values: np.ndarray, text: np.ndarray, count: int) -> np.nd
     return runs
 
 
+def empty(shape: tuple[int, int]) -> dict:
+    """Run lengths of a mask without pixels."""
+    return {"size": list(shape), "counts": _empty_counts(*shape).decode()}
+
+
+def of_labels(image: np.ndarray) -> dict[int, dict]:
+    """Return {value: run lengths} of all non-zero values of a label image, integer (h, w).
+
+    One pass over the image, whatever the number of values.
+    """
+    height, width = image.shape
+    flat = image.ravel(order="F")
+    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+    values, stops = flat[starts], np.append(starts[1:], flat.size)
+    by_value = np.argsort(values, kind="stable")
+    by_value = by_value[values[by_value] != 0]
+    found, heads = np.unique(values[by_value], return_index=True)
+    result = {}
+    if not found.size:
+        return result
+    for value, runs in zip(found.tolist(), np.split(by_value, heads[1:]), strict=True):
+        edges = np.stack([starts[runs], stops[runs]], axis=1).ravel()
+        counts = np.diff(edges, prepend=0, append=flat.size)
+        counts = counts if counts[-1] else counts[:-1]
+        result[value] = _compress(counts, height, width)
+    return result
+
+
+def _compress(counts: np.ndarray, height: int, width: int) -> dict:
+    plain = {"size": [height, width], "counts": counts.tolist()}
+    return {
+        "size": [height, width],
+        "counts": coco.frPyObjects(plain, height, width)["counts"].decode(),
+    }
+
+
 def encode(masks: PackedMasks, index: int, box: Sequence[int]) -> dict:
     """Return mask ``index`` as ``{"size": [h, w], "counts": str}``.
 
@@ -161,7 +197,4 @@ def encode(masks: PackedMasks, index: int, box: Sequence[int]) -> dict:
     counts = np.diff(change, prepend=0, append=height * width)
     if counts.size > 1 and counts[-1] == 0:
         counts = counts[:-1]
-    compressed = coco.frPyObjects(
-        {"size": [height, width], "counts": counts.tolist()}, height, width
-    )
-    return {"size": [height, width], "counts": compressed["counts"].decode()}
+    return _compress(counts, height, width)

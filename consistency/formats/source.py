@@ -113,3 +113,17 @@ def without_parent(names: dict) -> dict:
     if len(parents) > 1 or ".." in "".join(parents):
         return dict(names)
     return {key: PurePosixPath(name).name for key, name in names.items()}
+
+
+def choose(source: Source, found: dict):
+    """Return the value of the sequence that the user wants, or of the only one.
+
+    Raises ValueError that lists the names if there are several and none, or no such one, is named.
+    """
+    if source.sequence is None and len(found) == 1:
+        return next(iter(found.values()))
+    if source.sequence not in found:
+        shown = ", ".join(list(found)[:20]) or "none"
+        what = f"no sequence {source.sequence!r}" if source.sequence else f"{len(found)} sequences"
+        raise ValueError(f"{source.path}: {what}; choose one with --sequence: {shown}")
+    return found[source.sequence]

@@ -1,0 +1,103 @@
+"""What the automatic mask generator of Segment Anything writes (Kirillov et al. 2023, ``amg.py``).
+
+OUT/<image stem>/<i>.png, metadata.csv     a binary image a mask and one table an image
+OUT/<image stem>.json                      with --convert-to-rle: a list of records
+
+One .json file alone is one frame.
+"""
+
+import csv
+from pathlib import Path
+
+from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.formats import images, rle
+from consistency.formats.source import Source, load_json, value_of
+from consistency.packed import PackedMasks
+
+TABLE = "metadata.csv"
+BOX = ("x0", "y0", "w", "h")
+
+
+def matches(source: Source) -> bool:
+    """Whether there are folders with metadata.csv, or JSON lists of records."""
+    if source.path.is_file():
+        return _is_records(source.content)
+    if any((folder / TABLE).is_file() for folder in source.folders):
+        return True
+    texts = source.files(".json")
+    if not texts or source.images:
+        return False
+    return _is_records(source.sample) or all(load_json(path) == [] for path in texts)
+
+
+def _is_records(content: object) -> bool:
+    """Whether this is a list of masks that name no image, as those of COCO do."""
+    first = content[0] if isinstance(content, list) and content else None
+    return (
+        isinstance(first, dict)
+        and "segmentation" in first
+        and not ({"image_id", "video_id"} & set(first))
+    )
+
+
+def open_dataset(source: Source) -> Dataset:
+    """List the frames; ValueError with file and record for a malformed table or JSON."""
+    if source.path.is_file():
+        frames = in_order([_frame_of_json(source.path)], source.path)
+        return Dataset(Layout(source.path.parent, "amg", "F"), frames)
+    tables = [folder for folder in source.folders if (folder / TABLE).is_file()]
+    if not tables:
+        frames = in_order(map(_frame_of_json, source.files(".json")), source.path)
+        return Dataset(Layout(source.path, "amg", "F"), frames)
+    bare = [folder for folder in source.folders if folder not in tables]
+    if bare:
+        raise ValueError(f"{bare[0]}: no {TABLE}; restore it, or move the folder away")
+    frames = in_order(map(_frame_of_folder, tables), source.path)
+    return Dataset(Layout(source.path, "amg"), frames)
+
+
+def _frame_of_json(path: Path) -> Frame:
+    content = load_json(path)
+    if not isinstance(content, list):
+        raise ValueError(f"{path}: holds a {type(content).__name__}, not a list of masks")
+    for i, record in enumerate(content):
+        value_of(record, "segmentation", dict, f"{path}: mask {i}")
+    return Frame(path.stem, tuple(content))
+
+
+def _frame_of_folder(folder: Path) -> Frame:
+    path = folder / TABLE
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        return Frame(folder.name, tuple(_record(folder, row) for row in rows))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: bad or missing column ({error}); write the file again"
+        ) from error
+
+
+def _record(folder: Path, row: dict[str, str]) -> dict:
+    index = int(row["id"])
+    return {
+        "segmentation": f"{folder.name}/{index}.png",
+        "id": index,
+        "area": _number(row["area"]),
+        "bbox": [_number(row[f"bbox_{k}"]) for k in BOX],
+        "point_coords": [[_number(row["point_input_x"]), _number(row["point_input_y"])]],
+        "predicted_iou": float(row["predicted_iou"]),
+        "stability_score": float(row["stability_score"]),
+        "crop_box": [_number(row[f"crop_box_{k}"]) for k in BOX],
+    }
+
+
+def _number(text: str) -> int | float:
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+    """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    if layout.order == "F":
+        return rle.read_frame(frame)
+    return images.read_binary_frame(layout.root, frame)

@@ -1,0 +1,66 @@
+"""DAVIS and VOC (Pont-Tuset et al. 2017): a folder of PNG files with a palette, one a frame.
+
+A pixel holds the number of its object, 0 is background.  254 and 255 are void (the documents and
+the evaluation code of DAVIS disagree about which) and no object; so at most 253 are written.
+
+Written: davis/<name>/<frame stem>.png.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from consistency import flatten
+from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.formats import images
+from consistency.formats.source import Source
+from consistency.numbering import gather_numbers, number_labels
+from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.packed import PackedMasks
+
+VOID = (254, 255)
+LIMIT = 253
+
+
+def matches(source: Source) -> bool:
+    """Whether the folder holds palette images that no JSON file beside them says more about."""
+    header = source.sample_image
+    return (
+        header is not None
+        and header.kind == "palette"
+        and not {p.stem for p in source.files(".json")} & {p.stem for p in source.images}
+    )
+
+
+def open_dataset(source: Source) -> Dataset:
+    """List the frames and the objects in them; ValueError for an image that is none."""
+    frames = in_order(images.label_frames(source.path, source.images, VOID), source.path)
+    return Dataset(Layout(source.path, "davis"), frames)
+
+
+def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+    """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    return images.read_label_frame(layout.root, frame)
+
+
+def palette() -> bytes:
+    """The 256 colours of VOC, 3 bytes each: bit 3 j + c of the number is bit 7 - j of channel c."""
+    number = np.arange(256)[:, None]
+    channel = np.arange(3)
+    colours = sum(((number >> (3 * j + channel)) & 1) << (7 - j) for j in range(3))
+    return colours.astype(np.uint8).tobytes()
+
+
+def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
+    numbering = number_labels(sequence, settings, LIMIT, "davis")
+    return flatten.plan(sequence, settings, numbering, np.dtype(np.uint8), sequence.name)
+
+
+def _write_frame(task: Task, drawing: flatten.Drawing) -> Written:
+    image, lost = flatten.draw(task, drawing)
+    path = task.path("davis", drawing.extra, f"{task.reader.frame.stem}.png")
+    flatten.save_png(path, image, palette())
+    return Written(lost=lost)
+
+
+OUTPUT = Output(_write_frame, _plan, partial(gather_numbers, file="davis/numbers.csv"))

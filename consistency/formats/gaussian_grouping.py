@@ -1,0 +1,47 @@
+"""Gaussian Grouping (Ye et al. 2024): object_mask/<name>.png beside the images of a scene.
+
+8-bit grey label images, 0 is background.  The loader cuts an image's name at its first dot.
+
+Written: gaussian-grouping/object_mask/, to be moved into the scene, and numbers.csv.
+"""
+
+from functools import partial
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from consistency import flatten
+from consistency.numbering import gather_numbers, number_labels
+from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
+
+FOLDER = "gaussian-grouping"
+LIMIT = 255
+
+
+def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
+    seen: dict[str, str] = {}
+    for frame in sequence.frames:
+        name = first_part(frame.name)
+        if name in seen:
+            raise ValueError(
+                f"frames {seen[name]!r} and {frame.name!r} are both {name!r} up to the first dot, "
+                "where gaussian-grouping cuts names; rename the images"
+            )
+        seen[name] = frame.name
+    numbering = number_labels(sequence, settings, LIMIT, "gaussian-grouping")
+    return flatten.plan(sequence, settings, numbering, np.dtype(np.uint8))
+
+
+def first_part(name: str) -> str:
+    """File name up to its first dot."""
+    return PurePosixPath(name).name.split(".")[0]
+
+
+def _write_frame(task: Task, drawing: flatten.Drawing) -> Written:
+    image, lost = flatten.draw(task, drawing)
+    name = first_part(task.reader.frame.name)
+    flatten.save_png(task.path(FOLDER, "object_mask", f"{name}.png"), image)
+    return Written(lost=lost)
+
+
+OUTPUT = Output(_write_frame, _plan, partial(gather_numbers, file=f"{FOLDER}/numbers.csv"))

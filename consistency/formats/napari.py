@@ -1,0 +1,42 @@
+"""napari tracks: a table of points and a graph of divisions; only written.
+
+napari/tracks.csv    ID,T,Y,X: label, frame from 0, centre of its mask in pixels; sorted by ID, T
+napari/graph.json    {label: [label it came from]}
+"""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from consistency.outputs import LabelledSequence, Output, Plan, Task, Written
+
+FOLDER = "napari"
+
+
+def _write_frame(task: Task, shared: None) -> Written:
+    return Written()  # centres are known; no pixels are read
+
+
+@contextmanager
+def _gather(
+    sequence: LabelledSequence, plan: Plan, folder: Path
+) -> Iterator[Callable[[int, None], None]]:
+    yield lambda t, rows: None
+    rows = [
+        (label, t, round(float(y), 3), round(float(x), 3))
+        for t, frame in enumerate(sequence.labels)
+        for label, (x, y) in zip(frame.labels, frame.centroids, strict=True)
+    ]
+    (folder / FOLDER).mkdir()
+    with open(folder / FOLDER / "tracks.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["ID", "T", "Y", "X"])
+        writer.writerows(sorted(rows))
+    present = {row[0] for row in rows}
+    graph = {child: [p] for child, p in sorted(sequence.parents.items()) if {child, p} <= present}
+    (folder / FOLDER / "graph.json").write_text(json.dumps(graph) + "\n")
+
+
+OUTPUT = Output(_write_frame, gather=_gather)

@@ -1,0 +1,80 @@
+"""nerfstudio: a black and white image a frame and its path in ``transforms.json``; only written.
+
+Black pixels are ignored in training, so chosen objects (--ids, else all) are white and the rest
+is black; --invert turns that round, to leave moving objects out.  With --transforms FILE every
+image of FILE needs a mask and gets its "mask_path".
+
+Written: nerfstudio/masks/<frame stem>.png and nerfstudio/transforms.json, or mask_paths.json where
+there is none to extend; both are to be moved beside the images.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from consistency import flatten
+from consistency.formats.source import load_json, value_of
+from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
+
+FOLDER = "nerfstudio"
+
+
+def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
+    """``shared`` is (shape, invert); ``own`` is the JSON to write and its name."""
+    labels = {label for frame in sequence.labels for label in frame.labels}
+    wanted = set(settings.ids) or labels
+    unknown = sorted(wanted - labels)
+    if unknown:
+        raise ValueError(f"--ids {unknown[0]}: there is no such label; see tracks.csv")
+    numbers = [[int(label in wanted) for label in frame.labels] for frame in sequence.labels]
+    paths = {frame.stem: f"masks/{frame.stem}.png" for frame in sequence.frames}
+    if settings.transforms is None:
+        entries = [
+            {"file_path": frame.name, "mask_path": paths[frame.stem]} for frame in sequence.frames
+        ]
+        own = "mask_paths.json", {"frames": entries}
+    else:
+        own = "transforms.json", _extend(Path(settings.transforms), paths)
+    return Plan((sequence.shape, settings.invert), numbers, own)
+
+
+def _extend(file: Path, paths: dict[str, str]) -> dict:
+    """Return the content of ``file`` with a mask path for every image."""
+    if not file.is_file():
+        raise FileNotFoundError(f"{file}: no such file; give the scene's with --transforms")
+    content = load_json(file)
+    entries = []
+    for i, entry in enumerate(value_of(content, "frames", list, str(file))):
+        image = PurePosixPath(value_of(entry, "file_path", str, f"{file}: frame {i}"))
+        path = paths.get(image.stem) or paths.get(str(image.with_suffix("")))
+        if path is None:
+            raise ValueError(f"{file}: image {image} has no frame of masks; all images need one")
+        entries.append(entry | {"mask_path": path})
+    return content | {"frames": entries}
+
+
+def _write_frame(task: Task, shared: tuple) -> Written:
+    shape, invert = shared
+    image = np.zeros(shape, np.uint8)
+    chosen = [k for k, number in enumerate(task.numbers) if number]
+    if chosen:
+        white = np.full(len(task.numbers), 255, np.uint8)
+        image, _ = task.reader.kept().paint(white, chosen)
+    image = 255 - image if invert else image
+    flatten.save_png(task.path(FOLDER, "masks", f"{task.reader.frame.stem}.png"), image)
+    return Written()
+
+
+@contextmanager
+def _gather(
+    sequence: LabelledSequence, plan: Plan, folder: Path
+) -> Iterator[Callable[[int, None], None]]:
+    yield lambda t, rows: None
+    name, content = plan.own
+    (folder / FOLDER / name).write_text(json.dumps(content, indent=2) + "\n")
+
+
+OUTPUT = Output(_write_frame, _plan, _gather)

@@ -1,0 +1,181 @@
+"""NumPy archives of a whole sequence, read once when opened and kept as run lengths.
+
+masks (n, h, w) or packed bits, with frame_indices (n,) and, if known, object_ids (n,)
+    every further array of n numbers is a field of the masks' records: scores, ...;
+    packed bits are ``packbits`` (or ``packed``), np.packbits of each mask, of each row or of all,
+    with ``shape`` (n, h, w);
+label_maps (t, h, w), integer, or a .npy file of them
+    a label image a frame.
+
+An archive compresses the frames into one stream, so that frames cannot be looked up one by one.
+"""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.formats import npy, rle
+from consistency.formats.source import Source
+from consistency.packed import MAX_PIXELS, PackedMasks
+
+PACKED = ("packbits", "packed")
+INDEX = "frame_indices"
+IDENTITY = "object_ids"
+
+
+def matches(source: Source) -> bool:
+    """Whether this is such a file, or a folder with one of them."""
+    path = _file(source)
+    if path is None:
+        return False
+    if path.suffix.lower() == ".npy":
+        return True
+    names = _names(path)
+    return INDEX in names or len(names) == 1
+
+
+def _file(source: Source) -> Path | None:
+    if source.path.is_file():
+        return source.path if source.is_file(".npz", ".npy") else None
+    files = source.files(".npz")
+    return files[0] if len(files) == 1 and not source.folders else None
+
+
+def _names(path: Path) -> list[str]:
+    """Names of the arrays in an archive; ValueError if it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ValueError(f"{path}: damaged archive ({error}); write the file again") from error
+
+
+def open_dataset(source: Source) -> Dataset:
+    """Read the sequence; ValueError for arrays of other shapes, and for Python objects."""
+    path = _file(source)
+    if path is None:
+        raise ValueError(f"{source.path}: expected one .npz or .npy file")
+    names = _names(path) if path.suffix.lower() == ".npz" else []
+    if INDEX in names:
+        frames = _frames_of_masks(path, names)
+    elif len(names) > 1:
+        raise ValueError(
+            f"{path}: holds {', '.join(names)}; masks need {INDEX} (n,) beside them, label images "
+            "are one array (t, h, w)"
+        )
+    else:
+        frames = _frames_of_labels(path, names[0] if names else None)
+    return Dataset(Layout(path, "npz", "F"), in_order(frames, path, key=None))
+
+
+def _frames_of_labels(path: Path, name: str | None) -> Iterator[Frame]:
+    with npy.open_array(path, name) as (file, header):
+        if len(header.shape) != 3 or header.dtype.kind not in "ui":
+            raise ValueError(
+                f"{path}: {header.dtype} of shape {header.shape}; label images of a sequence are "
+                "(t, h, w) of integers, masks (n, h, w) need frame_indices"
+            )
+        for t, image in enumerate(_images(file, path, header)):
+            if header.dtype.kind == "i" and image.min() < 0:
+                raise ValueError(f"{path}: frame {t}: negative values; background is 0")
+            masks = rle.of_labels(image)
+            records = tuple({"segmentation": s, "value": value} for value, s in masks.items())
+            yield Frame(f"{t:06d}", records, None, tuple(masks))
+
+
+def _images(file, path: Path, header: npy.Header) -> Iterator[np.ndarray]:
+    """Yield (h, w) arrays of an (n, h, w) one, each in the same memory."""
+    if header.fortran:
+        raise ValueError(f"{path}: in Fortran order; save numpy.ascontiguousarray of it")
+    if header.shape[1] * header.shape[2] > MAX_PIXELS or 0 in header.shape[1:]:
+        raise ValueError(f"{path}: images of {header.shape[1]} × {header.shape[2]} pixels")
+    image = np.empty(header.shape[1:], header.dtype)
+    for _ in range(header.shape[0]):
+        npy.read_into(file, path, image)
+        yield image
+
+
+def _frames_of_masks(path: Path, names: list[str]) -> list[Frame]:
+    index = _column(path, INDEX)
+    fields = {n: _column(path, n) for n in names if n not in ("masks", INDEX, "shape", *PACKED)}
+    fields = {n: column for n, column in fields.items() if column.shape == index.shape}
+    if index.ndim != 1 or index.dtype.kind not in "ui" or (index.size and index.min() < 0):
+        raise ValueError(f"{path}: {INDEX} is {index.dtype} {index.shape}, not (n,) of integers")
+    stored = next((n for n in PACKED if n in names), "masks" if "masks" in names else None)
+    if stored is None:
+        raise ValueError(f"{path}: no array 'masks' or 'packbits'")
+    records: dict[int, list[dict]] = {t: [] for t in range(int(index.max(initial=-1)) + 1)}
+    count = 0
+    masks = _unpacked(path, stored) if stored in PACKED or "shape" in names else _plain(path)
+    for i, pixels in enumerate(masks):
+        if i >= index.size:
+            raise ValueError(f"{path}: more masks than the {index.size} of {INDEX}")
+        values = {name: column[i].item() for name, column in fields.items()}
+        segmentation = rle.of_labels(pixels.view(np.uint8)).get(1) or rle.empty(pixels.shape)
+        records[int(index[i])].append({"segmentation": segmentation} | values)
+        count += 1
+    if count < index.size:
+        raise ValueError(f"{path}: {count} masks for {index.size} {INDEX}")
+    return [_frame(t, tuple(mine)) for t, mine in records.items()]
+
+
+def _frame(t: int, records: tuple[dict, ...]) -> Frame:
+    identities = [record.get(IDENTITY) for record in records]
+    known = all(type(identity) is int for identity in identities)
+    return Frame(f"{t:06d}", records, None, tuple(identities) if known else None)
+
+
+def _plain(path: Path) -> Iterator[np.ndarray]:
+    """Yield each mask of "masks" as bool (h, w)."""
+    with npy.open_array(path, "masks") as (file, header):
+        if len(header.shape) != 3:
+            raise ValueError(f"{path}: masks of shape {header.shape}, not (n, h, w)")
+        for image in _images(file, path, header):
+            yield npy.foreground(image, path) != 0
+
+
+def _unpacked(path: Path, stored: str) -> Iterator[np.ndarray]:
+    """Yield each mask of packed bits as bool (h, w)."""
+    shape = tuple(int(v) for v in _column(path, "shape").ravel())
+    with npy.open_array(path, stored) as (file, header):
+        dims = header.shape
+        size = shape[-2] * shape[-1] if len(shape) in (2, 3) and min(shape) > 0 else 0
+        count = shape[0] if len(shape) == 3 else dims[0]
+        bits = {2: (count, -(-size // 8)), 1: (-(-count * size // 8),)}.get(len(dims))
+        if len(dims) == 3 and size:
+            bits = (count, shape[-2], -(-shape[-1] // 8))
+        if header.dtype != np.uint8 or not 0 < size <= MAX_PIXELS or dims != bits or header.fortran:
+            raise ValueError(
+                f"{path}: {stored} is {header.dtype} {dims} for shape {shape}; expected "
+                "np.packbits of (n, h, w), of its rows, or of each mask flattened"
+            )
+        if len(dims) == 1:  # masks need not begin at a byte
+            whole = np.empty(dims, np.uint8)
+            npy.read_into(file, path, whole)
+            for i in range(count):
+                first, last = i * size // 8, -(-(i + 1) * size // 8)
+                flat = np.unpackbits(whole[first:last])[i * size - 8 * first :][:size]
+                yield flat.reshape(shape[-2:]).astype(bool)
+            return
+        part = np.empty(dims[1:], np.uint8)
+        width = shape[-1] if len(dims) == 3 else size
+        for _ in range(count):
+            npy.read_into(file, path, part)
+            yield np.unpackbits(part, axis=-1, count=width).reshape(shape[-2:]).astype(bool)
+
+
+def _column(path: Path, name: str) -> np.ndarray:
+    """Read a small array of an archive."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return archive[name]
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: cannot read {name!r} ({error})") from error
+
+
+def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+    """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    return rle.read_frame(frame)

@@ -1,0 +1,105 @@
+"""Panoptic images: PNG files whose pixels are ids, and JSON that says what the ids are.
+
+<frame>.png, <frame>.json                      a list of {"id", "category_id", ...}  (DEVA, VIPSeg)
+<frame>.png ..., pred.json or panoptic.json    {"annotations": [{"file_name", "segments_info"}]}
+
+An id is R + 256 · G + 65536 · B of a colour image, or the number of a grey or palette image.
+Pixels of ids that the JSON does not list are no masks.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.formats import images
+from consistency.formats.source import Source, load_json, value_of
+from consistency.packed import PackedMasks
+
+
+def matches(source: Source) -> bool:
+    """Whether there are images, and JSON files of the form above beside them or above them."""
+    inner, index = _images_of(source)
+    if not inner.images:
+        return False
+    if index is not None:
+        return True
+    texts, pictures = ({p.stem for p in s} for s in (source.files(".json"), source.images))
+    return bool(texts & pictures) and _is_segments(source.sample)
+
+
+def _is_segments(content: object) -> bool:
+    first = content[0] if isinstance(content, list) and content else None
+    return content is None or (isinstance(first, dict) and "id" in first)
+
+
+def _images_of(source: Source) -> tuple[Source, Path | None]:
+    """Folder of the images, and the JSON file for all of them, if that is the form."""
+    for path in source.files(".json"):
+        content = load_json(path)
+        if isinstance(content, dict) and "annotations" in content:
+            entries = content["annotations"]
+            first = entries[0] if isinstance(entries, list) and entries else {}
+            if isinstance(first, dict) and "segments_info" in first:
+                folder = next((f for f in source.folders if Source(f).images), source.path)
+                return (source if source.images else Source(folder)), path
+    return source, None
+
+
+def open_dataset(source: Source) -> Dataset:
+    """List the frames; ValueError for images without JSON and the other way round."""
+    inner, index = _images_of(source)
+    segments, categories = _segments(inner, index)
+    frames = in_order(_frames(inner, segments), inner.path)
+    return Dataset(Layout(inner.path, "panoptic"), frames, categories=categories)
+
+
+def _segments(inner: Source, index: Path | None) -> tuple[dict[str, list], dict[int, str]]:
+    """Return {stem: list of segments} and category names."""
+    if index is None:
+        return {path.stem: load_json(path) for path in inner.files(".json")}, {}
+    content = load_json(index)
+    segments = {}
+    for i, entry in enumerate(content["annotations"]):
+        where = f"{index}: annotation {i}"
+        name = entry.get("file_name") or entry.get("image_id")
+        segments[PurePosixPath(str(name)).stem] = value_of(entry, "segments_info", list, where)
+    named = content.get("categories") or []
+    return segments, {c["id"]: str(c.get("name", c["id"])) for c in named}
+
+
+def _frames(inner: Source, segments: dict[str, list]) -> Iterator[Frame]:
+    pictures = {path.stem: path for path in inner.images}
+    for stem in segments.keys() - pictures.keys():
+        raise ValueError(f"{inner.path}: JSON of frame {stem!r} without {stem}.png; restore it")
+    for stem, path in pictures.items():
+        if stem not in segments:
+            raise ValueError(
+                f"{path}: no JSON says what its ids are; restore it, or read plain label images "
+                "with --input-format davis or labelmaps"
+            )
+        if not isinstance(segments[stem], list):
+            raise ValueError(f"{inner.path}: JSON of frame {stem!r} is no list of segments")
+        yield _frame(path, segments[stem])
+
+
+def _frame(path: Path, segments: list) -> Frame:
+    where = f"{path.with_suffix('.json')}: segment"
+    found = {value_of(s, "id", int, where): s for s in segments}
+    present = images.values_of(read_ids(path))
+    records = tuple(
+        {"segmentation": path.name, "value": v} | found[v] for v in present if v in found
+    )
+    return Frame(path.name, records, identities=tuple(record["value"] for record in records))
+
+
+def read_ids(path: Path) -> np.ndarray:
+    """Ids of a panoptic image, integer (h, w)."""
+    pixels = images.read_pixels(path)
+    return images.rgb_numbers(pixels) if pixels.ndim == 3 else images.numbers(path, pixels)
+
+
+def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+    """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    return images.read_label_frame(layout.root, frame, read_ids)

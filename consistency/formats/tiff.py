@@ -1,0 +1,200 @@
+"""Microscopy stacks: one TIFF file of label images (T, Y, X); several where masks overlap.
+
+DATA.tif, or a folder with one stack, or with NAME_layer0.tif, NAME_layer1.tif, ... whose masks all
+belong to the same frames.  Frames are numbered from 0.
+
+Written: tiff/NAME.tif or its layers, 8, 16 or 32 bits as labels need, zlib-compressed.  A label
+stays in one layer: labels that overlap anywhere are in different ones.
+"""
+
+import re
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.formats import images
+from consistency.formats.source import Source
+from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.packed import PackedMasks, Packer, sort_words
+
+LAYER = re.compile(r"(.+)_layer(\d+)")
+LIMIT = 2**32 - 1
+ZLIB_LEVEL = 2  # label images are long runs of one value: fast levels are as small as slow ones
+
+
+def matches(source: Source) -> bool:
+    """Whether this is a TIFF file, or a folder of nothing but stacks."""
+    if source.path.is_file():
+        return source.is_file(*images.TIFF_SUFFIXES)
+    files = source.files(*images.TIFF_SUFFIXES)
+    if not files or len(files) < len(source.images):
+        return False
+    layers = all(LAYER.fullmatch(path.stem) for path in files)
+    return (len(files) == 1 or layers) and (source.sample_image.pages > 1 or layers)
+
+
+def open_dataset(source: Source) -> Dataset:
+    """List the frames; ValueError if a file is no (T, Y, X) stack of integers."""
+    one = source.path.is_file()
+    root = source.path.parent if one else source.path
+    files = (source.path,) if one else source.files(*images.TIFF_SUFFIXES)
+    layers = [_layer(path) for path in files]
+    lengths = {path.name: len(layer) for path, layer in zip(files, layers, strict=True)}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"{root}: layers of different lengths: {lengths}; they share their frames")
+    frames = []
+    for t, parts in enumerate(zip(*layers, strict=True)):
+        records = tuple(record for part in parts for record in part)
+        frames.append(Frame(f"{t:04d}", records, t, tuple(r["value"] for r in records)))
+    return Dataset(Layout(root, "tiff"), in_order(frames, root, key=None))
+
+
+def _layer(path: Path) -> list[list[dict]]:
+    """Records of every frame of one stack."""
+    with _open(path) as pages:
+        return [
+            [{"segmentation": path.name, "value": value} for value in images.values_of(pages(t))]
+            for t in range(pages.length)
+        ]
+
+
+class _Pages:
+    """The images of an open stack, by index."""
+
+    def __init__(self, path: Path, file):
+        series = file.series[0]
+        if len(series.shape) not in (2, 3) or series.dtype.kind not in "bui":
+            raise ValueError(
+                f"{path}: {series.dtype} of shape {series.shape} ({series.axes}); a stack of label "
+                "images is (T, Y, X) of integers"
+            )
+        self.path, self.file, self.series = path, file, series
+        self.length = series.shape[0] if len(series.shape) == 3 else 1
+
+    def __call__(self, t: int) -> np.ndarray:
+        """Label image of frame ``t``, integer (h, w)."""
+        if len(self.file.pages) >= self.length:
+            pixels = images.page_pixels(self.path, self.file.pages[t])
+        else:  # one page for all frames, as large stacks of ImageJ are
+            images.check_size(self.path, self.series.shape[-2:])
+            pixels = self.series.asarray(out="memmap")[t]
+        return images.numbers(self.path, pixels)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[_Pages]:
+    import tifffile
+
+    with images.readable(path), tifffile.TiffFile(path) as file:
+        yield _Pages(path, file)
+
+
+def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+    """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    values = defaultdict(list)
+    for record in frame.records:
+        values[record["segmentation"]].append(record["value"])
+    packed: list[PackedMasks] = []
+    for name, mine in values.items():
+        with _open(layout.root / name) as pages:
+            packed.append(images.pack_labels(pages(frame.source), mine))
+    if not packed:
+        return Packer((0, 0)).finish()
+    if len({masks.shape for masks in packed}) > 1:
+        raise ValueError(f"frame {frame.name!r}: layers differ in size; they share their frames")
+    return packed[0] if len(packed) == 1 else _join(packed)
+
+
+def _join(layers: Sequence[PackedMasks]) -> PackedMasks:
+    """Put the masks of several layers into one frame, in order."""
+    counts = [layer.count for layer in layers]
+    before = [sum(counts[:i]) for i in range(len(counts))]
+    mask = [layer.mask + b for layer, b in zip(layers, before, strict=True)]
+    return sort_words(
+        layers[0].shape,
+        layers[0].order,
+        sum(counts),
+        np.concatenate([layer.position for layer in layers]),
+        np.concatenate(mask).astype(np.int32),
+        np.concatenate([layer.word for layer in layers]),
+    )
+
+
+def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
+    """Give each label a layer; ``shared`` is ({label: layer}, layers, shape, dtype)."""
+    layers = colour_greedily(sequence)
+    largest = max(layers, default=1)
+    if largest > LIMIT:
+        raise ValueError(f"label {largest}: tiff holds labels up to {LIMIT}; use --output rle")
+    count = max(layers.values(), default=0) + 1
+    return Plan((layers, count, sequence.shape, np.min_scalar_type(largest)))
+
+
+def colour_greedily(sequence: LabelledSequence) -> dict[int, int]:
+    """Layer of each label, from 0: the first in which it overlaps no label before it."""
+    others = defaultdict(set)
+    labels = set()
+    for frame in sequence.labels:
+        labels.update(frame.labels)
+        for i, j, _ in frame.overlaps.tolist():
+            others[frame.labels[i]].add(frame.labels[j])
+            others[frame.labels[j]].add(frame.labels[i])
+    layers: dict[int, int] = {}
+    for label in sorted(labels, key=lambda label: (-len(others[label]), label)):
+        taken = {layers.get(other) for other in others[label]}
+        layers[label] = next(k for k in range(len(layers) + 1) if k not in taken)
+    return layers
+
+
+def _write_frame(task: Task, shared: tuple) -> Written:
+    """Return the compressed page of each layer: kilobytes, as label images are."""
+    layers, count, shape, dtype = shared
+    pages = []
+    for layer in range(count):
+        image = np.zeros(shape, dtype)
+        mine = [k for k, label in enumerate(task.labels.labels) if layers[label] == layer]
+        if mine:
+            numbers = np.asarray(task.numbers, dtype)
+            image, _ = task.reader.kept().paint(numbers, mine)
+        pages.append(zlib.compress(image.tobytes(), ZLIB_LEVEL))
+    return Written(rows=pages)
+
+
+@contextmanager
+def _gather(
+    sequence: LabelledSequence, plan: Plan, folder: Path
+) -> Iterator[Callable[[int, list[bytes]], None]]:
+    """Append the pages of every frame to the stacks."""
+    import tifffile
+
+    _, count, shape, dtype = plan.shared
+    (folder / "tiff").mkdir()
+    with ExitStack() as stack:
+        files = []
+        for layer in range(count):
+            name = f"{sequence.name}_layer{layer}.tif" if count > 1 else f"{sequence.name}.tif"
+            bytes_needed = len(sequence.frames) * shape[0] * shape[1] * dtype.itemsize
+            writer = tifffile.TiffWriter(folder / "tiff" / name, bigtiff=bytes_needed > 2**32)
+            files.append(stack.enter_context(writer))
+
+        def add(t: int, pages: list[bytes]) -> None:
+            for file, page in zip(files, pages, strict=True):
+                file.write(
+                    iter([page]),
+                    shape=shape,
+                    dtype=dtype,
+                    compression="zlib",
+                    rowsperstrip=shape[0],
+                    photometric="minisblack",
+                    metadata=None,
+                )
+
+        yield add
+
+
+OUTPUT = Output(_write_frame, _plan, _gather)
