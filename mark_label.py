@@ -4,8 +4,10 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
-from backends import ALIASES, BACKENDS
+from backends import ALIASES, BACKENDS, open_backend
+from backends.launcher import one_voice
 from consistency.command import bars, fraction, guard, make_parser, natural, plain_name, positive
 from consistency.format_flags import add_input_flags, add_output_flags, open_input, settings
 from consistency.formats import WRITERS
@@ -64,12 +66,19 @@ def parser() -> argparse.ArgumentParser:
 
 def mark(args: argparse.Namespace) -> int:
     """Run the pipeline; returns the exit code."""
-    from backends import open_backend
-    from consistency.pipeline import Options, run
+    with open_backend(args.multi, args.workers) as backend:
+        if backend is None:  # one of many ranks, its work done
+            return 0
+        return run(args, backend)
+
+
+def run(args: argparse.Namespace, backend: Any) -> int:
+    """Mark what the command line names on ``backend``; returns the exit code."""
+    from consistency import pipeline
 
     if "none" in args.output and len(set(args.output)) > 1:
         raise ValueError("--output none writes nothing beside the labels; leave the others out")
-    options = Options(
+    options = pipeline.Options(
         matching=args.matching,
         min_iou=args.min_iou,
         memory=args.memory,
@@ -82,8 +91,7 @@ def mark(args: argparse.Namespace) -> int:
     path = args.data_path.resolve()
     folder = args.experiments / (args.exp_name or (path.stem if path.is_file() else path.name))
     dataset = open_input(args.data_path, args)
-    with open_backend(args.multi, args.workers) as backend:
-        report = run(dataset, folder, backend, options, args.overwrite, bars(args.quiet))
+    report = pipeline.run(dataset, folder, backend, options, args.overwrite, bars(args.quiet))
     if not args.quiet:
         print(summary(report, folder))
     return 0
@@ -102,7 +110,9 @@ def summary(report, folder: Path) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    return guard(mark, parser().parse_args(argv))
+    with one_voice():
+        args = parser().parse_args(argv)
+    return guard(mark, args)
 
 
 if __name__ == "__main__":

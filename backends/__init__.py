@@ -3,14 +3,17 @@
 ``open_backend(name, workers=None)`` is a context manager.  It yields an object with
 
 ``map(function, items)``
-    yields ``function(item)`` for each item, lazily and in order.  ``function`` is a picklable
+    a generator of ``function(item)`` for each item, lazy and in order.  ``function`` is a picklable
     top-level function (or a functools.partial of one).  An exception in a worker reaches the
-    caller with its message and stops the run.
+    caller with its message.  Closing the generator gives up what no worker has begun.
 ``intersections``
     the counting kernel, a picklable function (earlier, later) -> int64 (n, m), bit-identical in
     every backend.
 ``name``, ``workers``
-    for the record.
+    for the record; work is cut for ``workers`` to share.
+
+Under ``mpirun`` every rank calls ``open_backend``; it yields None on all but rank 0, once there is
+nothing left to do for them.
 
 A backend whose package is missing raises ImportError, whose library or device is missing OSError,
 with the command that mends it; none falls back to another.  A worker that dies is a RuntimeError.
@@ -19,6 +22,8 @@ Each module has ``open(workers)``, a context manager.
 
 import importlib.util
 from contextlib import AbstractContextManager
+
+from backends.launcher import check_alone
 
 BACKENDS = {"no": "serial", "multi": "multi", "mpi": "mpi", "cupy": "cupy"}
 ALIASES = {"serial": "no"}
@@ -30,11 +35,14 @@ def open_backend(name: str, workers: int | None = None) -> AbstractContextManage
     Raises
     ------
     ValueError
-        If there is no such backend, or its module is not part of this version.
+        If there is no such backend, if its module is not part of this version, or if several
+        ranks of a launcher call a backend that knows of none.
     """
     name = ALIASES.get(name, name)
     if name not in BACKENDS:
         raise ValueError(f"backend {name!r}; allowed: {', '.join([*BACKENDS, *ALIASES])}")
+    if name != "mpi":
+        check_alone(name)
     module = f"{__name__}.{BACKENDS[name]}"
     if importlib.util.find_spec(module) is None:
         raise ValueError(f"backend {name!r} is not part of this version; use --multi no")

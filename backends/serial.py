@@ -16,7 +16,7 @@ class Serial:
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """Yield ``function(item)`` for each item."""
-        return map(function, items)
+        yield from map(function, items)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 BAD_INPUT = 2
 WORKER_DIED = 1
+INTERRUPTED = 130
 
 
 def make_parser(description: str) -> argparse.ArgumentParser:
@@ -23,21 +24,22 @@ def guard(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -
     """Run ``work(args)`` and turn an error into one line on stderr and an exit code."""
     try:
         return work(args)
-    except (ValueError, OSError, ImportError) as error:
-        return _report(error, BAD_INPUT, args.debug)
-    except RuntimeError as error:
-        return _report(error, WORKER_DIED, args.debug)
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
+        if args.debug:
+            raise
+        text = " ".join(str(error).split()) or type(error).__name__
+        print(f"error: {text}", file=sys.stderr)
+        return exit_code(error)
     except KeyboardInterrupt:
         print("interrupted; nothing half-written is left", file=sys.stderr)
-        return 130
+        return INTERRUPTED
 
 
-def _report(error: Exception, code: int, debug: bool) -> int:
-    if debug:
-        raise error
-    text = " ".join(str(error).split()) or type(error).__name__
-    print(f"error: {text}", file=sys.stderr)
-    return code
+def exit_code(error: BaseException) -> int:
+    """Return the exit code of a command that ends with ``error``."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    return BAD_INPUT if isinstance(error, (ValueError, OSError, ImportError)) else WORKER_DIED
 
 
 def bars(quiet: bool) -> Callable[[Iterable, str, int], Iterable]:

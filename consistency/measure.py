@@ -5,7 +5,7 @@ frame.  The frames just before the chunk (the halo) are read again by the worker
 are independent of one another and their results do not depend on how the sequence was cut.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -19,9 +19,11 @@ from consistency.packed import PackedMasks
 
 Kernel = Callable[[PackedMasks, PackedMasks], np.ndarray]
 
-# Consecutive frames a worker takes at a time: long, so that the halo is a small part of the
-# reading (lookback / CHUNK_FRAMES), and short, so that the shares of many workers stay even.
-CHUNK_FRAMES = 24
+# Most consecutive frames a worker takes at a time: the halo is lookback / CHUNK_FRAMES of the
+# reading, and the results of a chunk wait in memory for their turn.
+CHUNK_FRAMES = 64
+# ... and fewest, in multiples of lookback, where there are enough frames for all workers.
+SHORTEST_CHUNK = 8
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,22 @@ class Chunk:
     halo: int
 
 
-def chunks(frames: Sequence[Frame], lookback: int, length: int = CHUNK_FRAMES) -> list[Chunk]:
-    """Cut a sequence into chunks of ``length`` frames, each with its halo of ``lookback``."""
-    starts = range(0, len(frames), length)
-    halos = [min(lookback, start) for start in starts]
-    return [Chunk(tuple(frames[s - h : s + length]), h) for s, h in zip(starts, halos, strict=True)]
+def chunks(frames: Sequence[Frame], lookback: int, workers: int = 1) -> Iterator[Chunk]:
+    """Cut a sequence into chunks, each with its halo of ``lookback`` frames.
+
+    Chunks become shorter towards the end (guided self-scheduling, Polychronopoulos and Kuck
+    1987), so that all workers are done at about the same time.
+    """
+    start = 0
+    while start < len(frames):
+        left = len(frames) - start
+        length = CHUNK_FRAMES
+        if workers > 1:
+            share = -(-left // workers)
+            length = min(max(share // 2, SHORTEST_CHUNK * lookback), share, CHUNK_FRAMES)
+        halo = min(lookback, start)
+        yield Chunk(tuple(frames[start - halo : start + length]), halo)
+        start += length
 
 
 def measure_chunk(

@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -143,15 +143,9 @@ def _measure(
         measure_chunk, layout=dataset.layout, options=measuring, kernel=backend.intersections
     )
     first: FrameMeasurement | None = None
-    results = iter(backend.map(function, chunks(dataset.frames, measuring.lookback)))
-    report.seconds["waited"] = 0.0
-    while True:
-        asked = perf_counter()
-        measurements = next(results, None)
-        report.seconds["waited"] += perf_counter() - asked
-        if measurements is None:
-            return
-        for m in measurements:
+    pieces = chunks(dataset.frames, measuring.lookback, backend.workers)
+    with closing(backend.map(function, pieces)) as results:
+        for m in _waited_for(results, report):
             first = first or (m if m.shape else None)
             if m.shape and m.shape != first.shape:
                 raise ValueError(
@@ -162,6 +156,18 @@ def _measure(
             report.seconds["read"] += m.seconds_read
             report.seconds["measured"] += m.seconds_measured
             yield m
+
+
+def _waited_for(results: Iterator[list], report: Report) -> Iterator:
+    """Yield what is in the lists one by one, and count the seconds spent waiting for them."""
+    report.seconds["waited"] = 0.0
+    while True:
+        asked = perf_counter()
+        group = next(results, None)
+        report.seconds["waited"] += perf_counter() - asked
+        if group is None:
+            return
+        yield from group
 
 
 def _write(
@@ -178,11 +184,11 @@ def _write(
     groups = [items[i : i + WRITE_FRAMES] for i in range(0, len(items), WRITE_FRAMES)]
     shared = {name: plan.shared for name, plan in plans.items()}
     function = partial(outputs.write_chunk, layout=dataset.layout, folder=folder, shared=shared)
-    written = (result for group in backend.map(function, groups) for result in group)
-    written = progress(written, "write", len(items))
     tables.write_csv(folder / "tracks.csv", tables.Track, tables.tracks(sequence.labels))
     covered: list[tables.Timed] = []
     with ExitStack() as stack:
+        groups = stack.enter_context(closing(backend.map(function, groups)))
+        written = progress((result for group in groups for result in group), "write", len(items))
         adders = _gatherers(sequence, plans, folder, stack)
 
         def records() -> Iterator[tuple[str, list[dict]]]:

@@ -1,0 +1,118 @@
+"""The backend "mpi": the ranks of mpirun, mpiexec or srun.
+
+Every rank starts the same command.  Rank 0 runs the pipeline, hands out items and computes its own
+share of them; the other ranks stay inside ``open`` and compute what they are handed, until rank 0
+is done.  mpi4py.futures carries items and results; pixels never travel.
+"""
+
+import functools
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from backends.launcher import placement, refuse
+from backends.ordered import run_in_order
+from backends.threads import one_thread_each
+from consistency.command import exit_code
+
+# Items handed out for each rank, see backends.multi.
+WINDOW = 3
+# Seconds that a failed run gives the other ranks to finish what they are computing.
+GRACE = 4
+
+
+class Ranks:
+    """See ``backends`` for the contract."""
+
+    name = "mpi"
+
+    def __init__(self, executor: Any, size: int):
+        from consistency.overlap import intersections
+
+        self.intersections = intersections
+        self._executor = executor
+        self.workers = size
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        """Yield ``function(item)`` for each item; an error's message begins with its rank."""
+        call = functools.partial(_call, function)
+        if self.workers == 1:
+            yield from map(call, items)
+        else:
+            yield from run_in_order(self._executor, call, items, WINDOW * self.workers, own=call)
+
+
+@contextmanager
+def open(workers: int | None = None) -> Iterator[Ranks | None]:
+    """Yield the backend on rank 0, and None on the other ranks when all work is done.
+
+    Raises ImportError without mpi4py, OSError without an MPI library, ValueError for ``workers``
+    other than the number of ranks.
+    """
+    if workers not in (None, placement()[1]):
+        refuse(
+            f"--workers {workers} with --multi mpi; their number is that of the ranks: "
+            f"mpirun -n {workers} python mark_label.py --multi mpi ..."
+        )
+    with one_thread_each():
+        world = _world()
+        from mpi4py.futures import MPICommExecutor
+
+        group = MPICommExecutor(world, root=0)
+        executor = group.__enter__()  # the other ranks work in here
+        if executor is None:
+            yield None
+            return
+        try:
+            yield Ranks(executor, world.size)
+        except BaseException as error:
+            # Not waited for here: the caller reports the error first.
+            executor.shutdown(wait=False, cancel_futures=True)
+            _abort_later(world, exit_code(error))
+            raise
+        group.__exit__(None, None, None)
+
+
+def _world():
+    """Return MPI's communicator of all ranks."""
+    try:
+        from mpi4py import MPI
+    except ImportError as error:
+        if error.name == "mpi4py":
+            raise ImportError(
+                "--multi mpi needs mpi4py; install it: pip install mpi4py mpich"
+            ) from error
+        raise OSError(f"mpi4py finds no MPI library: pip install mpich ({error})") from error
+    except RuntimeError as error:
+        raise OSError(f"mpi4py finds no MPI library: pip install mpich ({error})") from error
+    size = placement()[1]
+    if MPI.COMM_WORLD.size != size:
+        raise OSError(
+            f"the launcher started {size} ranks and mpi4py's MPI library sees "
+            f"{MPI.COMM_WORLD.size}; use the mpirun of that library"
+        )
+    return MPI.COMM_WORLD
+
+
+def _call(function: Callable[[Any], Any], item: Any) -> Any:
+    """Run ``function(item)`` on this rank; an error says on which."""
+    try:
+        return function(item)
+    except Exception as error:
+        kinds = (ValueError, OSError, ImportError, RuntimeError)
+        kind = next((kind for kind in kinds if isinstance(error, kind)), RuntimeError)
+        known = isinstance(error, kinds)
+        text = str(error) if known else f"{type(error).__name__}: {error}"
+        from mpi4py import MPI
+
+        rank = MPI.COMM_WORLD.rank
+        raise kind(f"rank {rank} on {socket.gethostname()}: {text}") from error
+
+
+def _abort_later(world: Any, code: int) -> None:
+    """End all ranks if the run has not come to an orderly end after GRACE seconds."""
+    timer = threading.Timer(GRACE, world.Abort, [code])
+    timer.daemon = True
+    timer.start()

@@ -1,0 +1,97 @@
+"""The backend "multi": a pool of processes on this machine."""
+
+import importlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from backends.ordered import run_in_order
+from backends.threads import one_thread_each
+from consistency.overlap import intersections
+
+# What workers import while the caller is still opening its data.
+USED_BY_WORKERS = ("consistency.measure", "consistency.outputs")
+# Items handed out for each worker: one it computes, one it finds when it is done, one whose result
+# waits for its turn.
+WINDOW = 3
+MOST_ON_WINDOWS = 61  # limit of concurrent.futures there
+
+
+class Processes:
+    """See ``backends`` for the contract."""
+
+    name = "multi"
+    intersections = staticmethod(intersections)
+
+    def __init__(self, executor: ProcessPoolExecutor, workers: int):
+        self._executor = executor
+        self.workers = workers
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        """Yield ``function(item)`` for each item; RuntimeError if a worker process dies."""
+        try:
+            yield from run_in_order(self._executor, function, items, WINDOW * self.workers)
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                "a worker process died, killed from outside or for want of memory; "
+                f"try again with fewer than {self.workers} --workers"
+            ) from error
+
+
+@contextmanager
+def open(workers: int | None = None) -> Iterator[Processes]:
+    """Yield the backend with ``workers`` processes; default: the CPUs this process may use."""
+    workers = workers or usable_cpus()
+    if sys.platform == "win32":
+        workers = min(workers, MOST_ON_WINDOWS)
+    others = set(multiprocessing.active_children())
+    # Fresh interpreters ("spawn") are the one way to start that Linux, macOS and Windows share and
+    # that inherits neither threads nor locks.
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(workers, context, _prepare)
+    with one_thread_each():
+        try:
+            for _ in range(workers):  # the pool starts a process only when there is work for it
+                executor.submit(_nothing)
+            yield Processes(executor, workers)
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            raise
+        finally:
+            executor.shutdown()
+
+
+def usable_cpus() -> int:
+    """Return the number of CPUs that this process may use."""
+    if hasattr(os, "process_cpu_count"):  # from Python 3.13
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _prepare() -> None:
+    """Start of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends the workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    for module in USED_BY_WORKERS:
+        importlib.import_module(module)
+
+
+def _end_with_parent() -> None:
+    # A worker holds both ends of the pool's queue, so it would wait for ever for a killed parent.
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _nothing() -> None:
+    pass
