@@ -3,12 +3,24 @@
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from backends import ALIASES, BACKENDS, open_backend
 from backends.launcher import one_voice
-from consistency.command import bars, fraction, guard, make_parser, natural, plain_name, positive
+from consistency.command import (
+    BAD_INPUT,
+    bars,
+    fraction,
+    guard,
+    make_parser,
+    natural,
+    one_line,
+    plain_name,
+    positive,
+    shard,
+)
 from consistency.format_flags import add_input_flags, add_output_flags, open_input, settings
 from consistency.formats import WRITERS
 
@@ -21,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     add = result.add_argument
     add("--data-path", type=Path, default=Path("data"), help="folder or file with the masks")
     add_input_flags(result)
+    add_sequence_flags(result)
     add("--exp-name", type=plain_name, help="name of the experiment; default: the data folder's")
     add("--experiments", type=Path, default=Path("experiments"), help="where experiments are kept")
     add("--overwrite", action="store_true", help="replace an experiment of this name")
@@ -64,6 +77,16 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
+def add_sequence_flags(result: argparse.ArgumentParser) -> None:
+    """Add what chooses among many sequences."""
+    add = result.add_argument_group("many sequences (--data-path may be a folder of them)")
+    add = add.add_argument
+    add("--sequences", type=Path, help="CSV file of sequences: name, path and, if wanted, split")
+    add("--split", help="only the sequences of this split")
+    add("--shard", type=shard, metavar="I/N", help="every N-th sequence from the I-th, from 1")
+    add("--fail-fast", action="store_true", help="stop at the first sequence that fails")
+
+
 def mark(args: argparse.Namespace) -> int:
     """Run the pipeline; returns the exit code."""
     with open_backend(args.multi, args.workers) as backend:
@@ -78,7 +101,67 @@ def run(args: argparse.Namespace, backend: Any) -> int:
 
     if "none" in args.output and len(set(args.output)) > 1:
         raise ValueError("--output none writes nothing beside the labels; leave the others out")
-    options = pipeline.Options(
+    path = (args.sequences or args.data_path).resolve()
+    folder = args.experiments / (args.exp_name or (path.stem if path.is_file() else path.name))
+    chosen = sequences_of(args)
+    if chosen:
+        return run_many(args, backend, chosen, folder)
+    dataset = open_input(args.data_path, args)
+    progress = bars(args.quiet)
+    report = pipeline.run(dataset, folder, backend, options(args), args.overwrite, progress)
+    if not args.quiet:
+        print(summary(report, folder))
+    return 0
+
+
+def sequences_of(args: argparse.Namespace) -> list:
+    """Return the sequences that the command line names; none where it names a dataset."""
+    from consistency import sequences
+
+    if args.split and not args.sequences:
+        raise ValueError("--split chooses lines of a table; give it with --sequences FILE.csv")
+    if args.sequences:
+        found = sequences.in_table(args.sequences, args.split)
+    else:
+        found = [] if args.sequence else sequences.in_folder(args.data_path, args.input_format)
+    if args.shard and not found:
+        raise ValueError(f"--shard divides sequences; {args.data_path} is no folder of sequences")
+    return sequences.shard(found, *args.shard) if args.shard else found
+
+
+def run_many(args: argparse.Namespace, backend: Any, chosen: list, folder: Path) -> int:
+    """Mark each sequence into its folder of ``folder``; reports what failed at the end."""
+    from consistency import pipeline
+    from consistency.sequences import Failure, mark_all
+
+    if (folder / f"{folder.name}.json").exists():
+        raise ValueError(f"{folder}: is one experiment; choose another --exp-name for sequences")
+
+    def mark_one(sequence) -> pipeline.Report:
+        dataset = open_input(sequence.path, args)
+        target = folder / sequence.name
+        return pipeline.run(dataset, target, backend, options(args), args.overwrite)
+
+    bar = partial(bars(args.quiet), unit="sequence")
+    results = list(mark_all(chosen, mark_one, args.fail_fast, bar))
+    failed = [result for result in results if isinstance(result, Failure)]
+    for failure in failed:
+        where = f"sequence {failure.sequence.name!r}"
+        print(f"error: {where}: {one_line(failure.error)}", file=sys.stderr)
+    if not args.quiet:
+        frames = sum(r.counters["frames"] for r in results if r not in failed)
+        print(
+            f"{folder}: {len(results) - len(failed)} sequences, {frames} frames; "
+            f"{len(failed)} failed"
+        )
+    return BAD_INPUT if failed else 0
+
+
+def options(args: argparse.Namespace):
+    """Return ``pipeline.Options`` from the command line."""
+    from consistency.pipeline import Options
+
+    return Options(
         matching=args.matching,
         min_iou=args.min_iou,
         memory=args.memory,
@@ -88,13 +171,6 @@ def run(args: argparse.Namespace, backend: Any) -> int:
         output=tuple(dict.fromkeys(args.output)),
         writing=settings(args),
     )
-    path = args.data_path.resolve()
-    folder = args.experiments / (args.exp_name or (path.stem if path.is_file() else path.name))
-    dataset = open_input(args.data_path, args)
-    report = pipeline.run(dataset, folder, backend, options, args.overwrite, bars(args.quiet))
-    if not args.quiet:
-        print(summary(report, folder))
-    return 0
 
 
 def summary(report, folder: Path) -> str:

@@ -27,12 +27,16 @@ def guard(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -
     except (ValueError, OSError, ImportError, RuntimeError) as error:
         if args.debug:
             raise
-        text = " ".join(str(error).split()) or type(error).__name__
-        print(f"error: {text}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return exit_code(error)
     except KeyboardInterrupt:
         print("interrupted; nothing half-written is left", file=sys.stderr)
         return INTERRUPTED
+
+
+def one_line(error: Exception) -> str:
+    """Return the message of ``error`` on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def exit_code(error: BaseException) -> int:
@@ -45,12 +49,12 @@ def exit_code(error: BaseException) -> int:
 def bars(quiet: bool) -> Callable[[Iterable, str, int], Iterable]:
     """Return a function that shows a stage's items as a bar on stderr, if that is a terminal."""
 
-    def progress(items: Iterable, stage: str, total: int) -> Iterable:
+    def progress(items: Iterable, stage: str, total: int, unit: str = "frame") -> Iterable:
         if quiet or not sys.stderr.isatty():
             return items
         from tqdm import tqdm
 
-        return tqdm(items, desc=f"{stage:8}", total=total, unit="frame")
+        return tqdm(items, desc=f"{stage:8}", total=total, unit=unit)
 
     return progress
 
@@ -84,6 +88,14 @@ def _number(text: str, kind: type):
         return kind(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from error
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Argument type: ``i/n``, the i-th of n shares, 1 <= i <= n."""
+    index, _, count = text.partition("/")
+    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not i/n with i from 1 to n")
+    return int(index), int(count)
 
 
 def plain_name(text: str) -> str:

@@ -54,13 +54,19 @@ def find(source: Source, name: str = "auto") -> ModuleType:
         if name not in READERS:
             raise ValueError(f"input format {name!r}; allowed: auto, {', '.join(READERS)}")
         return importlib.import_module(f"{__name__}.{name}")
-    modules = {n: importlib.import_module(f"{__name__}.{n}") for n in READERS}
-    fitting = {n: module for n, module in modules.items() if module.matches(source)}
-    if len(fitting) == 1:
-        return next(iter(fitting.values()))
-    if fitting:
+    fits = fitting(source)
+    if len(fits) == 1:
+        return next(iter(fits.values()))
+    if fits:
         raise ValueError(
-            f"{source.path}: looks like {' and like '.join(fitting)}; choose one with "
-            f"--input-format {{{','.join(fitting)}}}"
+            f"{source.path}: looks like {' and like '.join(fits)}; choose one with "
+            f"--input-format {{{','.join(fits)}}}"
         )
     raise ValueError(f"{source.path}: no masks found; {source.hint()}")
+
+
+def fitting(source: Source, name: str = "auto") -> dict[str, ModuleType]:
+    """Return the modules, all or the one of that name, that ``source`` looks like."""
+    names = READERS if name == "auto" else (name,)
+    modules = {n: importlib.import_module(f"{__name__}.{n}") for n in names}
+    return {n: module for n, module in modules.items() if module.matches(source)}

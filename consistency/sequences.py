@@ -1,0 +1,116 @@
+"""Many sequences in one run: which ones, each into its own folder, and what failed."""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from consistency import formats
+from consistency.dataset import natural_key
+from consistency.formats.source import Source
+
+COLUMNS = ("name", "path", "split")
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One sequence of several.
+
+    Attributes
+    ----------
+    name : names the folder of its results.
+    path : its dataset.
+    """
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A sequence that could not be marked, and why."""
+
+    sequence: Sequence
+    error: Exception
+
+
+def in_folder(folder: Path, input_format: str = "auto") -> list[Sequence]:
+    """List the sequences in the folders of ``folder``, in natural order.
+
+    Empty where ``folder`` is itself a dataset, or none of its folders is one.  Where one of them
+    is, all count: what is wrong with another is for the run to say.
+    """
+    if not folder.is_dir() or formats.fitting(Source(folder, None), input_format):
+        return []
+    found = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    if not any(formats.fitting(Source(path, None), input_format) for path in found):
+        return []
+    return [Sequence(p.name, p) for p in sorted(found, key=lambda p: natural_key(p.name))]
+
+
+def in_table(file: Path, split: str | None = None) -> list[Sequence]:
+    """Read a CSV file with the columns name, path and, if wanted, split.
+
+    Paths are relative to the file.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        With the line, for a missing file, column or value, for a name that is no plain name or
+        appears twice, or if no line has the split.
+    """
+    if not file.is_file():
+        raise FileNotFoundError(f"{file}: no such file; --sequences takes a CSV of name,path,split")
+    with open(file, newline="", encoding="utf-8-sig") as lines:
+        reader = csv.DictReader(lines)
+        missing = [c for c in COLUMNS[: 3 if split else 2] if c not in (reader.fieldnames or ())]
+        if missing:
+            raise ValueError(f"{file}: no column {missing[0]!r}; the first line is {COLUMNS}")
+        rows = [(number, row) for number, row in enumerate(reader, 2)]
+    for number, row in rows:
+        _check(row, f"{file}, line {number}", [r["name"] for _, r in rows])
+    chosen = [row for _, row in rows if split is None or row["split"] == split]
+    if not chosen:
+        raise ValueError(f"{file}: no sequence{f' of split {split!r}' if split else ''}; add one")
+    return [Sequence(row["name"], file.parent / row["path"]) for row in chosen]
+
+
+def _check(row: dict[str, str], where: str, names: list[str]) -> None:
+    name = row["name"]
+    if not name or not row["path"]:
+        raise ValueError(f"{where}: name or path is empty; give both")
+    if name in (".", "..") or any(c in name for c in "/\\\0"):
+        raise ValueError(f"{where}: {name!r} is no plain name, and it names a folder; rename it")
+    if names.count(name) > 1:
+        raise ValueError(f"{where}: name {name!r} appears twice; rename one")
+
+
+def shard(sequences: list[Sequence], index: int, count: int) -> list[Sequence]:
+    """Return every ``count``-th sequence from the ``index``-th (1 ... count)."""
+    return sequences[index - 1 :: count]
+
+
+def mark_all(
+    sequences: list[Sequence],
+    mark_one: Callable[[Sequence], Any],
+    fail_fast: bool = False,
+    progress: Callable[[Iterable, str, int], Iterable] = lambda items, stage, total: items,
+) -> Iterator[Any]:
+    """Yield what ``mark_one`` returns for each sequence, or its Failure.
+
+    Raises
+    ------
+    ValueError, OSError
+        If ``fail_fast``, for the first sequence that fails, with its name.
+    RuntimeError
+        If a worker dies: no other sequence could go on.
+    """
+    for sequence in progress(sequences, "mark", len(sequences)):
+        try:
+            yield mark_one(sequence)
+        except (ValueError, OSError) as error:
+            if fail_fast:
+                kind = ValueError if isinstance(error, ValueError) else OSError
+                raise kind(f"sequence {sequence.name!r}: {error}") from error
+            yield Failure(sequence, error)
