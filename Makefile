@@ -5,9 +5,9 @@ BIN := .venv/bin
 .PHONY: demo test lint clean
 
 demo: .venv/run
-	$(BIN)/python data/make_demo.py --out data/demo --overwrite
+	$(BIN)/python data/make_demo.py --out data/demo --size 640x360 --overwrite
 	$(BIN)/python mark_label.py --data-path data/demo --exp-name demo --overwrite
-	$(BIN)/python vis.py --exp-name demo --side-by-side --scale 0.5
+	$(BIN)/python vis.py --exp-name demo --side-by-side
 	@echo "Look at vis_consistent/demo.gif (before | after) and experiments/demo/tracks.csv"
 
 test: .venv/test
