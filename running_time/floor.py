@@ -7,6 +7,7 @@ Prints a Markdown table and keeps the figures as JSON.
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import statistics
@@ -15,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -25,6 +26,10 @@ import numpy as np  # noqa: E402
 from consistency.dataset import Dataset, open_dataset  # noqa: E402
 from consistency.formats import native, npy, rle  # noqa: E402
 from consistency.measure import MeasureOptions, chunks, measure_chunk  # noqa: E402
+
+# Seconds after which a virtual machine has handed freed memory back to its host.  Taking it again
+# costs more than writing to it: whoever writes right behind a deletion would be spared that.
+SETTLE = 6
 
 LIMITS = {
     "measuring stage / reading": 3.0,
@@ -51,8 +56,8 @@ def read_all(paths: list[Path]) -> None:
                 pass
 
 
-def read_and_save(paths: list[Path], kept: list[Path], folder: Path) -> None:
-    """The floor of the whole job: read every mask, save the kept ones as uint8 with numpy.save."""
+def read_and_save(paths: list[Path], kept: list[Path], dtype: np.dtype, folder: Path) -> None:
+    """The floor of the whole job: read every mask, save the kept ones with numpy.save."""
     buffer = bytearray(paths[0].stat().st_size)
     wanted = set(kept)
     for i, path in enumerate(paths):
@@ -62,7 +67,7 @@ def read_and_save(paths: list[Path], kept: list[Path], folder: Path) -> None:
             file.readinto(view)
         if path in wanted:
             pixels = np.frombuffer(view, header.dtype).reshape(header.shape)
-            np.save(folder / f"{i}.npy", pixels.view(np.uint8))
+            np.save(folder / f"{i}.npy", pixels.astype(dtype))
 
 
 def measure_all(dataset: Dataset) -> None:
@@ -73,12 +78,11 @@ def measure_all(dataset: Dataset) -> None:
 
 def command(data: Path, folder: Path, output: str) -> float:
     """Run mark_label.py as a user does; returns its peak memory in MB."""
-    args = ["--data-path", str(data), "--exp-name", "floor", "--experiments", str(folder)]
+    args = ["--data-path", str(data), "--exp-name", "marked", "--experiments", str(folder)]
     call = [sys.executable, str(ROOT / "mark_label.py"), *args, "--output", output, "--quiet"]
     code = f"import resource, subprocess; subprocess.run({call!r}, check=True); print("
     code += "resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    shutil.rmtree(folder / "floor")
     return int(done.stdout) * (1 if platform.system() == "Darwin" else 1024) / 1e6
 
 
@@ -89,10 +93,19 @@ def seconds(work: Callable[[], object]) -> float:
     return perf_counter() - began
 
 
-def in_turn(repeat: int, *works: Callable[[], object]) -> list[list[float]]:
-    """Time several works in turn, after one round of warm-up; a list of seconds a work."""
-    rounds = [[seconds(work) for work in works] for _ in range(repeat + 1)][1:]
-    return [list(column) for column in zip(*rounds, strict=True)]
+def in_turn(
+    repeat: int, *works: Callable[[], object], before: Callable[[], object] = lambda: None
+) -> list[list[float]]:
+    """Time several works in turn, after one round of warm-up; a list of seconds a work.
+
+    ``before`` runs ahead of each, untimed.
+    """
+    times: list[list[float]] = [[] for _ in works]
+    for _ in range(repeat + 1):
+        for work, taken in zip(works, times, strict=True):
+            before()
+            taken.append(seconds(work))
+    return [taken[1:] for taken in times]
 
 
 def repeated(dataset: Dataset, times: int, folder: Path) -> None:
@@ -127,28 +140,37 @@ def measure(data: Path, scratch: Path, repeat: int) -> dict:
     dataset = open_dataset(data)
     paths = mask_paths(dataset)
     frames = len(dataset.frames)
-    command(data, scratch, "none")  # warm-up, and the list of kept masks
-    kept = kept_paths(data, scratch, dataset)
-    saved = scratch / "saved"
-
-    def save() -> None:
-        shutil.rmtree(saved, ignore_errors=True)
-        saved.mkdir()
-        read_and_save(paths, kept, saved)
-
+    kept, dtype = kept_paths(dataset)
     memory = {}
 
     def run(output: str) -> Callable[[], None]:
         return lambda: memory.update({output: command(data, scratch, output)})
 
+    def clean() -> None:
+        for name in ("saved", "marked"):
+            shutil.rmtree(scratch / name, ignore_errors=True)
+        (scratch / "saved").mkdir()
+        os.sync()  # what one leaves for the disk to write must not slow the next
+        sleep(SETTLE)
+
+    clean()
     read, measured, none = in_turn(
-        repeat, lambda: read_all(paths), lambda: measure_all(dataset), run("none")
+        repeat,
+        lambda: read_all(paths),
+        lambda: measure_all(dataset),
+        run("none"),
+        before=lambda: shutil.rmtree(scratch / "marked", ignore_errors=True),
     )
-    # Fewer rounds: each writes gigabytes, and what the disk cannot take at once slows the next.
-    floor, masks = in_turn(max(repeat // 2, 1), save, run("masks"))
-    shutil.rmtree(saved)
+    floor, masks = in_turn(
+        repeat,
+        lambda: read_and_save(paths, kept, dtype, scratch / "saved"),
+        run("masks"),
+        before=clean,
+    )
+    clean()
     repeated(dataset, 10, scratch / "ten")
     memory["ten"] = command(scratch / "ten", scratch, "none")
+    clean()
     as_rle(dataset, scratch / "rle")
     runs = open_dataset(scratch / "rle")
     inline = in_turn(repeat, lambda: measure_all(runs))[0]
@@ -169,18 +191,20 @@ def measure(data: Path, scratch: Path, repeat: int) -> dict:
     }
 
 
-def kept_paths(data: Path, scratch: Path, dataset: Dataset) -> list[Path]:
-    """Files of the masks that the tool keeps."""
+def kept_paths(dataset: Dataset) -> tuple[list[Path], np.dtype]:
+    """Files of the masks that the tool keeps, and the dtype that holds their labels."""
     from backends import open_backend
     from consistency.pipeline import Options, Report, label
 
     with open_backend("no") as backend:
         frames = label(dataset, backend, Options(), Report())
-    return [
+    largest = max(value for frame in frames for value in frame.labels)
+    paths = [
         dataset.layout.root / frame.records[i]["segmentation"]
         for frame, labels in zip(dataset.frames, frames, strict=True)
         for i in labels.kept.tolist()
     ]
+    return paths, np.min_scalar_type(largest)
 
 
 def show_help() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 SLICE_BYTES = 1 << 20
+BLOCK = 1 << 14  # pixels; a block without foreground is not written
 MAX_HEADER = 1 << 16
 
 
@@ -177,19 +178,38 @@ def write_labelled(
 ) -> None:
     """Write a mask as ``label`` on its pixels and 0 elsewhere, without ever holding all of it.
 
+    Stretches without foreground are skipped, not written: the file reads as zeros there and takes
+    no room on disk (a sparse file), and most of a mask's picture is background.
+
     ``pixel_slices`` are flattened row by row, uint8 or bool, non-zero is foreground.
     """
     dtype = np.dtype(dtype)
     out = buffer.out[: SLICE_BYTES * dtype.itemsize].view(dtype)
     value = dtype.type(label)
     with open(path, "wb", buffering=0) as file:
-        write_all(file, memoryview(header_bytes(shape, dtype)))
+        header = header_bytes(shape, dtype)
+        write_all(file, memoryview(header))
+        begin = len(header)
         for pixels in pixel_slices:
             piece, marked = out[: pixels.size], buffer.marked[: pixels.size]
             # Two passes over a slice in cache: a bool file may hold bytes other than 0 and 1.
             np.not_equal(pixels.view(np.uint8), 0, out=marked)
-            np.multiply(marked.view(np.uint8), value, out=piece)
-            write_all(file, memoryview(piece).cast("B"))
+            for start, stop in filled_stretches(marked):
+                np.multiply(marked[start:stop].view(np.uint8), value, out=piece[start:stop])
+                file.seek(begin + start * dtype.itemsize)
+                write_all(file, memoryview(piece[start:stop]).cast("B"))
+            begin += piece.nbytes
+        file.truncate(begin)
+
+
+def filled_stretches(marked: np.ndarray) -> list[tuple[int, int]]:
+    """Stretches (start, stop) of a bool (pixels,) in whole blocks that hold all True."""
+    blocks = marked[: marked.size // BLOCK * BLOCK].reshape(-1, BLOCK).any(axis=1)
+    rest = marked[blocks.size * BLOCK :]
+    filled = np.concatenate([[False], blocks, [rest.any()], [False]])
+    edges = np.flatnonzero(filled[1:] != filled[:-1]) * BLOCK
+    stops = np.minimum(edges[1::2], marked.size)
+    return list(zip(edges[0::2].tolist(), stops.tolist(), strict=True))
 
 
 def write_all(file: io.RawIOBase, data: memoryview) -> None:
