@@ -65,7 +65,7 @@ def propagate(
     for now in measurements:
         found: dict[int, int] = {}
         for gap, (shared, (then, labels)) in enumerate(zip(now.earlier, recent, strict=True)):
-            taken = set(found.values()).union(*(later for _, later in list(recent)[:gap]))
+            taken = set().union(*(later for _, later in list(recent)[:gap]))
             rows = [i for i, label in enumerate(labels) if label not in taken]
             columns = [j for j in range(now.kept.size) if j not in found]
             similarity = iou(shared, then.areas, now.areas)[np.ix_(rows, columns)]

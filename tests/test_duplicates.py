@@ -53,6 +53,16 @@ def test_chain_of_likes_keeps_the_third_but_not_for_the_predecessor():
     assert find_duplicates_of_any(*arguments)[0].tolist() == [0]
 
 
+def test_a_mask_exactly_at_the_limit_stays():
+    masks = [np.zeros((1, 40), bool) for _ in range(2)]
+    masks[0][0, :20] = masks[1][0, :10] = True
+    packed = pack(masks, (1, 40))
+    shared, areas = self_intersections(packed), packed.areas()
+    assert find_duplicates(shared, areas, np.arange(2), 0.5)[0].tolist() == [0, 1]
+    assert find_duplicates(shared, areas, np.arange(2), 0.49)[0].tolist() == [0]
+    assert find_duplicates_of_any(shared, areas, np.arange(2), 0.5)[0].tolist() == [0, 1]
+
+
 NESTED = squares((5, 5, 20), (8, 8, 9), (5, 5, 19), (40, 5, 10))
 
 
