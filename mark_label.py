@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from backends import ALIASES, BACKENDS, open_backend
+from backends import ALIASES, BACKENDS, KERNELS, open_backend
 from backends.launcher import one_voice
 from consistency.command import (
     BAD_INPUT,
@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
         help="where the work runs: this process, processes, MPI ranks, GPU",
     )
     add("--workers", type=positive, help="number of processes; default: the backend's choice")
+    add("--kernel", choices=KERNELS, help="what counts, cupy: a GPU a rank of --multi mpi")
     add(
         "--matching",
         choices=MATCHINGS,
@@ -89,7 +90,7 @@ def add_sequence_flags(result: argparse.ArgumentParser) -> None:
 
 def mark(args: argparse.Namespace) -> int:
     """Run the pipeline; returns the exit code."""
-    with open_backend(args.multi, args.workers) as backend:
+    with open_backend(args.multi, args.workers, args.kernel) as backend:
         if backend is None:  # one of many ranks, its work done
             return 0
         return run(args, backend)

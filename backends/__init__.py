@@ -1,6 +1,6 @@
 """Where and how the work runs.  A backend is a module of this package and a line in BACKENDS.
 
-``open_backend(name, workers=None)`` is a context manager.  It yields an object with
+``open_backend(name, workers=None, kernel=None)`` is a context manager.  It yields an object with
 
 ``map(function, items)``
     a generator of ``function(item)`` for each item, lazy and in order.  ``function`` is a picklable
@@ -27,16 +27,21 @@ from backends.launcher import check_alone
 
 BACKENDS = {"no": "serial", "multi": "multi", "mpi": "mpi", "cupy": "cupy"}
 ALIASES = {"serial": "no"}
+KERNELS = ("numpy", "cupy")
 
 
-def open_backend(name: str, workers: int | None = None) -> AbstractContextManager:
+def open_backend(
+    name: str, workers: int | None = None, kernel: str | None = None
+) -> AbstractContextManager:
     """Return the context manager of backend ``name``.
+
+    ``kernel`` is "numpy" or "cupy": what counts shared pixels; None is the backend's own choice.
 
     Raises
     ------
     ValueError
-        If there is no such backend, if its module is not part of this version, or if several
-        ranks of a launcher call a backend that knows of none.
+        If there is no such backend, if its module is not part of this version, if it has no
+        such kernel, or if several ranks of a launcher call a backend that knows of none.
     """
     name = ALIASES.get(name, name)
     if name not in BACKENDS:
@@ -46,4 +51,9 @@ def open_backend(name: str, workers: int | None = None) -> AbstractContextManage
     module = f"{__name__}.{BACKENDS[name]}"
     if importlib.util.find_spec(module) is None:
         raise ValueError(f"backend {name!r} is not part of this version; use --multi no")
+    own = "cupy" if name == "cupy" else "numpy"
+    if name == "mpi":
+        return importlib.import_module(module).open(workers, kernel or own)
+    if kernel not in (None, own):
+        raise ValueError(f"--kernel {kernel} with --multi {name}; use --multi mpi or --multi cupy")
     return importlib.import_module(module).open(workers)

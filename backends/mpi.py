@@ -28,9 +28,7 @@ class Ranks:
 
     name = "mpi"
 
-    def __init__(self, executor: Any, size: int):
-        from consistency.overlap import intersections
-
+    def __init__(self, executor: Any, size: int, intersections: Callable):
         self.intersections = intersections
         self._executor = executor
         self.workers = size
@@ -45,11 +43,13 @@ class Ranks:
 
 
 @contextmanager
-def open(workers: int | None = None) -> Iterator[Ranks | None]:
+def open(workers: int | None = None, kernel: str = "numpy") -> Iterator[Ranks | None]:
     """Yield the backend on rank 0, and None on the other ranks when all work is done.
 
-    Raises ImportError without mpi4py, OSError without an MPI library, ValueError for ``workers``
-    other than the number of ranks.
+    With ``kernel`` "cupy" the ranks of a machine take its GPUs in turn.
+
+    Raises ImportError without mpi4py (or CuPy), OSError without an MPI library (or a GPU),
+    ValueError for ``workers`` other than the number of ranks.
     """
     if workers not in (None, placement()[1]):
         refuse(
@@ -58,6 +58,7 @@ def open(workers: int | None = None) -> Iterator[Ranks | None]:
         )
     with one_thread_each():
         world = _world()
+        intersections = _kernel(world, kernel)
         from mpi4py.futures import MPICommExecutor
 
         group = MPICommExecutor(world, root=0)
@@ -66,7 +67,7 @@ def open(workers: int | None = None) -> Iterator[Ranks | None]:
             yield None
             return
         try:
-            yield Ranks(executor, world.size)
+            yield Ranks(executor, world.size, intersections)
         except BaseException as error:
             # Not waited for here: the caller reports the error first.
             executor.shutdown(wait=False, cancel_futures=True)
@@ -94,6 +95,31 @@ def _world():
             f"{MPI.COMM_WORLD.size}; use the mpirun of that library"
         )
     return MPI.COMM_WORLD
+
+
+def _kernel(world: Any, name: str) -> Callable:
+    """Return the counting kernel; where one rank has no GPU, all ranks end and rank 0 says why."""
+    if name == "numpy":
+        from consistency.overlap import intersections
+
+        return intersections
+    from mpi4py import MPI
+
+    from backends import cupy
+
+    problem = None
+    try:
+        cupy.bind(world.Split_type(MPI.COMM_TYPE_SHARED).rank)
+    except (ImportError, OSError) as error:
+        problem = error
+    problems = world.gather(problem, root=0)
+    found = [(rank, error) for rank, error in enumerate(problems or ()) if error]
+    if world.bcast(bool(found), root=0):
+        if world.rank > 0:
+            raise SystemExit(0)
+        rank, error = found[0]
+        raise type(error)(f"rank {rank}: {error}")
+    return cupy.intersections
 
 
 def _call(function: Callable[[Any], Any], item: Any) -> Any:

@@ -372,6 +372,16 @@ def test_bad_arguments_are_reported_once(data, tmp_path, options, message):
     assert message in done.stderr
 
 
+@needs_mpi
+def test_a_rank_without_a_gpu_ends_all_ranks(data, tmp_path):
+    # No GPU is visible to the ranks, whether there is one or not, and CuPy may be missing, too.
+    hidden = ["-env", "CUDA_VISIBLE_DEVICES", ""]
+    done = mark(data, tmp_path, "--multi", "mpi", "--kernel", "cupy", launch=[*ranks(2), *hidden])
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: rank 0: ")
+
+
 def test_workers_other_than_one_need_a_backend_that_has_them():
     with pytest.raises(ValueError, match=r"--workers 2 with --multi no.*use --multi multi"):
         open_backend("no", 2).__enter__()
