@@ -53,6 +53,11 @@ def parser() -> argparse.ArgumentParser:
         "the predecessor, errors included",
     )
     add("--min-iou", type=fraction, default=0.05, help="least IoU of masks with one label")
+    add(
+        "--keep-ids",
+        action="store_true",
+        help="labels are the identities that the input has; only masks without one are matched",
+    )
     add("--memory", type=natural, default=1, help="frames a track may miss and still return")
     add("--duplicate-iou", type=fraction, default=0.5, help="drop a mask above this IoU")
     add(
@@ -169,6 +174,7 @@ def options(args: argparse.Namespace):
         duplicate_iou=args.duplicate_iou,
         duplicate_containment=args.duplicate_containment,
         keep=args.keep,
+        identities="keep" if args.keep_ids else "ignore",
         output=tuple(dict.fromkeys(args.output)),
         writing=settings(args),
     )

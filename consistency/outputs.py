@@ -67,6 +67,7 @@ class LabelledSequence:
     frames, labels : one each a frame.
     parents : {label: label it came from by division}.
     categories : {category_id of the records: name}, as far as the input has them.
+    tracked : whether a label means the same object in all frames.
     """
 
     name: str
@@ -74,6 +75,7 @@ class LabelledSequence:
     labels: Sequence[FrameLabels]
     parents: dict[int, int] = field(default_factory=dict)
     categories: dict[int, str] = field(default_factory=dict)
+    tracked: bool = True
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -152,11 +154,26 @@ Gather = Callable[[LabelledSequence, Plan, Path], AbstractContextManager]
 
 @dataclass(frozen=True)
 class Output:
-    """The functions of one output, see the module's docstring."""
+    """The functions of one output, see the module's docstring.
+
+    ``tracks`` : whether it makes sense only where labels mean the same object in all frames.
+    """
 
     write_frame: Callable[[Task, Any], Written]
     plan: Callable[[LabelledSequence, Settings], Plan] = plain_plan
     gather: Gather | None = None
+    tracks: bool = False
+
+
+def plan(name: str, sequence: LabelledSequence, settings: Settings) -> Plan:
+    """Plan output ``name``; ValueError for what it cannot hold."""
+    output = find(name)
+    if output.tracks and not sequence.tracked:
+        raise ValueError(
+            f"the input does not say which masks show one object, as {name} needs; "
+            "label it with mark_label.py"
+        )
+    return output.plan(sequence, settings)
 
 
 def find(name: str) -> Output:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from consistency import __version__, experiment, outputs, tables
+from consistency import __version__, experiment, identities, outputs, tables
 from consistency.dataset import Dataset
 from consistency.labels import FrameLabels, propagate, summarise
 from consistency.matching import MIN_IOU
@@ -39,6 +39,8 @@ class Options:
     min_iou : least IoU of two masks that get one label, 0-1.
     memory : number of frames a track may miss and still return.
     duplicate_iou, duplicate_containment, keep : see MeasureOptions.
+    identities : what to do with those of the input: "ignore", "keep" or "only", see
+        ``consistency.identities``.
     output : names from ``consistency.outputs``.
     writing : what the outputs may want to know.
     """
@@ -49,11 +51,14 @@ class Options:
     duplicate_iou: float = 0.5
     duplicate_containment: float | None = None
     keep: str = "area"
+    identities: str = identities.IGNORE
     output: tuple[str, ...] = ("masks",)
     writing: Settings = field(default_factory=Settings)
 
     def measuring(self) -> MeasureOptions:
         """The part that the measuring stage needs."""
+        if self.identities == identities.ONLY:  # an IoU is never above 1: all masks are kept
+            return MeasureOptions(1.0, None, "area", 1)
         if self.matching == "seed":
             return MeasureOptions(self.duplicate_iou, None, "seed", 1)
         limits = self.duplicate_iou, self.duplicate_containment
@@ -99,14 +104,27 @@ def run(
     experiment.check_free(folder, overwrite)
     report = Report()
     frames = label(dataset, backend, options, report, progress)
-    sequence = LabelledSequence(folder.name, dataset.frames, frames, categories=dataset.categories)
-    plans = {name: outputs.find(name).plan(sequence, options.writing) for name in options.output}
+    sequence = _sequence(dataset, frames, folder.name, options)
+    plans = {name: outputs.plan(name, sequence, options.writing) for name in options.output}
     with experiment.writing(folder, overwrite) as partial_folder:
         _write(dataset, sequence, plans, partial_folder, backend, report, progress)
         report.seconds["total"] = perf_counter() - began
         content = describe(dataset, backend, options, report)
         (partial_folder / "run.json").write_text(json.dumps(content, indent=1) + "\n")
     return report
+
+
+def _sequence(
+    dataset: Dataset, frames: list[FrameLabels], name: str, options: Options
+) -> LabelledSequence:
+    """Gather what outputs may know."""
+    parents, tracked = {}, True
+    if options.identities != identities.IGNORE:
+        shift = identities.first_label(dataset.frames)
+        parents = {child + shift: mother + shift for child, mother in dataset.parents.items()}
+    if options.identities == identities.ONLY:
+        tracked = identities.has_identities(dataset.frames)
+    return LabelledSequence(name, dataset.frames, frames, parents, dataset.categories, tracked)
 
 
 def label(
@@ -116,7 +134,11 @@ def label(
     began = perf_counter()
     report.seconds |= {"read": 0.0, "measured": 0.0, "propagated": 0.0}
     measured = progress(_measure(dataset, backend, options, report), "measure", len(dataset.frames))
-    if options.matching == "seed":
+    if options.identities == identities.ONLY:
+        labelled = identities.take(measured, dataset.frames)
+    elif options.identities == identities.KEEP:
+        labelled = identities.keep(measured, dataset.frames, options.matching, options.min_iou)
+    elif options.matching == "seed":
         labelled = propagate_seed(measured)
     else:
         labelled = propagate(measured, options.matching, options.min_iou)

@@ -14,7 +14,7 @@ from typing import Any
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import polygons
 from consistency.formats.source import Source, value_of, without_parent
-from consistency.outputs import LabelledSequence, Output, Plan, Task, Written
+from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
 from consistency.packed import PackedMasks
 
 FILE = "coco/instances.json"
@@ -80,7 +80,12 @@ def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
     return polygons.read_frame(frame)
 
 
-def _write_frame(task: Task, shared: None) -> Written:
+def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
+    """``shared`` is whether annotations have a track_id."""
+    return Plan(sequence.tracked)
+
+
+def _write_frame(task: Task, tracked: bool) -> Written:
     """Return the annotations of a frame; image ids count from 1."""
     rows = []
     for k, segmentation in enumerate(task.reader.run_lengths()):
@@ -95,9 +100,9 @@ def _write_frame(task: Task, shared: None) -> Written:
                 "area": int(task.labels.areas[k]),
                 "bbox": task.labels.boxes[k].tolist(),
                 "iscrowd": 0,
-                "track_id": task.numbers[k],
                 "frame_index": task.t,
             }
+            | ({"track_id": task.numbers[k]} if tracked else {})
         )
     return Written(rows=rows)
 
@@ -137,4 +142,4 @@ def categories_of(used: set[int], sequence: LabelledSequence) -> list[dict]:
     return [{"id": i, "name": names.get(i, str(i)), "supercategory": ""} for i in ids]
 
 
-OUTPUT = Output(_write_frame, gather=_gather)
+OUTPUT = Output(_write_frame, _plan, _gather)

@@ -240,4 +240,4 @@ def _renumber(path: Path, numbers: dict[int, int]) -> None:
     _save(path, table[images.read_numbers(path)])
 
 
-OUTPUT = Output(_write_frame, _plan, _gather)
+OUTPUT = Output(_write_frame, _plan, _gather, tracks=True)

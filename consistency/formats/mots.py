@@ -155,13 +155,11 @@ def _write_frame(task: Task, drawing: flatten.Drawing) -> Written:
     t = task.t + first_frame
     image, lost = flatten.draw(task, drawing)
     flatten.save_png(task.path("mots", name, f"{t:06d}.png"), image)
-    values = flatten.visible_numbers(image)
-    masks = images.pack_labels(image, values)
     height, width = image.shape
-    lines = []
-    for i, (value, box) in enumerate(zip(values, masks.boxes_and_centroids()[0], strict=True)):
-        counts = rle.encode(masks, i, box)["counts"]
-        lines.append(f"{t} {value} {value // INSTANCES} {height} {width} {counts}\n")
+    lines = [
+        f"{t} {value} {value // INSTANCES} {height} {width} {segmentation['counts']}\n"
+        for value, segmentation in rle.of_labels(image).items()
+    ]
     return Written(lost=lost, rows="".join(lines))
 
 
@@ -177,4 +175,4 @@ def _gather(
     plan.own.write(path.with_name("numbers.csv"))
 
 
-OUTPUT = Output(_write_frame, _plan, _gather)
+OUTPUT = Output(_write_frame, _plan, _gather, tracks=True)

@@ -39,4 +39,4 @@ def _gather(
     (folder / FOLDER / "graph.json").write_text(json.dumps(graph) + "\n")
 
 
-OUTPUT = Output(_write_frame, gather=_gather)
+OUTPUT = Output(_write_frame, gather=_gather, tracks=True)

@@ -4,7 +4,7 @@ DATA/sk_masks.json                  {frame: [{"segmentation": PATH or RLE, ...},
 DATA/numpy_masks/<frame>/<i>.npy    without the JSON: one (h, w) array a mask
 DATA/numpy_masks/<frame>.npy|.npz   without the JSON: one (n, h, w) stack a frame
 
-DATA may also be the JSON file itself, whatever its name; that of an experiment, for example, whose
+DATA may also be the JSON file itself, whatever its name, or the folder of an experiment, whose
 labels are then the identities.
 """
 
@@ -28,8 +28,13 @@ def matches(source: Source) -> bool:
     """Whether ``source`` holds the JSON or the folder of the native layout."""
     if source.path.is_file():
         return _is_frames(source.content)
-    names = {p.name for p in source.entries}
-    return JSON_NAME in names or (source.path / FOLDER_NAME) in source.folders
+    return _records_file(source.path).is_file() or (source.path / FOLDER_NAME).is_dir()
+
+
+def _records_file(folder: Path) -> Path:
+    """The JSON of a data folder or of an experiment."""
+    own = folder / f"{folder.resolve().name}.json"
+    return own if own.is_file() and (folder / "run.json").is_file() else folder / JSON_NAME
 
 
 def _is_frames(content: object) -> bool:
@@ -47,7 +52,7 @@ def open_dataset(source: Source) -> Dataset:
     if source.path.is_file():
         return dataset_of_records(source.path.parent, source.content, source.path)
     path = source.path
-    file = path / JSON_NAME
+    file = _records_file(path)
     if file.is_file():
         return dataset_of_records(path, load_json(file), file)
     frames = in_order(_frames_of_folder(path / FOLDER_NAME), path / FOLDER_NAME)

@@ -161,4 +161,4 @@ def _annotation(label: int, category: int, masks: dict[int, list], length: int) 
     return {"id": label, "video_id": 1, "category_id": category, "iscrowd": 0} | values
 
 
-OUTPUT = Output(_write_frame, gather=_gather)
+OUTPUT = Output(_write_frame, gather=_gather, tracks=True)
