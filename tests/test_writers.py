@@ -2,18 +2,24 @@
 
 import csv
 import json
+import pickle
 from contextlib import redirect_stdout
 from io import StringIO
 
 import numpy as np
 import pytest
+import samples
 import sequences
 import tifffile
 from PIL import Image
 from pycocotools import mask as coco
 from pycocotools.coco import COCO
 
+import mark_label
+from consistency import convert
 from consistency.dataset import open_dataset
+from consistency.formats import WRITERS
+from consistency.outputs import Settings
 
 # pycocotools 2.0.11 with NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -21,9 +27,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 # What to open of each output, below the experiment's folder.
 PLACES = {
     "labelmaps": "label_maps",
+    "davis": "davis/exp",
+    "gaussian-grouping": "gaussian-grouping/object_mask",
     "coco": "coco/instances.json",
+    "ytvis": "ytvis/instances.json",
     "mots": "mots/exp.txt",
     "ctc": "ctc/01_RES",
+    "tiff": "tiff",
 }
 GAPS_ARE_CUT = {"ctc"}
 RENUMBERED = {"mots"}
@@ -70,8 +80,6 @@ def test_all_outputs_of_one_run_are_those_of_single_runs(output, disjoint, tmp_p
 
 @pytest.mark.parametrize("output", sorted(DISJOINT_ONLY))
 def test_overlaps_are_refused_before_anything_is_written(output, overlapping, tmp_path, capsys):
-    import mark_label
-
     flags = ["--data-path", str(overlapping), "--experiments", str(tmp_path / "out")]
     assert mark_label.main([*flags, "--output", output]) == 2
     message = capsys.readouterr().err
@@ -180,3 +188,298 @@ def test_ctc_cuts_a_track_where_another_covers_it(tmp_path):
     folder = sequences.mark(data, tmp_path / "out", *flags) / "ctc" / "01_RES"
     assert_valid_ctc(folder)
     assert read_table(folder) == {1: (0, 2, 0), 2: (0, 0, 0), 3: (2, 2, 2)}
+
+
+def test_ctc_links_daughters_and_cuts_the_mother_that_goes_on(tmp_path):
+    """Truth in, truth out: a division is read, kept and written again."""
+    path = samples.ctc_truth(tmp_path / "data")
+    assert convert.main([str(path), str(tmp_path / "out"), "--to", "ctc", "--quiet"]) == 0
+    folder = tmp_path / "out" / "ctc" / "01_RES"
+    assert_valid_ctc(folder)
+    # c (3) comes from a (1), which is seen on: frames 0-1 of a are its mother, the rest is 4
+    table = read_table(folder)
+    assert table[3] == (2, 3, 1)
+    assert table[1] == (0, 1, 0)
+    assert (2, 3, 1) in [table[label] for label in table if label > 3]
+
+
+def test_pycocotools_reads_the_run_lengths_of_ytvis(overlapping, tmp_path):
+    experiment = sequences.mark(overlapping, tmp_path / "out", "--output", "rle", "ytvis")
+    content = json.loads((experiment / "ytvis" / "instances.json").read_text())
+    truth = sequences.labelled(experiment)
+    assert content["videos"][0]["length"] == len(truth) == 4
+    assert {a["id"] for a in content["annotations"]} == {v for f in truth for v in f}
+    for annotation in content["annotations"]:
+        for t, rle in enumerate(annotation["segmentations"]):
+            assert (rle is None) == (annotation["id"] not in truth[t])
+            assert (annotation["areas"][t] is None) == (rle is None)
+            if rle is not None:
+                text = {"size": rle["size"], "counts": rle["counts"].encode()}
+                pixels = truth[t][annotation["id"]]
+                np.testing.assert_array_equal(coco.decode(text).astype(bool), pixels)
+                assert annotation["bboxes"][t] == coco.toBbox(text).tolist()
+    assert not list((experiment / "ytvis").glob("*.spool"))
+
+
+def test_pillow_sees_the_palette_of_davis(disjoint, tmp_path):
+    experiment = sequences.mark(disjoint, tmp_path / "out", "--output", "davis")
+    image = Image.open(experiment / "davis" / "exp" / "0002.png")
+    assert image.mode == "P"
+    # the colours that the format's own documents list first
+    wanted = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0, 0, 0, 128, 128, 0, 128]
+    assert image.getpalette()[:18] == wanted
+    assert image.getpalette()[-3:] == [224, 224, 192]
+
+
+@pytest.mark.parametrize("t", [0, 3])
+def test_tifffile_reads_the_layers(t, overlapping, tmp_path):
+    experiment = sequences.mark(overlapping, tmp_path / "out", "--output", "rle", "tiff")
+    files = sorted((experiment / "tiff").glob("*.tif"))
+    assert [path.name for path in files] == ["exp_layer0.tif", "exp_layer1.tif"]
+    stacks = [tifffile.imread(path) for path in files]
+    assert all(stack.shape == (4, sequences.HEIGHT, sequences.WIDTH) for stack in stacks)
+    for label, pixels in sequences.labelled(experiment)[t].items():
+        found = [stack[t] == label for stack in stacks if (stack[t] == label).any()]
+        assert len(found) == 1, "a label is in one layer"
+        np.testing.assert_array_equal(found[0], pixels)
+
+
+def test_tiff_layers_are_read_back(overlapping, tmp_path):
+    experiment = sequences.mark(overlapping, tmp_path / "out", "--output", "rle", "tiff")
+    found = sequences.pixels_of(open_dataset(experiment / "tiff"))
+    sequences.assert_same(found, sequences.labelled(experiment))
+
+
+def test_nerfstudio_masks_are_black_and_white(overlapping, tmp_path):
+    transforms = tmp_path / "transforms.json"
+    frames = [{"file_path": f"images/{t:04d}.png", "transform_matrix": []} for t in range(4)]
+    transforms.write_text(json.dumps({"camera_model": "OPENCV", "frames": frames}))
+    flags = ["--output", "rle", "nerfstudio", "--ids", "1", "3", "--transforms", str(transforms)]
+    experiment = sequences.mark(overlapping, tmp_path / "out", *flags)
+    folder = experiment / "nerfstudio"
+    content = json.loads((folder / "transforms.json").read_text())
+    assert content["camera_model"] == "OPENCV"
+    for t, masks in enumerate(sequences.labelled(experiment)):
+        entry = content["frames"][t]
+        assert entry["file_path"] == f"images/{t:04d}.png"
+        image = np.asarray(Image.open(folder / entry["mask_path"]))
+        chosen = [m for label, m in masks.items() if label in (1, 3)]
+        np.testing.assert_array_equal(image, np.any(chosen, axis=0) * np.uint8(255))
+    inverted = sequences.mark(overlapping, tmp_path / "inverse", *flags, "--invert")
+    again = np.asarray(Image.open(inverted / "nerfstudio" / "masks" / "0003.png"))
+    np.testing.assert_array_equal(again, 255 - image)
+
+
+def test_nerfstudio_without_transforms_lists_the_paths(disjoint, tmp_path):
+    experiment = sequences.mark(disjoint, tmp_path / "out", "--output", "nerfstudio")
+    content = json.loads((experiment / "nerfstudio" / "mask_paths.json").read_text())
+    assert content["frames"][1] == {"file_path": "0001.png", "mask_path": "masks/0001.png"}
+
+
+def test_napari_gets_centres_and_divisions(tmp_path):
+    path = samples.ctc_truth(tmp_path / "data")
+    assert convert.main([str(path), str(tmp_path / "out"), "--to", "napari", "--quiet"]) == 0
+    with open(tmp_path / "out" / "napari" / "tracks.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(int(r["ID"]), int(r["T"])) for r in rows] == sorted(
+        (samples.IDS[k], t) for t in range(4) for k in samples.present(t)
+    )
+    for row in rows:
+        k = "abc"[int(row["ID"]) - 1]
+        y, x = np.nonzero(sequences.mask(k, int(row["T"])))
+        assert float(row["Y"]) == pytest.approx(y.mean(), abs=1e-3)
+        assert float(row["X"]) == pytest.approx(x.mean(), abs=1e-3)
+    graph = json.loads((tmp_path / "out" / "napari" / "graph.json").read_text())
+    assert graph == {"3": [1]}
+
+
+def test_gaussian_grouping_cuts_names_at_the_first_dot(tmp_path, capsys):
+    frames = [[{"segmentation": sequences.mask("a", t)}] for t in range(2)]
+    names = ["frame.0001.jpg", "image.0001.jpg"]
+    data = sequences.write_native(tmp_path / "data", frames, names)
+    experiment = sequences.mark(data, tmp_path / "out", "--output", "gaussian-grouping")
+    folder = experiment / "gaussian-grouping" / "object_mask"
+    assert sorted(p.name for p in folder.iterdir()) == ["frame.png", "image.png"]
+    with Image.open(folder / "frame.png") as image:
+        assert image.mode == "L"
+    clash = ["frame.0001.jpg", "frame.0002.jpg"]
+    data = sequences.write_native(tmp_path / "clash", frames, clash)
+    flags = ["--data-path", str(data), "--experiments", str(tmp_path / "none")]
+    assert mark_label.main([*flags, "--output", "gaussian-grouping"]) == 2
+    assert "up to the first dot" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.fixture
+def many(tmp_path):
+    """One frame with 300 objects of different sizes, and a second one with the last 50."""
+    first, second = [], []
+    for i in range(300):
+        pixels = np.zeros((60, 200), bool)
+        y, x = divmod(i, 50)
+        pixels[y * 10 : y * 10 + 1 + i // 50, x * 4 : x * 4 + 1 + i % 3] = True
+        first.append({"segmentation": pixels})
+        if i >= 250:
+            second.append({"segmentation": pixels})
+    return sequences.write_native(tmp_path / "data", [first, second])
+
+
+@pytest.mark.parametrize(
+    ("output", "limit"), [("davis", 253), ("gaussian-grouping", 255), ("labelmaps", 20)]
+)
+def test_too_many_objects_are_refused_with_the_flag_that_helps(
+    output, limit, many, tmp_path, capsys
+):
+    flags = ["--data-path", str(many), "--experiments", str(tmp_path / "out"), "--exp-name", "exp"]
+    flags += ["--output", output] + (["--max-ids", "20"] if output == "labelmaps" else [])
+    assert mark_label.main(flags) == 2
+    message = capsys.readouterr().err
+    assert f"300 objects, but {output} holds at most {limit}" in message
+    assert "--drop {smallest,shortest}" in message
+    assert not (tmp_path / "out").exists()
+    assert mark_label.main([*flags, "--drop", "smallest", "--quiet"]) == 0
+    folder = tmp_path / "out" / "exp" / PLACES[output]
+    image = np.asarray(Image.open(next(folder.glob("0000.png"))))
+    assert sorted(np.unique(image)) == list(range(limit + 1))
+    table = folder / "numbers.csv" if output == "labelmaps" else folder.parent / "numbers.csv"
+    with open(table, newline="") as file:
+        rows = list(csv.DictReader(file))
+    dropped = [row for row in rows if not row["number"]]
+    assert len(rows) == 300
+    assert len(dropped) == 300 - limit
+    assert {row["reason"] for row in dropped} == {"dropped: smallest"}
+
+
+def test_shortest_tracks_are_dropped_first(many, tmp_path):
+    flags = ["--output", "labelmaps", "rle", "--max-ids", "50", "--drop", "shortest"]
+    experiment = sequences.mark(many, tmp_path / "out", *flags)
+    stay = set(sequences.labelled(experiment)[1])
+    with open(experiment / "label_maps" / "numbers.csv", newline="") as file:
+        kept = {int(row["label"]) for row in csv.DictReader(file) if row["number"]}
+    assert kept == stay
+    assert len(stay) == 50
+
+
+def test_a_limit_above_that_of_the_format_is_refused(disjoint, tmp_path, capsys):
+    flags = ["--data-path", str(disjoint), "--experiments", str(tmp_path / "out")]
+    assert mark_label.main([*flags, "--output", "davis", "--max-ids", "254"]) == 2
+    assert "--max-ids 254: davis holds at most 253" in capsys.readouterr().err
+
+
+def test_labels_above_255_take_16_bits(many, tmp_path):
+    experiment = sequences.mark(many, tmp_path / "out", "--output", "labelmaps", "mots")
+    image = np.asarray(Image.open(experiment / "label_maps" / "0000.png"))
+    assert image.dtype == np.uint16
+    assert image.max() == 300
+
+
+def test_mots_holds_999_instances_of_a_class(tmp_path, capsys):
+    pixels = np.zeros((1, 40, 50), bool)
+    frame = []
+    for i in range(1000):
+        pixels = np.zeros((40, 50), bool)
+        pixels[i // 25, 2 * (i % 25)] = True
+        frame.append({"segmentation": pixels})
+    data = sequences.write_native(tmp_path / "data", [frame])
+    flags = ["--data-path", str(data), "--experiments", str(tmp_path / "out")]
+    assert mark_label.main([*flags, "--output", "mots"]) == 2
+    assert "1000 objects, but class 1 of mots holds at most 999" in capsys.readouterr().err
+
+
+class Pickling:
+    """A backend whose workers share nothing with this process but bytes."""
+
+    name, workers = "pickling", 1
+
+    def __init__(self):
+        from consistency.overlap import intersections
+
+        self.intersections = intersections
+
+    def map(self, function, items):
+        for item in items:
+            work, given = pickle.loads(pickle.dumps((function, item)))
+            result = pickle.dumps(work(given))
+            assert len(result) < 20_000, "workers return no pixels"
+            yield pickle.loads(result)
+
+
+def test_outputs_work_in_other_processes(overlapping, tmp_path):
+    from consistency.pipeline import Options, run
+
+    everything = tuple(name for name in WRITERS if name != "none")
+    options = Options(output=everything, writing=Settings(flatten="small-on-top"))
+    dataset = open_dataset(overlapping)
+    run(dataset, tmp_path / "far" / "exp", Pickling(), options)
+    near = sequences.mark(
+        overlapping, tmp_path / "near", "--output", *everything, "--flatten", "small-on-top"
+    )
+    files = sorted(p.relative_to(near) for p in near.rglob("*") if p.is_file())
+    assert len(files) > 30
+    for file in files:
+        if file.name != "run.json":
+            assert (near / file).read_bytes() == (tmp_path / "far" / "exp" / file).read_bytes()
+
+
+def test_a_sequence_is_read_once_for_all_outputs(overlapping, tmp_path, monkeypatch):
+    from consistency.formats import native
+
+    read, opened = native.read_masks, []
+    monkeypatch.setattr(
+        native, "read_masks", lambda *given: opened.append(given[1].name) or read(*given)
+    )
+    flags = ["--output", "masks", "rle", "labelmaps", "coco", "tiff", "davis"]
+    sequences.mark(overlapping, tmp_path / "out", *flags)
+    assert sorted(opened) == sorted([f"{t:04d}.png" for t in range(4)] * 2), "measure and write"
+
+
+def test_convert_without_identities_refuses_tracks(tmp_path, capsys):
+    path = samples.amg_json(tmp_path / "data")
+    assert convert.main([str(path), str(tmp_path / "out"), "--to", "ctc"]) == 2
+    assert "label it with mark_label.py" in capsys.readouterr().err
+    assert convert.main([str(path), str(tmp_path / "out"), "--to", "coco", "--quiet"]) == 0
+    content = json.loads((tmp_path / "out" / "coco" / "instances.json").read_text())
+    assert len(content["annotations"]) == 9
+    assert not any("track_id" in annotation for annotation in content["annotations"])
+
+
+def test_identities_are_ignored_unless_asked_for(tmp_path):
+    path = samples.npz_masks(tmp_path / "data")
+    ignored = sequences.mark(path, tmp_path / "a", "--output", "rle", "--memory", "0")
+    kept = sequences.mark(path, tmp_path / "b", "--output", "rle", "--memory", "0", "--keep-ids")
+    assert sequences.labelled(ignored)[2].keys() == {1, 3, 4}, "b (2) is new after its gap"
+    assert sequences.labelled(kept)[2].keys() == {1, 2, 3}
+
+
+def test_masks_without_identity_go_on_with_what_they_match(tmp_path):
+    path = samples.coco_json(tmp_path / "data")
+    content = json.loads(path.read_text())
+    for annotation in content["annotations"]:
+        # a is 50, then unknown; c is unknown from the start
+        first = annotation["image_id"] == 10
+        annotation["track_id"] = {1: 50 if first else None, 2: 2, 3: None}[annotation["track_id"]]
+    path.write_text(json.dumps(content))
+    kept = sequences.mark(path, tmp_path / "out", "--output", "rle", "--keep-ids")
+    assert [sorted(frame) for frame in sequences.labelled(kept)] == [
+        [2, 50], [50], [2, 50, 51], [2, 50, 51],
+    ]  # fmt: skip
+
+
+def test_labels_start_at_one_where_objects_are_counted_from_zero(tmp_path):
+    path = samples.sav_json(tmp_path / "data")
+    content = json.loads(path.read_text())
+    content["masklet_id"] = [0, 1, 2]
+    path.write_text(json.dumps(content))
+    kept = sequences.mark(path, tmp_path / "out", "--output", "rle", "--keep-ids")
+    assert sequences.labelled(kept)[3].keys() == {1, 2, 3}
+
+
+def test_keep_ids_needs_identities_once_a_frame(tmp_path, capsys):
+    path = samples.amg_json(tmp_path / "data")
+    flags = ["--experiments", str(tmp_path / "out"), "--keep-ids"]
+    assert mark_label.main(["--data-path", str(path), *flags]) == 2
+    assert "no identities to keep" in capsys.readouterr().err
+    path = samples.coco_json(tmp_path / "coco")
+    path.write_text(path.read_text().replace('"track_id": 2', '"track_id": 1'))
+    assert mark_label.main(["--data-path", str(path), *flags]) == 2
+    assert "identity 1 belongs to two masks" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def read_header(file: io.RawIOBase, path: Path) -> Header:
     text = file.read(min(length, MAX_HEADER))
     try:
         header = _parse(magic[6], size + text)
-    except (ValueError, SyntaxError, TypeError) as error:
+    except (ValueError, SyntaxError, TypeError, TokenError) as error:
         raise ValueError(f"{path}: broken .npy header; write the file again") from error
     if header.dtype.hasobject:
         raise ValueError(

@@ -10,25 +10,28 @@ from consistency.packed import PackedMasks
 
 
 def matches(source: Source) -> bool:
-    """Whether there are folders of grey images, and nothing that makes them another format.
+    """Whether there are folders of black and white images named 0, 1, 2, ...
 
-    Folders of objects (see ``sav``) look alike; there, file names are numbers of frames, which
-    need not be 0, 1, 2, ... in every folder, as masks are.
+    Folders of sequences, of objects (see ``sav``) and of masks look alike.  What is named otherwise
+    is read as masks if the user names this format, and not found by content.
     """
     folders = source.folders
     if not folders or source.images or any((f / amg.TABLE).exists() for f in folders):
         return False
-    return all(_is_frame(Source(folder)) for folder in folders)
+    inside = [Source(folder) for folder in folders]
+    filled = [folder for folder in inside if folder.images]
+    return bool(filled) and all(map(_is_counted, inside)) and _is_binary(filled[0])
 
 
-def _is_frame(folder: Source) -> bool:
-    if not folder.images or len(folder.images) < len(folder.entries):
-        return False
-    if folder.sample_image.kind not in ("numbers", "palette"):
-        return False
+def _is_counted(folder: Source) -> bool:
     stems = [path.stem for path in folder.images]
-    counted = all(stem.isdigit() for stem in stems)
-    return not counted or [int(stem) for stem in stems] == list(range(len(stems)))
+    return len(stems) == len(folder.entries) and stems == [str(i) for i in range(len(stems))]
+
+
+def _is_binary(folder: Source) -> bool:
+    if folder.sample_image.kind != "numbers":
+        return False
+    return len(images.values_of(images.read_numbers(folder.images[0]))) <= 1
 
 
 def open_dataset(source: Source) -> Dataset:

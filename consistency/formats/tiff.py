@@ -68,7 +68,8 @@ class _Pages:
 
     def __init__(self, path: Path, file):
         series = file.series[0]
-        if len(series.shape) not in (2, 3) or series.dtype.kind not in "bui":
+        shaped = len(series.shape) in (2, 3) and series.axes.endswith("YX")
+        if not shaped or series.dtype.kind not in "bui":
             raise ValueError(
                 f"{path}: {series.dtype} of shape {series.shape} ({series.axes}); a stack of label "
                 "images is (T, Y, X) of integers"

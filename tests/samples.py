@@ -1,0 +1,342 @@
+"""Small hand-made data of every format that is read, all showing the objects of ``sequences``.
+
+Each function writes into a folder and returns the path to open.  Identities are a: 1, b: 2, c: 3.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import sequences
+import tifffile
+from PIL import Image
+from sequences import HEIGHT, OBJECTS, WIDTH, mask, run_lengths
+
+IDS = {"a": 1, "b": 2, "c": 3}
+CELLS = 4  # frames
+
+
+def present(t: int) -> list[str]:
+    """Objects of frame ``t``."""
+    return [k for k in OBJECTS if t in OBJECTS[k]]
+
+
+def label_image(t: int, dtype=np.uint8, scale: int = 1) -> np.ndarray:
+    """Label image of frame ``t`` with IDS × scale."""
+    image = np.zeros((HEIGHT, WIDTH), dtype)
+    for k in present(t):
+        image[mask(k, t)] = IDS[k] * scale
+    return image
+
+
+def save(path: Path, pixels: np.ndarray, palette: bool = False) -> None:
+    """Write a PNG or TIFF file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, pixels)
+        return
+    image = Image.fromarray(pixels)
+    if palette:
+        image.putpalette(bytes(range(256)) * 3)
+    image.save(path)
+
+
+def record(k: str, t: int) -> dict:
+    """What a generator says of a mask."""
+    return {
+        "segmentation": run_lengths(mask(k, t)),
+        "area": int(mask(k, t).sum()),
+        "bbox": [1, 2, 3, 4],
+        "predicted_iou": 0.9,
+        "point_coords": [[1.5, 2.0]],
+        "stability_score": 0.95,
+        "crop_box": [0, 0, WIDTH, HEIGHT],
+    }
+
+
+def amg_json(folder):
+    folder.mkdir()
+    for t in range(CELLS):
+        content = [record(k, t) for k in present(t)]
+        (folder / f"frame{t}.json").write_text(json.dumps(content))
+    return folder
+
+
+AMG_HEADER = (
+    "id,area,bbox_x0,bbox_y0,bbox_w,bbox_h,point_input_x,point_input_y,predicted_iou,"
+    "stability_score,crop_box_x0,crop_box_y0,crop_box_w,crop_box_h"
+)
+
+
+def amg_png(folder):
+    for t in range(CELLS):
+        rows = [AMG_HEADER]
+        for i, k in enumerate(present(t)):
+            save(folder / f"f{t}" / f"{i}.png", mask(k, t).astype(np.uint8) * 255)
+            rows.append(f"{i},{mask(k, t).sum()},1,2,3,4,1.5,2.0,0.9,0.95,0,0,{WIDTH},{HEIGHT}")
+        (folder / f"f{t}" / "metadata.csv").write_text("\n".join(rows))
+    return folder
+
+
+def sa1b(folder):
+    folder.mkdir()
+    for t in range(CELLS):
+        image = {"image_id": t, "width": WIDTH, "height": HEIGHT, "file_name": f"sa_{t}.jpg"}
+        annotations = [record(k, t) | {"id": i} for i, k in enumerate(present(t))]
+        content = {"image": image, "annotations": annotations}
+        (folder / f"sa_{t}.json").write_text(json.dumps(content))
+    return folder
+
+
+def sav_json(folder):
+    folder.mkdir()
+    nothing = run_lengths(np.zeros((HEIGHT, WIDTH), bool))
+    masklet = [
+        [run_lengths(mask(k, t)) if k in present(t) else nothing for k in OBJECTS]
+        for t in range(CELLS)
+    ]
+    content = {"video_id": "x", "masklet": masklet, "masklet_id": [1, 2, 3], "masklet_num": 3}
+    (folder / "x.json").write_text(json.dumps(content))
+    return folder / "x.json"
+
+
+def sav_png(folder):
+    for t in range(CELLS):
+        for k in present(t):
+            save(folder / f"{IDS[k]:03d}" / f"{4 * t:05d}.png", mask(k, t).astype(np.uint8) * 255)
+    return folder
+
+
+def coco_json(folder):
+    images = [
+        {"id": 10 + t, "file_name": f"video/{t}.jpg", "width": WIDTH, "height": HEIGHT}
+        for t in range(CELLS)
+    ]
+    annotations = [
+        record(k, t) | {"id": 1, "image_id": 10 + t, "category_id": 7, "track_id": IDS[k]}
+        for t in range(CELLS)
+        for k in present(t)
+    ]
+    categories = [{"id": 7, "name": "cup"}]
+    folder.mkdir()
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / "coco.json").write_text(json.dumps(content))
+    return folder / "coco.json"
+
+
+def ytvis_json(folder):
+    names = [f"abc/{t:05d}.jpg" for t in range(CELLS)]
+    videos = [
+        {"id": 5, "width": WIDTH, "height": HEIGHT, "length": CELLS, "file_names": names},
+    ]
+    annotations = [
+        {
+            "id": IDS[k],
+            "video_id": 5,
+            "category_id": 2,
+            "segmentations": [
+                run_lengths(mask(k, t)) if k in present(t) else None for t in range(4)
+            ],
+            "areas": [int(mask(k, t).sum()) if k in present(t) else None for t in range(4)],
+        }
+        for k in OBJECTS
+    ]
+    folder.mkdir()
+    content = {"videos": videos, "annotations": annotations, "categories": []}
+    (folder / "yt.json").write_text(json.dumps(content))
+    return folder / "yt.json"
+
+
+def mots_text(folder):
+    folder.mkdir()
+    lines = []
+    for t in range(CELLS):
+        for k in present(t):
+            counts = run_lengths(mask(k, t))["counts"]
+            lines.append(f"{t} {IDS[k]} 2 {HEIGHT} {WIDTH} {counts}")
+        lines.append(f"{t} 10000 10 {HEIGHT} {WIDTH} {run_lengths(mask('a', 0))['counts']}")
+    (folder / "0001.txt").write_text("\n".join(lines) + "\n")
+    return folder / "0001.txt"
+
+
+def davis(folder):
+    for t in range(CELLS):
+        image = label_image(t)
+        image[-1, :5] = 255
+        image[-1, 5:9] = 254
+        save(folder / f"{t:05d}.png", image, palette=True)
+    return folder
+
+
+def labels_8bit(folder):
+    for t in range(CELLS):
+        save(folder / f"{t}.png", label_image(t))
+    return folder
+
+
+def labels_16bit(folder):
+    for t in range(CELLS):
+        save(folder / f"{t}.png", label_image(t, np.uint16))
+    return folder
+
+
+def labels_tiff(folder):
+    for t in range(CELLS):
+        save(folder / f"t{t}.tif", label_image(t, np.uint32))
+    return folder
+
+
+def panoptic_deva(folder):
+    for t in range(CELLS):
+        save(folder / f"{t:04d}.png", label_image(t), palette=True)
+        segments = [{"id": IDS[k], "category_id": 3, "isthing": True} for k in present(t)]
+        (folder / f"{t:04d}.json").write_text(json.dumps(segments))
+    return folder
+
+
+def panoptic_colours(folder):
+    """Ids above 255 in colours, one JSON for all, images in a folder of their own."""
+    entries = []
+    for t in range(CELLS):
+        numbers = label_image(t, np.uint32, 70_000)
+        colours = np.stack([numbers >> s & 255 for s in (0, 8, 16)], axis=-1).astype(np.uint8)
+        save(folder / "Annotations" / f"{t:04d}.png", colours)
+        segments = [{"id": IDS[k] * 70_000, "category_id": 1, "area": 1} for k in present(t)]
+        entries.append({"file_name": f"{t:04d}.jpg", "segments_info": segments})
+    (folder / "pred.json").write_text(json.dumps({"annotations": entries}))
+    return folder
+
+
+def ctc(folder):
+    """A result; b is away in frame 1, so that its second part is label 4 here."""
+    for t in range(CELLS):
+        image = label_image(t, np.uint16)
+        save(folder / f"mask{t:03d}.tif", np.where((image == 2) & (t > 1), 4, image))
+    (folder / "res_track.txt").write_text("1 0 3 0\n2 0 0 0\n3 2 3 0\n4 2 3 2\n")
+    return folder
+
+
+def ctc_truth(folder):
+    for t in range(CELLS):
+        save(folder / "TRA" / f"man_track{t:03d}.tif", label_image(t, np.uint16))
+    (folder / "TRA" / "man_track.txt").write_text("1 0 3 0\n2 0 3 0\n3 2 3 1\n")
+    return folder
+
+
+def tiff_stack(folder):
+    folder.mkdir()
+    stack = np.stack([label_image(t, np.uint16) for t in range(CELLS)])
+    grey = {"photometric": "minisblack", "metadata": {"axes": "TYX"}}
+    tifffile.imwrite(folder / "cells.tif", stack, compression="zlib", **grey)
+    return folder / "cells.tif"
+
+
+def tiff_imagej(folder):
+    folder.mkdir()
+    stack = np.stack([label_image(t, np.uint16) for t in range(CELLS)])
+    tifffile.imwrite(folder / "cells.tif", stack, imagej=True, metadata={"axes": "TYX"})
+    return folder
+
+
+def tiff_layers(folder):
+    folder.mkdir()
+    for layer, kept in enumerate(([1, 3], [2])):
+        stack = np.stack([label_image(t, np.uint16) for t in range(CELLS)])
+        stack[~np.isin(stack, kept)] = 0
+        # as tifffile takes four frames for four colours, unless told
+        colours = {"photometric": "rgb", "planarconfig": "separate", "extrasamples": [0]}
+        grey = {"photometric": "minisblack"}
+        tifffile.imwrite(folder / f"x_layer{layer}.tif", stack, **(colours if layer else grey))
+    return folder
+
+
+def _stack() -> dict[str, np.ndarray]:
+    pairs = [(t, k) for t in range(CELLS) for k in present(t)]
+    return {
+        "masks": np.stack([mask(k, t) for t, k in pairs]),
+        "frame_indices": np.array([t for t, _ in pairs], np.int32),
+        "object_ids": np.array([IDS[k] for _, k in pairs], np.int32),
+        "scores": np.linspace(0.5, 0.9, len(pairs)),
+    }
+
+
+def npz_masks(folder):
+    folder.mkdir()
+    np.savez_compressed(folder / "x.npz", **_stack())
+    return folder / "x.npz"
+
+
+def _packed(folder, pack):
+    folder.mkdir()
+    arrays = _stack()
+    masks = arrays.pop("masks")
+    np.savez(folder / "x.npz", packbits=pack(masks), shape=np.array(masks.shape), **arrays)
+    return folder
+
+
+def npz_packed_rows(folder):
+    return _packed(folder, lambda masks: np.packbits(masks, axis=-1))
+
+
+def npz_packed_masks(folder):
+    return _packed(folder, lambda masks: np.packbits(masks.reshape(len(masks), -1), axis=1))
+
+
+def npz_packed_whole(folder):
+    return _packed(folder, np.packbits)
+
+
+def npz_label_maps(folder):
+    folder.mkdir()
+    np.savez_compressed(folder / "x.npz", label_maps=np.stack([label_image(t) for t in range(4)]))
+    return folder / "x.npz"
+
+
+def npy_label_maps(folder):
+    folder.mkdir()
+    np.save(folder / "x.npy", np.stack([label_image(t, np.int64) for t in range(CELLS)]))
+    return folder / "x.npy"
+
+
+def png_folders(folder):
+    for t in range(CELLS):
+        for i, k in enumerate(present(t)):
+            save(folder / f"frame_{t}" / f"{i}.png", mask(k, t))
+    return folder
+
+
+def native_file(folder):
+    path = sequences.disjoint(folder) / "sk_masks.json"
+    return path.rename(path.with_name("anything.json"))
+
+
+# Format of each sample, and what its identities are multiplied by (0: it has none).
+SAMPLES = {
+    native_file: ("native", 0),
+    amg_json: ("amg", 0),
+    amg_png: ("amg", 0),
+    sa1b: ("sa1b", 0),
+    sav_json: ("sav", 1),
+    sav_png: ("sav", 1),
+    coco_json: ("coco", 1),
+    ytvis_json: ("ytvis", 1),
+    mots_text: ("mots", 1),
+    davis: ("davis", 1),
+    labels_8bit: ("labelmaps", 1),
+    labels_16bit: ("labelmaps", 1),
+    labels_tiff: ("labelmaps", 1),
+    panoptic_deva: ("panoptic", 1),
+    panoptic_colours: ("panoptic", 70_000),
+    ctc: ("ctc", 1),
+    ctc_truth: ("ctc", 1),
+    tiff_stack: ("tiff", 1),
+    tiff_imagej: ("tiff", 1),
+    tiff_layers: ("tiff", 1),
+    npz_masks: ("npz", 1),
+    npz_packed_rows: ("npz", 1),
+    npz_packed_masks: ("npz", 1),
+    npz_packed_whole: ("npz", 1),
+    npz_label_maps: ("npz", 1),
+    npy_label_maps: ("npz", 1),
+    png_folders: ("png", 0),
+}
