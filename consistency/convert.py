@@ -39,8 +39,10 @@ def convert(args: argparse.Namespace) -> int:
 
     names = tuple(dict.fromkeys(args.to))
     options = Options(identities="only", output=names, writing=settings(args))
-    dataset = open_input(args.input, args)
     with open_backend(args.multi, args.workers) as backend:
+        if backend is None:  # one of many ranks, its work done
+            return 0
+        dataset = open_input(args.input, args)
         report = run(dataset, args.output, backend, options, args.overwrite, bars(args.quiet))
     if not args.quiet:
         count = report.counters
@@ -54,7 +56,11 @@ def convert(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    return guard(convert, parser().parse_args(argv))
+    from backends.launcher import one_voice
+
+    with one_voice():
+        args = parser().parse_args(argv)
+    return guard(convert, args)
 
 
 if __name__ == "__main__":

@@ -121,8 +121,10 @@ def validate(args: argparse.Namespace) -> int:
     """Examine all frames; returns 0, or 2 if there are problems."""
     from backends import open_backend
 
-    dataset = open_input(args.path, args)
     with open_backend(args.multi, args.workers) as backend:
+        if backend is None:  # one of many ranks, its work done
+            return 0
+        dataset = open_input(args.path, args)
         found = backend.map(partial(examine, layout=dataset.layout), dataset.frames)
         findings = list(bars(args.quiet)(found, "examine", len(dataset.frames)))
     print("\n".join(report(dataset, findings)))
@@ -131,7 +133,11 @@ def validate(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    return guard(validate, parser().parse_args(argv))
+    from backends.launcher import one_voice
+
+    with one_voice():
+        args = parser().parse_args(argv)
+    return guard(validate, args)
 
 
 if __name__ == "__main__":
