@@ -8,7 +8,7 @@ from pathlib import Path
 from consistency.command import bars, fraction, guard, make_parser, natural, plain_name, positive
 from consistency.formats import READERS
 
-FORMATS = ("gif", "mp4", "png", "timeline", "contact", "motion")
+FORMATS = ("gif", "mp4", "png", "html", "timeline", "contact", "motion")
 PALETTES = ("distinct", "davis")
 
 

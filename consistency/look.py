@@ -17,6 +17,7 @@ WRITERS = {
     "gif": (".gif", "pictures", "write_gif"),
     "mp4": (".mp4", "pictures", "write_mp4"),
     "png": ("", "pictures", "write_png"),
+    "html": (".html", "viewer.page", "write_html"),
     "timeline": ("_timeline.png", "figures", "write_timeline"),
     "contact": ("_contact.png", "figures", "write_contact"),
     "motion": ("_motion.png", "figures", "write_motion"),

@@ -160,6 +160,27 @@ class PackedMasks:
         pixels = image.ravel()[: self.shape[0] * self.shape[1]]
         return np.ascontiguousarray(pixels.reshape(self.shape, order=self.order)), visible
 
+    def runs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Runs of foreground pixels, grouped by mask and ascending within each.
+
+        Returns
+        -------
+        mask : int32 (r,), mask that a run belongs to.
+        start, stop : int64 (r,), run ``start <= p < stop`` of pixels flattened in ``order``.
+        """
+        by_mask = np.argsort(self.mask, kind="stable")
+        position, mask, word = self.position[by_mask], self.mask[by_mask], self.word[by_mask]
+        follows = np.zeros(word.size + 1, bool)  # whether a word goes on where the last one ended
+        follows[1:-1] = (np.diff(position) == 1) & (np.diff(mask) == 0)
+        last_bit, one = np.uint64(WORD_BITS - 1), np.uint64(1)
+        before = np.zeros_like(word)
+        before[1:] = np.where(follows[1:-1], word[:-1] >> last_bit, 0)
+        after = np.zeros_like(word)
+        after[:-1] = np.where(follows[1:-1], word[1:] << last_bit, 0)
+        starts, owner = _set_bits(position, word & ~(word << one | before), mask)
+        ends, _ = _set_bits(position, word & ~(word >> one | after), mask)
+        return owner, starts, ends + 1
+
     def _pieces(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Cut words at the ends of lines (rows if "C", columns if "F"), grouped by mask.
 
@@ -195,6 +216,16 @@ class PackedMasks:
 def _sum_by_mask(mask: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
     """Sum ``values`` (pixels, exact below 2**53) for each mask, int64 (count,)."""
     return np.bincount(mask, weights=values, minlength=count).astype(np.int64)
+
+
+def _set_bits(
+    position: np.ndarray, word: np.ndarray, mask: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pixel of every set bit, int64 (k,), word after word, and the mask of its word."""
+    filled = np.flatnonzero(word)
+    bits = np.unpackbits(word[filled].view(np.uint8), bitorder="little").reshape(-1, WORD_BITS)
+    row, bit = np.nonzero(bits)
+    return position[filled][row].astype(np.int64) * WORD_BITS + bit, mask[filled][row]
 
 
 def _lowest_bit(word: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from pycocotools import mask as coco
 
 from consistency.formats import rle
 from consistency.overlap import containment, intersections, iou, self_intersections
-from consistency.packed import pack
+from consistency.packed import pack, pack_runs
 
 SHAPES = [(1, 1), (3, 5), (5, 64), (7, 65), (9, 130), (64, 3), (200, 7), (33, 100)]
 
@@ -201,3 +201,17 @@ def test_damaged_run_lengths_are_refused(counts, message):
 def test_impossible_sizes_are_refused(size):
     with pytest.raises(ValueError, match="size"):
         rle.read_size({"size": size, "counts": [20]})
+
+
+@given(frames, orders)
+def test_runs_are_those_of_the_pixels_and_pack_again(masks, order):
+    shape = masks.shape[1:]
+    mask, start, stop = pack(masks, shape, order).runs()
+    expected = []
+    for i, pixels in enumerate(masks):
+        edges = np.flatnonzero(np.diff(np.pad(pixels.ravel(order=order).astype(int), 1)))
+        expected += [(i, *edge) for edge in edges.reshape(-1, 2).tolist()]
+    assert list(zip(mask.tolist(), start.tolist(), stop.tolist(), strict=True)) == expected
+    again = pack_runs(shape, len(masks), mask, start, stop, order)
+    for i, pixels in enumerate(masks):
+        np.testing.assert_array_equal(again.unpack(i), pixels)
