@@ -168,22 +168,47 @@ def nearest_colours(table: np.ndarray) -> np.ndarray:
     return np.argmin(scores, axis=1).astype(np.uint8)
 
 
+def fits_palettes(show: Show) -> bool:
+    """Whether every frame alone has few enough labels for a palette of its own."""
+    frames = (set().union(*(view.labels for view in item.views)) for item in show.items)
+    most = max(len(labels) for labels in frames)
+    return not show.photographs and most + 1 + show.style.numbers <= colours.LARGEST_PALETTE
+
+
+def draw_with_palette(
+    item: Item, layouts: tuple[Layout, ...], style: Style
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a frame in a palette of its own: a third of the bytes, and as exact as RGB."""
+    labels = [view.labels for view in item.views]
+    palette = colours.make_palette(labels, style.palette, text=style.numbers)
+    return draw(item, layouts, replace(style, indexed=palette)), palette.colours
+
+
 def write_mp4(show: Show, path: Path, backend: Any, progress: Progress) -> None:
     """Write one H.264 video; sides are made even by a black line where they are not."""
     items = show.items
-    function = partial(_even_frame, layouts=show.layouts, style=show.style)
+    pixels = "pal8" if fits_palettes(show) else "rgb24"
+    function = partial(_video_frame, layouts=show.layouts, style=show.style, pixels=pixels)
     height, width = show.size()
+    size = (height + height % 2, width + width % 2)
     with replacing(path) as partial_path:
         frames = progress(backend.map(function, items), "mp4", len(items))
-        video.write(partial_path, (height + height % 2, width + width % 2), show.fps, frames)
+        video.write(partial_path, size, show.fps, pixels, frames)
 
 
-def _even_frame(item: Item, layouts: tuple[Layout, ...], style: Style) -> np.ndarray:
-    picture = draw(item, layouts, style)
+def _video_frame(item: Item, layouts: tuple[Layout, ...], style: Style, pixels: str) -> bytes:
+    if pixels == "rgb24":
+        return _even(draw(item, layouts, style)).tobytes()
+    picture, table = draw_with_palette(item, layouts, style)
+    return _even(picture).tobytes() + video.palette_bytes(table)
+
+
+def _even(picture: np.ndarray) -> np.ndarray:
     height, width = picture.shape[:2]
     if height % 2 == width % 2 == 0:
         return picture
-    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)))
+    more = ((0, height % 2), (0, width % 2), (0, 0))
+    return np.pad(picture, more[: picture.ndim])
 
 
 def write_png(show: Show, path: Path, backend: Any, progress: Progress) -> None:
@@ -191,16 +216,29 @@ def write_png(show: Show, path: Path, backend: Any, progress: Progress) -> None:
     items = show.items
     with replacing(path) as folder:
         folder.mkdir()
-        function = partial(_png_frame, layouts=show.layouts, style=show.style, folder=folder)
+        function = partial(
+            _png_frame,
+            layouts=show.layouts,
+            style=show.style,
+            folder=folder,
+            indexed=fits_palettes(show),
+        )
         for _ in progress(backend.map(function, items), "png", len(items)):
             pass
 
 
-def _png_frame(item: Item, layouts: tuple[Layout, ...], style: Style, folder: Path) -> None:
-    picture = draw(item, layouts, style)
+def _png_frame(
+    item: Item, layouts: tuple[Layout, ...], style: Style, folder: Path, indexed: bool
+) -> None:
+    if indexed:
+        picture, table = draw_with_palette(item, layouts, style)
+        image = Image.fromarray(picture)
+        image.putpalette(table.tobytes())
+    else:
+        image = Image.fromarray(draw(item, layouts, style))
     path = folder / f"{item.views[0].frame.stem}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(path, compress_level=3)
+    image.save(path, compress_level=3)
 
 
 @contextmanager

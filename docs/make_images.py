@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the pictures of the documentation from the synthetic scene.
 
-Needs requirements-test.txt and Chromium, and what ``make demo`` leaves: data/demo, experiments/demo.
+Needs requirements-test.txt, Chromium, and data/demo and experiments/demo from ``make demo``.
 """
 
 import shutil

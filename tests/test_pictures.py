@@ -145,6 +145,22 @@ def test_gif_of_overlays_has_one_palette_and_every_frame(look, photographs):
         assert np.abs(frame - expected).max() <= 12
 
 
+def test_frames_with_more_masks_than_a_palette_holds_keep_their_colours(tmp_path, mark):
+    masks = [np.zeros((24, 48), bool) for _ in range(288)]
+    for i, mask in enumerate(masks):
+        mask[2 * (i // 24) : 2 * (i // 24) + 2, 2 * (i % 24) : 2 * (i % 24) + 2] = True
+    mark(write_dataset(tmp_path / "data", [masks]), "--output", "none")
+    where = ["--experiments", str(tmp_path / "experiments"), "--out", str(tmp_path / "out")]
+    assert vis.main([*where, "--exp-name", "exp", "--quiet", "--format", "png", "mp4"]) == 0
+    image = read_png(tmp_path / "out" / "exp" / "0.png")
+    assert {tuple(c) for c in image.reshape(-1, 3).tolist()} == {
+        tuple(c) for c in colours.colours(range(1, 289)).tolist()
+    }
+    _, _, (frame,) = read_mp4(tmp_path / "out" / "exp.mp4")
+    luma = [0.299, 0.587, 0.114]
+    assert np.abs(frame @ luma - image @ luma).mean() < 12
+
+
 def test_overlay_of_another_size_is_an_error(look, photographs, capsys):
     Image.new("RGB", (30, 20)).save(photographs / "3.png")
     out = look("--frames-path", str(photographs), "--format", "mp4", code=2)
