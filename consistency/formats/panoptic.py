@@ -36,14 +36,17 @@ def _is_segments(content: object) -> bool:
 
 def _images_of(source: Source) -> tuple[Source, Path | None]:
     """Folder of the images, and the JSON file for all of them, if that is the form."""
-    for path in source.files(".json"):
+    inner = source
+    if not source.images:
+        inner = next((f for f in map(Source, source.folders) if f.images), source)
+    stems = {path.stem for path in inner.images}
+    candidates = [p for p in source.files(".json") if p.stem not in stems] if stems else []
+    for path in candidates:
         content = load_json(path)
-        if isinstance(content, dict) and "annotations" in content:
-            entries = content["annotations"]
-            first = entries[0] if isinstance(entries, list) and entries else {}
-            if isinstance(first, dict) and "segments_info" in first:
-                folder = next((f for f in source.folders if Source(f).images), source.path)
-                return (source if source.images else Source(folder)), path
+        entries = content.get("annotations") if isinstance(content, dict) else None
+        first = entries[0] if isinstance(entries, list) and entries else None
+        if isinstance(first, dict) and "segments_info" in first:
+            return inner, path
     return source, None
 
 
