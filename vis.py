@@ -9,7 +9,7 @@ from consistency.command import bars, fraction, guard, make_parser, natural, pla
 from consistency.formats import READERS
 
 FORMATS = ("gif", "mp4", "png", "html", "timeline", "contact", "motion")
-PALETTES = ("distinct", "davis")
+PALETTES = ("distinct", "davis", "grey")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-PALETTES = ("distinct", "davis")
+PALETTES = ("distinct", "davis", "grey")
 BACKGROUND = (0, 0, 0)
 WHITE = (255, 255, 255)
 LARGEST_PALETTE = 256  # of a GIF, background included
@@ -58,11 +58,14 @@ def colours(labels: Iterable[int], palette: str = "distinct") -> np.ndarray:
     """Return the colour of each label, uint8 (n, 3) RGB; a fixed function of the label alone.
 
     Label 0 is the black background, and no two of the first 256 labels are alike.  "distinct" is
-    well apart for all kinds of colour vision, "davis" the colour map of PASCAL VOC and DAVIS.
+    well apart for all kinds of colour vision, "davis" the colour map of PASCAL VOC and DAVIS,
+    "grey" has no colour.
     """
     numbers = np.fromiter((int(label) % LABEL_LIMIT for label in labels), np.int64)
     if palette == "davis":
         return _davis(numbers)
+    if palette == "grey":
+        return _grey(numbers)
     table, spare = _distinct()
     beyond = (numbers * GOLDEN % 1 * len(spare)).astype(np.int64)
     return np.where(
@@ -78,6 +81,13 @@ def _davis(labels: np.ndarray) -> np.ndarray:
     for source in range(8):
         channels[:, source % 3] |= (labels >> source & 1) << (7 - source // 3)
     return channels.astype(np.uint8)
+
+
+def _grey(labels: np.ndarray) -> np.ndarray:
+    """Levels 1 ... 255, each once; labels close in number are about 0.62 of the range apart."""
+    step = 158  # shares no factor with 255 and is near the golden ratio of it
+    levels = np.where(labels > 0, (labels - 1) % 255 * step % 255 + 1, 0)
+    return np.repeat(levels[:, None], 3, axis=1).astype(np.uint8)
 
 
 @lru_cache(maxsize=1)
