@@ -52,14 +52,9 @@ def measure(scratch: Path, workers: int) -> list[dict]:
 
 def table(rows: list[dict], about: dict) -> str:
     """Markdown table."""
-    lines = [
-        f"{MASKS} masks of {SHAPE[1]} × {SHAPE[0]} a frame; {about['cpu']}; memory of all processes together",
-        "",
-    ]
-    lines += [
-        "| frames | backend | seconds | peak memory, MB (all processes) |",
-        "|---|---|---|---|",
-    ]
+    lines = [f"{MASKS} masks of {SHAPE[1]} × {SHAPE[0]} a frame; {about['cpu']}", ""]
+    lines += ["| frames | backend | seconds | peak memory of all processes, MB |"]
+    lines += ["|---|---|---|---|"]
     for row in rows:
         cells = (row["frames"], f"`{row['backend']}`", f"{row['seconds']:.1f}")
         lines.append(f"| {' | '.join(map(str, cells))} | {row['memory']:.0f} |")
