@@ -36,7 +36,13 @@ def write_timeline(show: Show, path: Path, backend: Any, progress: Progress) -> 
     axes.imshow(timeline_image(stretches, show.count, show.style.palette), aspect="auto")
     events = history.happenings(experiment.folder, show.after.views)
     for kind, look in MARKERS.items():
-        here = [(event.frame, rows[event.label]) for event in events if event.kind == kind]
+        here = [
+            (event.frame, rows[label])
+            for event in events
+            if event.kind == kind
+            for label in event.labels
+            if label in rows
+        ]
         if here:
             axes.scatter(*zip(*here, strict=True), s=9, linewidths=0, zorder=3, **look)
             axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)

@@ -25,6 +25,12 @@ class Happening:
     label: int | None
     columns: dict[str, str]
 
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The label and, in a split or a merge, the other one."""
+        other = self.columns.get("other")
+        return tuple(v for v in (self.label, int(other) if other else None) if v is not None)
+
 
 def spans(views: Sequence[View]) -> dict[int, list[tuple[int, int]]]:
     """First and last frame of every unbroken stretch of each label, in the order of births."""

@@ -1,6 +1,7 @@
 """The viewer: its blocks against a slow decoder, and the page in a real browser."""
 
 import base64
+import csv
 import json
 import re
 import shutil
@@ -14,7 +15,7 @@ from PIL import Image
 from test_packed import frames, orders
 
 import vis
-from consistency import colours
+from consistency import colours, history
 from consistency.dataset import Frame
 from consistency.packed import pack
 from consistency.scene import View
@@ -351,6 +352,42 @@ def test_jump_to_the_next_event(write, visit):
     page.click("#previous")
     assert frame_of(page) == 1
     assert "birth · label 3" in page.inner_text("#event")
+
+
+def add_to_table(path, rows, columns=lambda row: {}):
+    """Add rows and columns to a CSV file, whichever columns it has."""
+    rows = [row | columns(row) for row in [*history.read_table(path), *rows]]
+    names = dict.fromkeys(name for row in rows for name in row)
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_splits_belong_to_mother_and_daughter(write, visit, tmp_path):
+    write()
+    folder = tmp_path / "experiments" / "exp"
+    add_to_table(
+        folder / "events.csv", [{"frame": "1.png", "event": "split", "label": 2, "other": 3}]
+    )
+    add_to_table(
+        folder / "tracks.csv", [], lambda row: {"parent": 2 if row["label"] == "3" else ""}
+    )
+    where = ["--experiments", str(tmp_path / "experiments"), "--out", str(tmp_path / "out")]
+    flags = ["--exp-name", "exp", "--quiet", "--format", "html", "timeline"]
+    assert vis.main([*where, *flags]) == 0
+    page = visit(tmp_path / "out" / "exp.html")
+    page.select_option("#filter", "split")
+    assert page.inner_text("#shown") == "2 of 3"
+    page.keyboard.press("Escape")
+    page.locator("body").press("n")
+    assert page.inner_text("#event") == "split · label 2 · other 3"
+    marks = canvas(page, "marks")
+    assert marks[15, 15].any(), "mother"
+    assert marks[30, 50].any(), "daughter"
+    page.click("#rows .row[data-label='3']")
+    assert "parent: 2" in page.inner_text("#details")
+    assert "split · label 2 · other 3" in page.inner_text("#details")
 
 
 def test_divider_shows_before_on_the_left_and_after_on_the_right(write, visit):

@@ -35,11 +35,16 @@
       events: [],
     };
   });
-  const events = about.events.map(([frame, kind, track, columns]) => ({ frame, kind, track, columns }));
+  const byLabel = new Map(tracks.map((track) => [track.label, track.number]));
+  const events = about.events.map(([frame, kind, track, columns]) => {
+    const other = byLabel.get(columns.other) ?? -1; // a daughter of a split, what a merge went into
+    return { frame, kind, columns, track, involved: [track, other].filter((n) => n >= 0) };
+  });
   for (const event of events) {
-    if (event.track < 0) continue;
-    tracks[event.track].events.push(event);
-    if (SPLIT_KINDS.has(event.kind)) tracks[event.track].split = true;
+    for (const number of event.involved) {
+      tracks[number].events.push(event);
+      if (SPLIT_KINDS.has(event.kind)) tracks[number].split = true;
+    }
   }
   const numberInks = about.numbers.map(ink);
 
@@ -587,7 +592,7 @@
     const kind = $("kind").value;
     const fits = (event) =>
       (kind === "any" ? !QUIET_KINDS.has(event.kind) : event.kind === kind) &&
-      (state.selected < 0 || event.track === state.selected);
+      (state.selected < 0 || event.involved.includes(state.selected));
     const later = events.filter((e) => fits(e) && (e.frame - state.frame) * step > 0);
     const event = step > 0 ? later[0] : later[later.length - 1];
     if (!event) {
@@ -597,7 +602,7 @@
     go(event.frame, true);
     const here = events.filter((e) => fits(e) && e.frame === event.frame);
     $("event").textContent = $("event").title = here.map(describeEvent).join("; ");
-    const named = new Set(here.map((e) => e.track));
+    const named = new Set(here.flatMap((e) => e.involved));
     const masks = masksOf(event.frame).filter((mask) => named.has(mask.track));
     paint("marks", state.selected < 0 ? masks : [], () => 0x70ffffff);
     marked = masks.length > 0;
