@@ -116,7 +116,8 @@ def open_show(args: argparse.Namespace):
         experiment = open_experiment(args.experiments / args.exp_name)
         return look.show_experiment(experiment, choice, tuple(args.format), style, args.fps)
     dataset = open_dataset(args.data_path, args.input_format, args.sort, args.sequence)
-    name = args.data_path.resolve().name
+    path = args.data_path.resolve()
+    name = path.stem if path.is_file() else path.name
     return look.show_dataset(name, dataset, choice, style, args.fps)
 
 

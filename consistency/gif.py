@@ -14,6 +14,7 @@ COLOURS = 256
 LONGEST_SIDE = 65535
 # Browsers show frames shorter than 2/100 s at their own, slow pace.
 FASTEST = 50
+LONGEST = 65535  # 1/100 s, duration of a frame
 FOR_EVER = b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
 TRAILER = b";"
 
@@ -25,7 +26,7 @@ def header(size: tuple[int, int], colours: np.ndarray, fps: float) -> bytes:
     ----------
     size : (height, width) in pixels.
     colours : uint8 (n <= 256, 3) RGB, the palette of all frames.
-    fps : frames a second; checked here, used by ``frame``.
+    fps : frames a second, checked here; ``frame`` makes durations of it.
 
     Raises
     ------
@@ -36,6 +37,8 @@ def header(size: tuple[int, int], colours: np.ndarray, fps: float) -> bytes:
         raise ValueError(f"a GIF has at most {LONGEST_SIDE} pixels a side; use a smaller --scale")
     if fps > FASTEST:
         raise ValueError(f"a GIF has at most {FASTEST} frames a second; use a smaller --fps")
+    if 100 / fps > LONGEST:
+        raise ValueError(f"a GIF has at least {100 / LONGEST:.4f} frames a second; use more --fps")
     table = np.zeros((COLOURS, 3), np.uint8)
     table[: len(colours)] = colours
     height, width = size

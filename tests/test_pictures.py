@@ -161,6 +161,28 @@ def test_frames_with_more_masks_than_a_palette_holds_keep_their_colours(tmp_path
     assert np.abs(frame @ luma - image @ luma).mean() < 12
 
 
+def test_frames_without_masks_are_black_in_every_format(tmp_path, mark):
+    mark(write_dataset(tmp_path / "data", [[], FRAMES[0], [], FRAMES[0]]), "--output", "masks")
+    where = ["--experiments", str(tmp_path / "experiments"), "--out", str(tmp_path / "out")]
+    formats = ["gif", "mp4", "png", "html", "timeline", "contact"]
+    flags = ["--exp-name", "exp", "--quiet", "--numbers", "--outline", "--format", *formats]
+    assert vis.main([*where, *flags]) == 0
+    for t in (0, 2):
+        assert not read_gif(tmp_path / "out" / "exp.gif")[t].any()
+        assert not read_png(tmp_path / "out" / "exp" / f"{t}.png").any()
+        assert read_mp4(tmp_path / "out" / "exp.mp4")[2][t].max() <= 8
+
+
+@pytest.mark.parametrize("flags", [["--outline"], ["--numbers", "--side-by-side"], ["--before"]])
+def test_workers_write_the_same_bytes(look, flags):
+    formats = ["--format", "gif", "mp4", "html"]
+    files = [f"exp.{name}" for name in formats[1:]]
+    folder = look(*formats, *flags)
+    alone = [(folder / name).read_bytes() for name in files]
+    look(*formats, *flags, "--workers", "2")
+    assert [(folder / name).read_bytes() for name in files] == alone
+
+
 def test_overlay_of_another_size_is_an_error(look, photographs, capsys):
     Image.new("RGB", (30, 20)).save(photographs / "3.png")
     out = look("--frames-path", str(photographs), "--format", "mp4", code=2)
@@ -215,6 +237,7 @@ def test_start_stop_and_step_choose_frames(look):
         (["--only", "9"], "--only 9: no mask has this label"),
         (["--start", "7"], "leave none of 5 frames"),
         (["--format", "motion"], "holds no camera motion"),
+        (["--fps", "0.001"], "at least 0.0015 frames a second"),
     ],
 )
 def test_selections_that_leave_nothing_are_errors(look, capsys, flags, message):
