@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
-from scipy import ndimage
 
 from consistency import colours
 from consistency.colours import Palette
@@ -202,6 +201,8 @@ def inside_centre(region: np.ndarray) -> tuple[float, float, float]:
     -------
     row, column, radius in pixels, to within a hundredth of the region's longer side.
     """
+    from scipy import ndimage  # takes a third of a second, and only numbers need it
+
     step = -(-max(region.shape) // CENTRE_GRID)
     cells = region[step // 2 :: step, step // 2 :: step]
     if not cells.any():
@@ -215,6 +216,8 @@ def write_numbers(
     picture: np.ndarray, owners: np.ndarray, labels: tuple[int, ...], style: Style
 ) -> np.ndarray:
     """Write each label into the visible part of its mask, as large as there is room."""
+    from scipy import ndimage
+
     canvas = Image.fromarray(picture)
     draw = ImageDraw.Draw(canvas)
     if style.indexed is not None:
