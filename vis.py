@@ -24,7 +24,11 @@ def parser() -> argparse.ArgumentParser:
 def _add_source(result: argparse.ArgumentParser) -> None:
     add = result.add_argument
     source = result.add_mutually_exclusive_group(required=True)
-    source.add_argument("--exp-name", type=plain_name, help="name of the experiment to draw")
+    source.add_argument(
+        "--exp-name",
+        type=experiment_name,
+        help="name of the experiment to draw; NAME/SEQUENCE where several were marked in one run",
+    )
     source.add_argument(
         "--data-path", type=Path, help="folder or file with masks to draw as they are"
     )
@@ -61,6 +65,11 @@ def _add_look(result: argparse.ArgumentParser) -> None:
     add("--fps", type=above_zero, default=10.0, help="frames a second")
 
 
+def experiment_name(text: str) -> str:
+    """Argument type: plain names with slashes between them."""
+    return "/".join(plain_name(part) for part in text.split("/"))
+
+
 def above_zero(text: str) -> float:
     """Argument type: a finite number above 0."""
     try:
@@ -89,7 +98,7 @@ def show(args: argparse.Namespace) -> int:
     with open_backend("multi" if args.workers > 1 else "no", args.workers) as backend:
         for name in dict.fromkeys(args.format):
             ending, write = look.writer(name)
-            path = args.out / (chosen.name + ending)
+            path = args.out / ((args.exp_name or chosen.name) + ending)
             write(chosen, path, backend, bars(args.quiet))
             if not args.quiet:
                 print(f"{path}: {chosen.count} frames")
@@ -113,7 +122,9 @@ def open_show(args: argparse.Namespace):
     names = ("palette", "scale", "alpha", "outline", "numbers")
     style = {name: getattr(args, name) for name in names}
     if args.data_path is None:
-        experiment = open_experiment(args.experiments / args.exp_name)
+        folder = args.experiments / args.exp_name
+        look.check_single(folder, args.exp_name)
+        experiment = open_experiment(folder)
         return look.show_experiment(experiment, choice, tuple(args.format), style, args.fps)
     dataset = open_dataset(args.data_path, args.input_format, args.sort, args.sequence)
     path = args.data_path.resolve()

@@ -50,6 +50,19 @@ class Choice:
         return self.only is not None or self.hide_shorter is not None
 
 
+def check_single(folder: Path, name: str) -> None:
+    """Raise ValueError if ``folder`` holds the experiments of several sequences."""
+    if (folder / f"{folder.name}.json").is_file():
+        return
+    found = sorted(path.parent for path in folder.glob("**/run.json"))
+    if found:
+        first = found[0].relative_to(folder).as_posix()
+        raise ValueError(
+            f"{folder}: holds {len(found)} sequences; draw one at a time, as in --exp-name "
+            f"{name}/{first}"
+        )
+
+
 def show_experiment(
     experiment: Experiment, choice: Choice, formats: tuple[str, ...], style: dict, fps: float
 ) -> Show:

@@ -32,17 +32,16 @@ def write(
     Raises
     ------
     ImportError, OSError
-        If there is no ffmpeg, or it fails; with the remedy.
+        If there is no ffmpeg.
     """
     try:
         import imageio_ffmpeg
     except ImportError as error:
         raise ImportError("MP4 needs imageio-ffmpeg: pip install imageio-ffmpeg") from error
-    height, width = size
     try:
         writer = imageio_ffmpeg.write_frames(
             str(path),
-            (width, height),
+            size[::-1],
             fps=fps,
             pix_fmt_in=pixels,
             macro_block_size=2,

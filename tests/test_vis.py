@@ -170,15 +170,17 @@ def test_runs_without_a_display(data, here):
     mark()
     environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
     script = Path(vis.__file__)
+    formats = ["gif", "mp4", "png", "html", "timeline", "contact"]
     done = subprocess.run(
-        [sys.executable, script, "--exp-name", "tiny"],
+        [sys.executable, script, "--exp-name", "tiny", "--format", *formats],
         env=environment | {"MPLBACKEND": ""},
         capture_output=True,
         text=True,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "vis_consistent/tiny.gif: 4 frames\n"
+    assert done.stdout.startswith("vis_consistent/tiny.gif: 4 frames\n")
+    assert len(list(Path("vis_consistent").iterdir())) == len(formats)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +198,20 @@ def test_errors_are_one_line(data, here, capsys, arguments, message):
     assert message in error
     assert error.count("\n") == 1
     assert not list(Path().glob("vis_consistent/*"))
+
+
+def test_one_of_many_sequences_is_drawn(here, capsys):
+    for name in "ab":
+        write_data(here / "many" / name)
+    mark("none", "--data-path", "many")
+    assert look() == 2
+    assert "holds 2 sequences; draw one at a time, as in --exp-name tiny/a" in (
+        capsys.readouterr().err
+    )
+    assert vis.main(["--exp-name", "tiny/b", "--quiet"]) == 0
+    np.testing.assert_array_equal(
+        gif_frames("vis_consistent/tiny/b.gif")[0], picture("0", LABELS["0"])
+    )
 
 
 def test_before_needs_the_input(data, here, capsys):
