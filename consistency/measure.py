@@ -11,6 +11,7 @@ from time import perf_counter
 
 import numpy as np
 
+from consistency.compact import Compact, compact
 from consistency.dataset import Frame, Layout
 from consistency.duplicates import Dropped, find_duplicates, find_duplicates_of_any
 from consistency.formats.npy import Buffer
@@ -113,14 +114,20 @@ def chunks(frames: Sequence[Frame], lookback: int, workers: int = 1) -> Iterator
 
 def measure_chunk(
     chunk: Chunk, layout: Layout, options: MeasureOptions, kernel: Kernel = intersections
-) -> list[FrameMeasurement]:
+) -> list[Compact]:
     """Read and measure the frames of one chunk; runs in a worker.
 
     Raises ValueError or OSError that name the file or record and the frame.
     """
+    return [compact(measured) for measured in measure_frames(chunk, layout, options, kernel)]
+
+
+def measure_frames(
+    chunk: Chunk, layout: Layout, options: MeasureOptions, kernel: Kernel = intersections
+) -> Iterator[FrameMeasurement]:
+    """Yield the frames of one chunk behind its halo; raises as ``measure_chunk``."""
     buffer = Buffer()
     before: list[PackedMasks] = []
-    measurements = []
     for i, frame in enumerate(chunk.frames):
         began = perf_counter()
         masks = layout.read(frame, buffer)
@@ -132,26 +139,23 @@ def measure_chunk(
         if i >= chunk.halo:
             boxes, centroids = masks.boxes_and_centroids()
             earlier = tuple(_compare(other, masks, frame.name, kernel) for other in before)
-            measurements.append(
-                FrameMeasurement(
-                    name=frame.name,
-                    shape=masks.shape if frame.records else None,
-                    count=len(frame.records),
-                    kept=kept,
-                    areas=areas[kept],
-                    boxes=boxes,
-                    centroids=centroids,
-                    record_areas=_record_areas(frame, areas)[kept],
-                    within=within[np.ix_(kept, kept)],
-                    earlier=earlier,
-                    lookback=options.lookback,
-                    dropped=tuple(dropped),
-                    seconds_read=read - began,
-                    seconds_measured=perf_counter() - read,
-                )
+            yield FrameMeasurement(
+                name=frame.name,
+                shape=masks.shape if frame.records else None,
+                count=len(frame.records),
+                kept=kept,
+                areas=areas[kept],
+                boxes=boxes,
+                centroids=centroids,
+                record_areas=_record_areas(frame, areas)[kept],
+                within=within[np.ix_(kept, kept)],
+                earlier=earlier,
+                lookback=options.lookback,
+                dropped=tuple(dropped),
+                seconds_read=read - began,
+                seconds_measured=perf_counter() - read,
             )
         before = [masks, *before][: options.lookback]
-    return measurements
 
 
 def _compare(earlier: PackedMasks, later: PackedMasks, frame: str, kernel: Kernel) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from consistency import __version__, experiment, identities, outputs, tables
+from consistency.compact import expand
 from consistency.dataset import Dataset
 from consistency.labels import FrameLabels, propagate, summarise
 from consistency.matching import MIN_IOU
@@ -167,7 +168,7 @@ def _measure(
     first: FrameMeasurement | None = None
     pieces = chunks(dataset.frames, measuring.lookback, backend.workers)
     with closing(backend.map(function, pieces)) as results:
-        for m in _waited_for(results, report):
+        for m in map(expand, _waited_for(results, report)):
             first = first or (m if m.shape else None)
             if m.shape and m.shape != first.shape:
                 raise ValueError(

@@ -1,0 +1,59 @@
+"""Tables of pairs travel without their zeros and arrive as they were."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from consistency.compact import compact, expand
+from consistency.dataset import Frame
+from consistency.measure import Chunk, MeasureOptions, measure_chunk, measure_frames
+from consistency.packed import pack
+
+
+class Frames:
+    """Stands for a layout: frame t holds the discs of ``masks[t]``."""
+
+    def __init__(self, masks):
+        self.masks = masks
+
+    def read(self, frame, buffer):
+        return pack(self.masks[int(frame.name)], (40, 50))
+
+
+def squares(count: int, seed: int) -> list[np.ndarray]:
+    random = np.random.default_rng(seed)
+    masks = []
+    for _ in range(count):
+        mask = np.zeros((40, 50), bool)
+        y, x = random.integers(0, 35, 2)
+        mask[y : y + random.integers(1, 6), x : x + random.integers(1, 6)] = True
+        masks.append(mask)
+    return masks
+
+
+@pytest.fixture
+def chunk():
+    counts = (30, 0, 1, 200, 200)
+    masks = [squares(count, seed) for seed, count in enumerate(counts)]
+    frames = [Frame(str(t), tuple({} for _ in each)) for t, each in enumerate(masks)]
+    return Chunk(tuple(frames), 1), Frames(masks), MeasureOptions(lookback=2)
+
+
+def test_what_arrives_is_what_was_measured(chunk):
+    sent = list(measure_frames(*chunk))
+    assert [len(m.earlier) for m in sent] == [1, 2, 2, 2]
+    assert any(m.within.any() for m in sent)
+    received = [expand(item) for item in pickle.loads(pickle.dumps(measure_chunk(*chunk)))]
+    for a, b in zip(sent, received, strict=True):
+        for one, other in zip((a.within, *a.earlier), (b.within, *b.earlier), strict=True):
+            assert one.dtype == other.dtype
+            np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(a.areas, b.areas)
+        assert (a.name, a.lookback, a.dropped) == (b.name, b.lookback, b.dropped)
+
+
+def test_a_message_is_much_smaller_than_its_tables(chunk):
+    last = list(measure_frames(*chunk))[-1]
+    full = sum(table.nbytes for table in (last.within, *last.earlier))
+    assert len(pickle.dumps(compact(last))) < full / 10
