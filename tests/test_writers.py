@@ -286,13 +286,16 @@ def test_outputs_work_in_other_processes(overlapping, tmp_path):
             assert (near / file).read_bytes() == (tmp_path / "far" / "exp" / file).read_bytes()
 
 
-def test_a_sequence_is_read_once_for_all_outputs(overlapping, tmp_path, monkeypatch):
+def test_a_frame_is_read_once_for_all_outputs(overlapping, tmp_path, monkeypatch):
     from consistency.formats import native
 
-    read, opened = native.read_masks, []
+    masks = sequences.mark(overlapping, tmp_path / "masks", "--output", "masks")
+    real, opened = native._open_mask, []
     monkeypatch.setattr(
-        native, "read_masks", lambda *given: opened.append(given[1].name) or read(*given)
+        native, "_open_mask", lambda *given: opened.append(given[0]) or real(*given)
     )
     flags = ["--output", "masks", "rle", "labelmaps", "coco", "tiff", "davis"]
-    sequences.mark(overlapping, tmp_path / "out", *flags)
-    assert sorted(opened) == sorted([f"{t:04d}.png" for t in range(4)] * 2), "measure and write"
+    sequences.mark(masks, tmp_path / "out", *flags)
+    files = sorted(masks.rglob("*.npy"))
+    assert len(files) == 13
+    assert sorted(opened) == sorted(files * 2), "once to measure, once to write"
