@@ -221,9 +221,7 @@ class FrameReader:
     def run_lengths(self) -> list[dict]:
         """COCO run lengths of the kept masks, in the order of their labels."""
         if self._run_lengths is None:
-            self._run_lengths = self._given() or [
-                rle.encode(self.kept(), i, box) for i, box in enumerate(self.labels.boxes)
-            ]
+            self._run_lengths = self._given() or self._encoded()
         return self._run_lengths
 
     def _given(self) -> list[dict] | None:
@@ -233,6 +231,17 @@ class FrameReader:
         if all(isinstance(v, dict) and isinstance(v.get("counts"), str) for v in values):
             return [{"size": list(v["size"]), "counts": v["counts"]} for v in values]
         return None
+
+    def _encoded(self) -> list[dict]:
+        kept, boxes = self.kept(), self.labels.boxes
+        looked_at = int((boxes[:, 2] * boxes[:, 3]).sum())
+        if len(self.labels.overlaps) or looked_at < kept.shape[0] * kept.shape[1]:
+            return [rle.encode(kept, i, box) for i, box in enumerate(boxes)]
+        # Disjoint masks with large boxes: one pass over the frame is less work.
+        number = np.arange(1, kept.count + 1, dtype=np.min_scalar_type(kept.count))
+        image, _ = kept.paint(number, range(kept.count))
+        found = rle.of_labels(image)
+        return [found[value] for value in number.tolist()]
 
     def pixel_slices(self, index: int):
         """Pixels of one input mask, row by row (see Packer.add_flat), the cheapest way there is."""

@@ -1,7 +1,11 @@
 """Label images and run lengths become the same masks as one comparison a value."""
 
+import json
+
 import numpy as np
 import pytest
+import samples
+import sequences
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -86,3 +90,17 @@ def test_masks_without_pixels_are_known_at_a_glance(shape):
 def test_colours_are_numbers_of_three_bytes():
     colours = np.array([[[1, 0, 0], [0, 1, 0], [0, 0, 1], [255, 255, 255]]], np.uint8)
     assert images.rgb_numbers(colours).tolist() == [[1, 256, 65536, 2**24 - 1]]
+
+
+def test_disjoint_masks_with_large_boxes_are_encoded_in_one_pass(tmp_path, monkeypatch):
+    """Stripes along the diagonal: every box is most of the frame."""
+    y, x = np.mgrid[:60, :70]
+    image = ((x + 2 * y) // 12 % 5).astype(np.uint8)
+    samples.save(tmp_path / "data" / "0.png", image)
+    monkeypatch.setattr(rle, "encode", None)  # one mask at a time
+    experiment = sequences.mark(tmp_path / "data", tmp_path / "out", "--output", "rle")
+    records = json.loads((experiment / "exp.json").read_text())["0.png"]
+    assert len(records) == 4
+    for record in records:
+        pixels = np.asfortranarray((image == record["value"]).astype(np.uint8))
+        assert record["segmentation"]["counts"] == coco.encode(pixels)["counts"].decode()
