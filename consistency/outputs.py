@@ -233,6 +233,8 @@ class FrameReader:
         return None
 
     def _encoded(self) -> list[dict]:
+        if not self.labels.labels:
+            return []
         kept, boxes = self.kept(), self.labels.boxes
         looked_at = int((boxes[:, 2] * boxes[:, 3]).sum())
         if len(self.labels.overlaps) or looked_at < kept.shape[0] * kept.shape[1]:

@@ -299,3 +299,17 @@ def test_a_frame_is_read_once_for_all_outputs(overlapping, tmp_path, monkeypatch
     files = sorted(masks.rglob("*.npy"))
     assert len(files) == 13
     assert sorted(opened) == sorted(files * 2), "once to measure, once to write"
+
+
+def test_frames_without_masks_are_there_in_every_output(tmp_path):
+    frames = [[], [{"segmentation": sequences.mask("a", 0)}], []]
+    data = sequences.write_native(tmp_path / "data", frames)
+    everything = [name for name in WRITERS if name != "none"]
+    experiment = sequences.mark(data, tmp_path / "out", "--output", *everything)
+    for output, place in PLACES.items():
+        dataset = open_dataset(experiment / place)
+        # a text of masks does not know of frames before the first and behind the last
+        wanted = [0, 1, 0] if not place.endswith(".txt") else [1]
+        assert [len(frame.records) for frame in dataset.frames] == wanted, output
+    native = open_dataset(experiment)
+    assert [len(frame.records) for frame in native.frames] == [0, 1, 0]
