@@ -281,21 +281,25 @@
   }
 
   // ----------------------------------------------------------------------------- timelines
-  const ROWS = 1500; // of the matrix at most; more tracks share rows
+  const ROWS = 1500, COLUMNS_MOST = 8000; // of the matrix; what is more shares rows and columns
   let matrix = null;
 
   /** One row a track, one column a frame, drawn once. */
   function makeMatrix() {
     const rows = Math.max(1, Math.min(ROWS, tracks.length));
+    const columns = Math.min(COLUMNS_MOST, count);
     matrix = document.createElement("canvas");
-    matrix.width = count;
+    matrix.width = columns;
     matrix.height = rows;
-    const data = new ImageData(count, rows);
+    const data = new ImageData(columns, rows);
     const cells = new Uint32Array(data.data.buffer);
+    const share = columns / count;
     for (const track of tracks) {
-      const row = Math.floor(track.number * rows / tracks.length) * count;
-      cells.fill(0xff4a4a4a, row + track.first, row + track.last + 1);
-      for (const [first, last] of track.spans) cells.fill(track.ink, row + first, row + last + 1);
+      const row = Math.floor(track.number * rows / tracks.length) * columns;
+      const fill = (value, first, last) =>
+        cells.fill(value, row + Math.floor(first * share), row + Math.ceil((last + 1) * share));
+      fill(0xff4a4a4a, track.first, track.last);
+      for (const [first, last] of track.spans) fill(track.ink, first, last);
     }
     matrix.getContext("2d").putImageData(data, 0, 0);
   }
