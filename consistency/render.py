@@ -20,7 +20,7 @@ from consistency.scene import View
 # A mask of which less than this share can be seen is hidden: its outline is drawn on top.
 HIDDEN_SHARE = 0.5
 CENTRE_GRID = 96  # cells a side in which the middle of a mask is looked for
-SMALLEST_TEXT, LARGEST_TEXT = 9, 36  # pixels
+SMALLEST_TEXT, LARGEST_TEXT = 12, 36  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,20 +222,25 @@ def write_numbers(
     draw = ImageDraw.Draw(canvas)
     if style.indexed is not None:
         draw.fontmode = "1"  # shades between two numbers would be other labels' colours
-    ink, around = style.text_inks
     for index, part in enumerate(ndimage.find_objects(owners)):
         if part is None:
             continue
         row, column, radius = inside_centre(owners[part] == index + 1)
         text = str(labels[index])
         size = int(np.clip(2 * radius / (0.5 + 0.4 * len(text)), SMALLEST_TEXT, LARGEST_TEXT))
-        draw.text(
-            (part[1].start + column, part[0].start + row),
-            text,
-            fill=ink,
-            font=ImageFont.load_default(size),
-            anchor="mm",
-            stroke_width=max(1, size // 12),
-            stroke_fill=around,
-        )
+        place = part[1].start + column, part[0].start + row
+        write_text(draw, place, text, size, style.text_inks)
     return np.array(canvas)
+
+
+def write_text(
+    draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size: int, inks: tuple
+) -> None:
+    """Write ``text`` with its middle at ``place`` (x, y), in the first ink on the second."""
+    font = ImageFont.load_default(size)
+    # Pillow's own stroke has shades even where the font mode forbids them.
+    width = max(1, size // 14)
+    ring = [(x, y) for x in (-width, 0, width) for y in (-width, 0, width) if x or y]
+    for ink, shifts in ((inks[1], ring), (inks[0], [(0, 0)])):
+        for x, y in shifts:
+            draw.text((place[0] + x, place[1] + y), text, fill=ink, font=font, anchor="mm")
