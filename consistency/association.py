@@ -60,7 +60,9 @@ def associate(
     """Give every kept mask its label."""
     lineage = Lineage()
     if how.matching == "track":
-        follower = Follower(how.frames_missed(), how.on_split, frozenset(how.without))
+        follower = Follower(
+            how.frames_missed(), how.long_memory, how.on_split, frozenset(how.without)
+        )
         frames = summarise(follow(measurements, follower))
         lineage = follower.lineage
         if how.passes > 1:

@@ -19,7 +19,12 @@ from consistency.splits import Split, find_merges, find_splits
 from consistency.tracks import TRACK, Usual, born, carried, extended, nesting
 
 LEAST_EVIDENCE = 0.02  # of a link to the next frame: low, as rivals are decided by assignment
-LEAST_RETURN = 0.2  # of a return: a track seen in the frame before has no such need
+# A track that is back after a gap competes with those of the frame before where it fits so well,
+# and is only a little less trusted; of what is left it may have a mask on less.
+LEAST_CLEAR_RETURN = 0.5
+RETURN_DISCOUNT = 0.97
+LEAST_RETURN = 0.2
+LEAST_LONG_RETURN = 0.5  # IoU at the expected place, after more than the memory
 MEMORY = 10  # frames that a track may miss
 # Lineages know no gaps: where every object is segmented in every frame, and new ones come from
 # divisions, what appears is no old acquaintance.
@@ -68,14 +73,20 @@ class Follower:
     Parameters
     ----------
     memory : number of frames that a track may miss and still return.
+    long_memory : a longer absence, after which it has to lie where it is expected.
     on_split : "keep": the mother's label stays with one piece; "new": all get new labels.
     without : parts of the evidence to leave out, see ``consistency.evidence.PARTS``.
     """
 
     def __init__(
-        self, memory: int = MEMORY, on_split: str = "keep", without: frozenset[str] = frozenset()
+        self,
+        memory: int = MEMORY,
+        long_memory: int = 0,
+        on_split: str = "keep",
+        without: frozenset[str] = frozenset(),
     ):
-        self.memory, self.on_split, self.without = memory, on_split, without
+        self.memory, self.long_memory = memory, max(memory, long_memory)
+        self.on_split, self.without = on_split, without
         self._tracks = np.zeros(0, TRACK)
         self._usual = Usual()
         self._next_label, self._t = 1, 0
@@ -90,11 +101,14 @@ class Follower:
     def step(self, now: FrameMeasurement) -> list[int]:
         """Return a label for each kept mask of the next frame."""
         t, nested = self._t, nesting(now)
-        alive = t - self._tracks["frame"] <= self.memory + 1
+        alive = t - self._tracks["frame"] <= self.long_memory + 1
         motion = UNKNOWN if "motion" in self.without else now.motion
         tracks = carried(self._tracks[alive], motion)
         evidence = weigh(tracks, now, t, nested, self.without)
-        pairs, splits = self._match(tracks, now, evidence.similarity)
+        long_gone = t - tracks["frame"] > self.memory + 1
+        certain = np.where(evidence.place >= LEAST_LONG_RETURN, evidence.place, 0.0)
+        similarity = np.where(long_gone[:, None], certain, evidence.similarity)
+        pairs, splits = self._match(tracks, now, similarity)
         rows, masks = np.array(pairs, np.int64).reshape(-1, 2).T
         found = evidence.residual[rows, masks]
         going, self._usual = extended(tracks[rows], now, t, masks, found, self._usual, nested)
@@ -115,16 +129,21 @@ class Follower:
         """Return all (track, mask), and the splits whose masks begin new tracks."""
         gap = self._t - tracks["frame"]
         everything = np.arange(now.kept.size)
-        pairs = _assign(similarity, np.flatnonzero(gap == 1), everything, LEAST_EVIDENCE)
+        least = np.where(gap == 1, LEAST_EVIDENCE, LEAST_CLEAR_RETURN)[:, None]
+        trust = np.where(gap == 1, 1.0, RETURN_DISCOUNT)[:, None]
+        clear = np.where(similarity >= least, similarity * trust, 0.0)
+        pairs = assign_optimal(clear, 0.0)
         free = np.setdiff1d(everything, [mask for _, mask in pairs])
         lineages = self.on_split == "new"
-        splits = find_splits(tracks, now, self._t, pairs, free, lineages)
+        recent = [pair for pair in pairs if gap[pair[0]] == 1]
+        splits = find_splits(tracks, now, self._t, recent, free, lineages)
         if lineages:
             mothers = {split.track for split in splits}
             pairs = [pair for pair in pairs if pair[0] not in mothers]
         taken = [s.second for s in splits] + [s.first for s in splits if lineages]
         free = np.setdiff1d(free, taken)
-        pairs = pairs + _assign(similarity, np.flatnonzero(gap > 1), free, LEAST_RETURN)
+        old = np.setdiff1d(np.flatnonzero(gap > 1), [row for row, _ in pairs])
+        pairs = pairs + _assign(similarity, old, free, LEAST_RETURN)
         return pairs, splits
 
     def _begin(

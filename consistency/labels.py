@@ -13,6 +13,7 @@ import numpy as np
 from consistency.duplicates import Dropped
 from consistency.matching import ASSIGNMENTS, MIN_IOU
 from consistency.measure import FrameMeasurement
+from consistency.motion import Motion
 from consistency.overlap import iou
 from consistency.shape import Thumbnails
 
@@ -32,7 +33,7 @@ class FrameLabels:
         where there is none.
     shared_before : int64 (p, 3), mask of the frame before, mask of this frame, common pixels.
     thumbnails : as in FrameMeasurement.
-    motion_known : the camera's motion since the frame before was estimated.
+    motion : of the camera since the frame before.
     """
 
     name: str
@@ -48,7 +49,7 @@ class FrameLabels:
     dropped: tuple[Dropped, ...]
     shared_before: np.ndarray
     thumbnails: Thumbnails
-    motion_known: bool
+    motion: Motion
 
 
 def propagate(
@@ -107,7 +108,7 @@ def summarise(labelled: Iterable[Labelled]) -> list[FrameLabels]:
             dropped=now.dropped,
             shared_before=_listed(now.earlier[0]) if now.earlier else np.zeros((0, 3), np.int64),
             thumbnails=now.thumbnails,
-            motion_known=now.motion.known,
+            motion=now.motion,
         )
         frames.append(_compared(frames[-1], frame) if frames else frame)
     return frames

@@ -7,6 +7,7 @@ transform.  Masks that cover only part of the frame tell how objects move, not t
 an estimate counts only where edges are spread over the frame.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,6 +117,18 @@ def _previous(grid: np.ndarray) -> np.ndarray:
     moved = grid << np.uint64(1)
     moved[..., 1:] |= grid[..., :-1] >> np.uint64(WORD_BITS - 1)
     return moved
+
+
+def to_first(motions: Sequence[Motion]) -> np.ndarray:
+    """Transforms from each frame into the first one, float64 (n, 3, 3); ``motions[0]`` is unused.
+
+    Motions that are not known count as none.
+    """
+    found = np.tile(np.eye(3), (len(motions), 1, 1))
+    for t in range(1, len(motions)):
+        step = np.vstack([motions[t].transform, [0, 0, 1]])
+        found[t] = found[t - 1] @ np.linalg.inv(step)
+    return found
 
 
 def estimate(earlier: EdgeMap, later: EdgeMap, kind: str = "affine") -> Motion:

@@ -152,7 +152,7 @@ def label(
         "labels": len({value for frame in frames for value in frame.labels}),
         "splits": sum(change.kind == "split" for change in report.lineage.changes),
         "merges": sum(change.kind == "merge" for change in report.lineage.changes),
-        "motion_unknown": sum(not frame.motion_known for frame in frames[1:]),
+        "motion_unknown": sum(not frame.motion.known for frame in frames[1:]),
     }
     return frames
 

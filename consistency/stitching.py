@@ -19,6 +19,7 @@ import numpy as np
 
 from consistency.follow import Lineage
 from consistency.labels import FrameLabels
+from consistency.motion import to_first as motion_to_first
 from consistency.shape import Thumbnails, pair
 
 END_MASKS = 5  # masks at each end that its velocity and its largest shape are taken from
@@ -32,8 +33,9 @@ END = np.dtype(
     [
         ("label", np.int64),
         ("frame", np.int64),  # of the first or last mask
-        ("centroid", np.float64, 2),  # of that mask, pixels
-        ("velocity", np.float64, 2),  # pixels a frame; NaN for a single mask
+        ("place", np.float64, 2),  # its centroid as the camera of the first frame sees it, pixels
+        ("velocity", np.float64, 2),  # the same, pixels a frame; NaN for a single mask
+        ("scale", np.float64),  # pixels of its own frame for one of the first
         ("area", np.float64),  # of the largest mask near the end
         ("shape_frame", np.int64),  # where that one is
         ("shape_mask", np.int64),
@@ -66,7 +68,10 @@ def stitch(
     -------
     {label: earlier label that it continues}; chains are resolved to their first label.
     """
-    starts, ends = _ends(frames)
+    to_first = np.zeros((0, 3, 3))
+    if frames:
+        to_first = motion_to_first([frame.motion for frame in frames])
+    starts, ends = _ends(frames, to_first)
     divided = [c for c in lineage.changes if c.kind == "split" and c.label not in c.others]
     mothers = {change.label for change in divided}
     born = {label for change in divided for label in change.others}
@@ -85,7 +90,7 @@ def _first(label: int, joined: dict[int, int]) -> int:
     return label
 
 
-def _ends(frames: Sequence[FrameLabels]) -> tuple[np.ndarray, np.ndarray]:
+def _ends(frames: Sequence[FrameLabels], to_first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both ends of every tracklet, END (k,) twice, in order of labels."""
     seen: dict[int, list[tuple[int, int]]] = {}
     for t, frame in enumerate(frames):
@@ -93,20 +98,25 @@ def _ends(frames: Sequence[FrameLabels]) -> tuple[np.ndarray, np.ndarray]:
             seen.setdefault(label, []).append((t, mask))
     starts, ends = np.zeros(len(seen), END), np.zeros(len(seen), END)
     for k, label in enumerate(sorted(seen)):
-        starts[k] = _end(frames, label, seen[label][:END_MASKS], 0)
-        ends[k] = _end(frames, label, seen[label][-END_MASKS:], -1)
+        starts[k] = _end(frames, to_first, label, seen[label][:END_MASKS], 0)
+        ends[k] = _end(frames, to_first, label, seen[label][-END_MASKS:], -1)
     return starts, ends
 
 
 def _end(
-    frames: Sequence[FrameLabels], label: int, masks: list[tuple[int, int]], which: int
+    frames: Sequence[FrameLabels],
+    to_first: np.ndarray,
+    label: int,
+    masks: list[tuple[int, int]],
+    which: int,
 ) -> tuple:
     times = np.array([t for t, _ in masks], np.float64)
-    centroids = np.array([frames[t].centroids[i] for t, i in masks])
+    places = np.array([to_first[t] @ (*frames[t].centroids[i], 1) for t, i in masks])[:, :2]
     areas = np.array([frames[t].areas[i] for t, i in masks], np.float64)
     largest = int(areas.argmax())
-    velocity = _velocity(times, centroids, areas)
-    return (label, masks[which][0], centroids[which], velocity, areas[largest], *masks[largest])
+    velocity = _velocity(times, places, areas)
+    scale = abs(np.linalg.det(to_first[masks[which][0]][:2, :2])) ** -0.5
+    return (label, masks[which][0], places[which], velocity, scale, areas[largest], *masks[largest])
 
 
 def _velocity(times: np.ndarray, centroids: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -149,12 +159,13 @@ def _distance(before: np.ndarray, after: np.ndarray, gap: np.ndarray) -> np.ndar
     known = np.isnan(before["velocity"]), np.isnan(after["velocity"])
     forward = np.where(known[0], after["velocity"], before["velocity"])
     backward = np.where(known[1], before["velocity"], after["velocity"])
-    way = after["centroid"] - before["centroid"]
+    way = after["place"] - before["place"]
     misses = [
         np.linalg.norm(way - np.nan_to_num(velocity) * gap[:, None], axis=1)
         for velocity in (forward, backward)
     ]
-    return (misses[0] + misses[1]) / 2 / (before["area"] * after["area"]) ** 0.25
+    scale = np.sqrt(before["scale"] * after["scale"])
+    return scale * (misses[0] + misses[1]) / 2 / (before["area"] * after["area"]) ** 0.25
 
 
 def _shape_iou(frames: Sequence[FrameLabels], before: np.ndarray, after: np.ndarray) -> np.ndarray:

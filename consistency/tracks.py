@@ -12,10 +12,14 @@ VELOCITY_GAIN = 0.4  # weight of the newest displacement in a track's velocity
 SIZE_DECAY = 0.8  # of the remembered size, a frame: an occluded object is larger than its mask
 # Residual = distance between expected and found centroid in object sizes; a new track's is
 # expected to be FIRST_RESIDUAL until the sequence has shown what is usual in it.
-FIRST_RESIDUAL = 1.0
+FIRST_RESIDUAL = 0.3
 RESIDUAL_GAIN = 0.3  # weight of the newest squared residual of a track
 USUAL_GAIN = 0.1  # weight of one track's squared residual in what is usual
-LARGEST_RESIDUAL = 8.0  # one wild jump must not widen the search of all tracks
+# One wrong link must not widen the search for all that follows: a squared residual counts at most
+# so many times what was expected (winsorising, Huber 1981), and never less than SMALL_RESIDUAL**2.
+MOST_SURPRISE = 9.0
+SMALL_RESIDUAL = 0.1
+LONGEST_DRIFT = 10  # frames for which a lost track is thought to go on as before
 GAP_EXPONENT = 0.5  # uncertainty grows like the square root of time (random walk)
 
 # One row a track; positions in pixels of the present frame, velocities in pixels a frame.
@@ -62,11 +66,14 @@ class Usual:
 
     def learn(self, squared: np.ndarray, is_first: np.ndarray) -> "Usual":
         """Return what is usual after squared residuals float64 (k,); ``is_first`` bool (k,)."""
-        squared = np.minimum(squared, LARGEST_RESIDUAL**2)
         return Usual(
-            _moved_towards(self.first, squared[is_first]),
-            _moved_towards(self.later, squared[~is_first]),
+            _moved_towards(self.first, _capped(squared[is_first], self.first)),
+            _moved_towards(self.later, _capped(squared[~is_first], self.later)),
         )
+
+
+def _capped(squared: np.ndarray, variance: np.ndarray | float) -> np.ndarray:
+    return np.minimum(squared, MOST_SURPRISE * variance + SMALL_RESIDUAL**2)
 
 
 def _moved_towards(value: float, squared: np.ndarray) -> float:
@@ -123,7 +130,8 @@ def carried(tracks: np.ndarray, motion: Motion) -> np.ndarray:
 
 def expected(tracks: np.ndarray, t: int) -> np.ndarray:
     """Centroids expected in frame ``t``, float64 (n, 2), x, y in pixels."""
-    return tracks["place"] + tracks["velocity"] * (t - tracks["frame"])[:, None]
+    drift = np.minimum(t - tracks["frame"], LONGEST_DRIFT)
+    return tracks["place"] + tracks["velocity"] * drift[:, None]
 
 
 def extended(
@@ -151,7 +159,8 @@ def extended(
     step = (now.centroids[masks] - tracks["place"]) / gap[:, None]
     gain = np.where(is_first, 1.0, VELOCITY_GAIN)[:, None]
     result["velocity"] += gain * (step - tracks["velocity"])
-    own = tracks["variance"] + RESIDUAL_GAIN * (squared - tracks["variance"])
+    capped = _capped(squared, tracks["variance"])
+    own = tracks["variance"] + RESIDUAL_GAIN * (capped - tracks["variance"])
     result["variance"] = np.where(is_first, usual.later, own)
     decay = SIZE_DECAY**gap
     result["size"] = np.maximum(np.sqrt(now.areas[masks]), tracks["size"] * decay)
