@@ -22,7 +22,7 @@ from consistency.shape import Thumbnails, pair
 from consistency.tracks import GAP_EXPONENT, expected, last_shapes, whole_shapes
 
 LIMIT_SIGMAS = 4.0  # standard deviations of the residual at which the aligned shape counts 0
-TAIL_SIGMAS = 8.0  # ... at which it counts half, apart from that (Student's t has such a tail)
+TAIL_SIGMAS = 12.0  # ... at which it counts half, apart from that (Student's t has such a tail)
 LEAST_LIMIT, LARGEST_LIMIT = 2.0, 8.0  # object sizes
 LEAST_DEVIATION = 0.1  # object sizes
 SMALLEST_PART = 0.5  # a mask smaller than this share of its track's size counts as that large

@@ -140,7 +140,7 @@ def estimate(earlier: EdgeMap, later: EdgeMap, kind: str = "affine") -> Motion:
     found = [(_correlation(earlier, later, c), c) for c in candidates if c is not None]
     value, best = max(found, key=lambda item: item[0])
     still = _correlation(earlier, later, IDENTITY)
-    if 1 - value > (1 - LEAST_GAIN) * (1 - still):
+    if 1 - value >= (1 - LEAST_GAIN) * (1 - still):
         value, best = still, IDENTITY
     if value < LEAST_CORRELATION:
         return UNKNOWN

@@ -102,7 +102,7 @@ def run(
     experiment.check_free(folder, overwrite)
     report = Report()
     frames = label(dataset, backend, options, report, progress)
-    sequence = _sequence(dataset, frames, folder.name, options)
+    sequence = _sequence(dataset, frames, folder.name, options, report.lineage)
     plans = {name: outputs.plan(name, sequence, options.writing) for name in options.output}
     with experiment.writing(folder, overwrite) as partial_folder:
         _write(dataset, sequence, plans, partial_folder, backend, report, progress)
@@ -113,10 +113,10 @@ def run(
 
 
 def _sequence(
-    dataset: Dataset, frames: list[FrameLabels], name: str, options: Options
+    dataset: Dataset, frames: list[FrameLabels], name: str, options: Options, lineage: Lineage
 ) -> LabelledSequence:
     """Gather what outputs may know."""
-    parents, tracked = {}, True
+    parents, tracked = lineage.parents, True
     if options.identities != identities.IGNORE:
         shift = identities.first_label(dataset.frames)
         parents = {child + shift: mother + shift for child, mother in dataset.parents.items()}

@@ -122,7 +122,7 @@ def find_merges(
     one; ``pairs`` the (track, mask) that go on from the frame before.
     """
     found = []
-    for row in lost.tolist():
+    for row in lost[tracks["nested"][lost] < APART].tolist():  # a part that is lost merges not
         for other, mask in pairs:
             shared = now.earlier[0][tracks["mask"][[row, other]], mask]
             areas = tracks["area"][[row, other]]
