@@ -9,13 +9,13 @@ from typing import Any
 
 from backends import ALIASES, BACKENDS, KERNELS, open_backend
 from backends.launcher import one_voice
+from consistency.association_flags import add_association_flags, association
 from consistency.command import (
     BAD_INPUT,
     bars,
     fraction,
     guard,
     make_parser,
-    natural,
     one_line,
     plain_name,
     positive,
@@ -23,8 +23,6 @@ from consistency.command import (
 )
 from consistency.format_flags import add_input_flags, add_output_flags, open_input, settings
 from consistency.formats import WRITERS
-
-MATCHINGS = ("optimal", "greedy", "seed")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,20 +43,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--workers", type=positive, help="number of processes; default: the backend's choice")
     add("--kernel", choices=KERNELS, help="what counts, cupy: a GPU a rank of --multi mpi")
-    add(
-        "--matching",
-        choices=MATCHINGS,
-        default="optimal",
-        help="one-to-one with the largest sum of IoU, always the best pair left, or the labels of "
-        "the predecessor, errors included",
-    )
-    add("--min-iou", type=fraction, default=0.05, help="least IoU of masks with one label")
+    add_association_flags(result)
     add(
         "--keep-ids",
         action="store_true",
         help="labels are the identities that the input has; only masks without one are matched",
     )
-    add("--memory", type=natural, default=1, help="frames a track may miss and still return")
     add("--duplicate-iou", type=fraction, default=0.5, help="drop a mask above this IoU")
     add(
         "--duplicate-containment",
@@ -168,9 +158,7 @@ def options(args: argparse.Namespace):
     from consistency.pipeline import Options
 
     return Options(
-        matching=args.matching,
-        min_iou=args.min_iou,
-        memory=args.memory,
+        **association(args),
         duplicate_iou=args.duplicate_iou,
         duplicate_containment=args.duplicate_containment,
         keep=args.keep,

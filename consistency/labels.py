@@ -4,16 +4,18 @@ Works on FrameMeasurements alone, without pixels, so that it costs well under a 
 and keeps no more of them than it looks back.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from consistency.duplicates import Dropped
 from consistency.matching import ASSIGNMENTS, MIN_IOU
 from consistency.measure import FrameMeasurement
+from consistency.motion import Motion
 from consistency.overlap import iou
+from consistency.shape import Thumbnails
 
 Labelled = tuple[FrameMeasurement, list[int]]
 
@@ -29,6 +31,9 @@ class FrameLabels:
     labels : one int >= 1 for each kept mask.
     iou_before : float64 (n,), IoU with the mask of the same label in the frame before, 0-1; NaN
         where there is none.
+    shared_before : int64 (p, 3), mask of the frame before, mask of this frame, common pixels.
+    thumbnails : as in FrameMeasurement.
+    motion : of the camera since the frame before.
     """
 
     name: str
@@ -42,6 +47,9 @@ class FrameLabels:
     labels: list[int]
     iou_before: np.ndarray
     dropped: tuple[Dropped, ...]
+    shared_before: np.ndarray
+    thumbnails: Thumbnails
+    motion: Motion
 
 
 def propagate(
@@ -85,37 +93,85 @@ def propagate(
 def summarise(labelled: Iterable[Labelled]) -> list[FrameLabels]:
     """Keep of every frame what the outputs need, and drop the tables of pairs."""
     frames: list[FrameLabels] = []
-    before: Labelled | None = None
     for now, labels in labelled:
-        overlap = np.full(len(labels), np.nan)
-        if before is not None:
-            then, old_labels = before
-            row = {label: i for i, label in enumerate(old_labels)}
-            values = iou(now.earlier[0], then.areas, now.areas)
-            for j, label in enumerate(labels):
-                if label in row:
-                    overlap[j] = values[row[label], j]
-        frames.append(
-            FrameLabels(
-                name=now.name,
-                shape=now.shape,
-                count=now.count,
-                kept=now.kept,
-                areas=now.areas,
-                boxes=now.boxes,
-                centroids=now.centroids,
-                overlaps=_overlaps(now.within),
-                labels=labels,
-                iou_before=overlap,
-                dropped=now.dropped,
-            )
+        frame = FrameLabels(
+            name=now.name,
+            shape=now.shape,
+            count=now.count,
+            kept=now.kept,
+            areas=now.areas,
+            boxes=now.boxes,
+            centroids=now.centroids,
+            overlaps=_overlaps(now.within),
+            labels=labels,
+            iou_before=np.full(len(labels), np.nan),
+            dropped=now.dropped,
+            shared_before=_listed(now.earlier[0]) if now.earlier else np.zeros((0, 3), np.int64),
+            thumbnails=now.thumbnails,
+            motion=now.motion,
         )
-        before = now, labels
+        frames.append(_compared(frames[-1], frame) if frames else frame)
     return frames
+
+
+def _compared(then: FrameLabels, now: FrameLabels) -> FrameLabels:
+    """Fill in ``iou_before``."""
+    row = {label: i for i, label in enumerate(then.labels)}
+    shared = {(i, j): pixels for i, j, pixels in now.shared_before.tolist()}
+    overlap = np.full(len(now.labels), np.nan)
+    for j, label in enumerate(now.labels):
+        if label in row:
+            pixels = np.array([[shared.get((row[label], j), 0)]])
+            overlap[j] = iou(pixels, then.areas[[row[label]]], now.areas[[j]])[0, 0]
+    return replace(now, iou_before=overlap)
+
+
+def relabel(frames: Sequence[FrameLabels], same: Mapping[int, int]) -> list[FrameLabels]:
+    """Replace labels as ``same`` {label: new label} says."""
+    result: list[FrameLabels] = []
+    for frame in frames:
+        now = replace(frame, labels=[same.get(label, label) for label in frame.labels])
+        result.append(_compared(result[-1], now) if result else now)
+    return result
+
+
+def without_short(frames: Sequence[FrameLabels], least: int) -> list[FrameLabels]:
+    """Drop the masks of tracks that have fewer than ``least`` of them, with the reason "short"."""
+    count = Counter(label for frame in frames for label in frame.labels)
+    if least <= min(count.values(), default=least):
+        return list(frames)
+    return [_selected(f, [count[label] >= least for label in f.labels]) for f in frames]
+
+
+def _selected(frame: FrameLabels, keep: Sequence[bool]) -> FrameLabels:
+    """Keep some masks of a frame."""
+    chosen = np.flatnonzero(keep)
+    number = np.full(len(keep), -1)
+    number[chosen] = np.arange(chosen.size)
+    overlaps = frame.overlaps.copy()
+    overlaps[:, :2] = number[overlaps[:, :2]]
+    short = np.setdiff1d(np.arange(len(keep)), chosen)
+    return replace(
+        frame,
+        kept=frame.kept[chosen],
+        areas=frame.areas[chosen],
+        boxes=frame.boxes[chosen],
+        centroids=frame.centroids[chosen],
+        overlaps=overlaps[(overlaps[:, :2] >= 0).all(axis=1)],
+        labels=[frame.labels[k] for k in chosen],
+        iou_before=frame.iou_before[chosen],
+        dropped=(*frame.dropped, *(Dropped(int(frame.kept[k]), "short") for k in short)),
+        shared_before=np.zeros((0, 3), np.int64),  # its numbers hold no longer
+        thumbnails=frame.thumbnails[chosen] if frame.thumbnails.level.size else frame.thumbnails,
+    )
 
 
 def _overlaps(within: np.ndarray) -> np.ndarray:
     """List the pairs of masks that share pixels, int64 (p, 3): i, j > i, pixels."""
-    upper = np.triu(within, 1)
-    first, second = np.nonzero(upper)
-    return np.stack([first, second, upper[first, second]], axis=1)
+    return _listed(np.triu(within, 1))
+
+
+def _listed(shared: np.ndarray) -> np.ndarray:
+    """List the entries of a table that are not 0, int64 (p, 3): row, column, value."""
+    first, second = np.nonzero(shared)
+    return np.stack([first, second, shared[first, second]], axis=1)

@@ -15,8 +15,10 @@ from consistency.compact import Compact, compact
 from consistency.dataset import Frame, Layout
 from consistency.duplicates import Dropped, find_duplicates, find_duplicates_of_any
 from consistency.formats.npy import Buffer
+from consistency.motion import UNKNOWN, EdgeMap, Motion, edge_map, estimate
 from consistency.overlap import intersections, self_intersections
 from consistency.packed import PackedMasks
+from consistency.shape import NO_THUMBNAILS, Thumbnails, thumbnails
 
 Kernel = Callable[[PackedMasks, PackedMasks], np.ndarray]
 
@@ -38,12 +40,16 @@ class MeasureOptions:
     keep : "area" keeps the largest of duplicates, "score" the one with the best
         predicted_iou · stability_score, "seed" is the predecessor's rule.
     lookback : number of frames before a frame whose masks are compared with its masks.
+    shapes : make a thumbnail of each mask.
+    motion : estimate the camera's motion, one of ``consistency.motion.KINDS``.
     """
 
     duplicate_iou: float = 0.5
     duplicate_containment: float | None = None
     keep: str = "area"
     lookback: int = 1
+    shapes: bool = False
+    motion: str = "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +73,8 @@ class FrameMeasurement:
     earlier : int64 (n_k, n) each, common pixels with the kept masks of the frame 1, 2, ... before.
     lookback : number of frames before this one that later frames are compared with.
     dropped : the masks not kept.
+    thumbnails : of the kept masks; empty if not asked for.
+    motion : of the camera since the frame before.
     seconds_read, seconds_measured : time spent on this frame.
     """
 
@@ -82,6 +90,8 @@ class FrameMeasurement:
     earlier: tuple[np.ndarray, ...]
     lookback: int
     dropped: tuple[Dropped, ...]
+    thumbnails: Thumbnails
+    motion: Motion
     seconds_read: float
     seconds_measured: float
 
@@ -128,6 +138,7 @@ def measure_frames(
     """Yield the frames of one chunk behind its halo; raises as ``measure_chunk``."""
     buffer = Buffer()
     before: list[PackedMasks] = []
+    edges: EdgeMap | None = None
     for i, frame in enumerate(chunk.frames):
         began = perf_counter()
         masks = layout.read(frame, buffer)
@@ -136,6 +147,7 @@ def measure_frames(
         areas = np.diagonal(within)
         kept, dropped = _keep(frame, masks, within, areas, options)
         masks = masks.select(kept)
+        edges_before, edges = edges, _edges(masks, options)
         if i >= chunk.halo:
             boxes, centroids = masks.boxes_and_centroids()
             earlier = tuple(_compare(other, masks, frame.name, kernel) for other in before)
@@ -152,10 +164,22 @@ def measure_frames(
                 earlier=earlier,
                 lookback=options.lookback,
                 dropped=tuple(dropped),
+                thumbnails=thumbnails(masks, boxes) if options.shapes else NO_THUMBNAILS,
+                motion=_motion(edges_before, edges, options),
                 seconds_read=read - began,
                 seconds_measured=perf_counter() - read,
             )
         before = [masks, *before][: options.lookback]
+
+
+def _edges(masks: PackedMasks, options: MeasureOptions) -> EdgeMap | None:
+    return edge_map(masks) if options.motion in ("translation", "affine") and masks.count else None
+
+
+def _motion(earlier: EdgeMap | None, later: EdgeMap | None, options: MeasureOptions) -> Motion:
+    if earlier is None or later is None or earlier.picture.shape != later.picture.shape:
+        return UNKNOWN
+    return estimate(earlier, later, options.motion)
 
 
 def _compare(earlier: PackedMasks, later: PackedMasks, frame: str, kernel: Kernel) -> np.ndarray:

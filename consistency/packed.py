@@ -24,6 +24,20 @@ INDEX_BITS = np.array(
     [sum(1 << i for i in range(WORD_BITS) if i >> k & 1) for k in range(6)], dtype=np.uint64
 )
 
+# Where the even bits of a word are after each of the steps that gather them (Warren 2012, section
+# 7-4, "compress").
+EVEN_BITS = np.array(
+    [
+        0x5555_5555_5555_5555,
+        0x3333_3333_3333_3333,
+        0x0F0F_0F0F_0F0F_0F0F,
+        0x00FF_00FF_00FF_00FF,
+        0x0000_FFFF_0000_FFFF,
+        0x0000_0000_FFFF_FFFF,
+    ],
+    dtype=np.uint64,
+)
+
 
 @dataclass(frozen=True, eq=False)
 class PackedMasks:
@@ -181,6 +195,47 @@ class PackedMasks:
         ends, _ = _set_bits(position, word & ~(word >> one | after), mask)
         return owner, starts, ends + 1
 
+    def samples(self, level: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return every mask at the pixels whose x and y are multiples of ``2**level``.
+
+        Parameters
+        ----------
+        level : int (count,), one for each mask.
+
+        Returns
+        -------
+        line, start, word, mask : pieces of lines (rows if "C", columns if "F") as words of
+            samples: line and the place of bit 0 within it are counted in samples, from 0.
+        """
+        length = self.shape[1] if self.order == "C" else self.shape[0]
+        step = (1 << np.asarray(level, np.int64))[self.mask]
+        begin = self.position.astype(np.int64) * WORD_BITS
+        first = begin // max(length, 1)
+        reached = (begin + WORD_BITS - 1) // max(length, 1)
+        near = np.flatnonzero(-first % step <= reached - first)
+        thin = PackedMasks(
+            self.shape,
+            self.order,
+            self.count,
+            self.position[near],
+            self.mask[near],
+            self.word[near],
+        )
+        line, start, word, mask = thin._pieces()
+        level = np.asarray(level, np.int64)[mask]
+        hit = np.flatnonzero(line % (1 << level) == 0)
+        line, start, word, mask, level = (v[hit] for v in (line, start, word, mask, level))
+        ahead = -start % (1 << level)  # bits before the first sample
+        word = np.where(ahead < WORD_BITS, word >> np.minimum(ahead, 63).astype(np.uint64), 0)
+        start = (start + ahead) >> level
+        for k in range(int(level.max(initial=0))):
+            more = np.flatnonzero(level > k)
+            word[more] = every_second_bit(word[more])
+        word >>= np.maximum(-start, 0).astype(np.uint64)  # no bit lies before the line
+        filled = np.flatnonzero(word)
+        start = np.maximum(start, 0)
+        return line[filled] >> level[filled], start[filled], word[filled], mask[filled]
+
     def _pieces(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Cut words at the ends of lines (rows if "C", columns if "F"), grouped by mask.
 
@@ -211,6 +266,14 @@ class PackedMasks:
         key = mask.astype(np.uint16) if self.count < 1 << 16 else mask
         grouped = np.argsort(key, kind="stable")
         return line[grouped], start[grouped], word[grouped], mask[grouped]
+
+
+def every_second_bit(word: np.ndarray) -> np.ndarray:
+    """Gather bits 0, 2, 4, ... of each word into its lower half, uint64."""
+    word = word & EVEN_BITS[0]
+    for k, bits in enumerate(EVEN_BITS[1:]):
+        word = (word | word >> np.uint64(1 << k)) & bits
+    return word
 
 
 def _sum_by_mask(mask: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import json
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
@@ -14,31 +15,27 @@ from typing import Any
 import numpy as np
 
 from consistency import __version__, experiment, identities, outputs, tables
+from consistency.association import Association, associate
 from consistency.compact import expand
 from consistency.dataset import Dataset
-from consistency.labels import FrameLabels, propagate, summarise
-from consistency.matching import MIN_IOU
+from consistency.follow import Lineage
+from consistency.labels import FrameLabels, summarise
 from consistency.measure import FrameMeasurement, MeasureOptions, chunks, measure_chunk
+from consistency.nesting import parts_of
 from consistency.outputs import LabelledInput, LabelledSequence, Plan, Settings, Written
-from consistency.seed import propagate_seed
 
-MATCHINGS = ("optimal", "greedy", "seed")
-# Frames that a track may miss and still return to its label: one drop-out of the segmenter.
-MEMORY = 1
 WRITE_FRAMES = 4  # frames a worker writes at a time
 
 Progress = Callable[[Iterable, str, int], Iterable]
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Association):
     """Parameters of a run; they go into run.json.
 
     Attributes
     ----------
-    matching : "optimal", "greedy" or "seed".
-    min_iou : least IoU of two masks that get one label, 0-1.
-    memory : number of frames a track may miss and still return.
+    (of Association) : how labels are carried.
     duplicate_iou, duplicate_containment, keep : see MeasureOptions.
     identities : what to do with those of the input: "ignore", "keep" or "only", see
         ``consistency.identities``.
@@ -46,9 +43,6 @@ class Options:
     writing : what the outputs may want to know.
     """
 
-    matching: str = "optimal"
-    min_iou: float = MIN_IOU
-    memory: int = MEMORY
     duplicate_iou: float = 0.5
     duplicate_containment: float | None = None
     keep: str = "area"
@@ -63,7 +57,9 @@ class Options:
         if self.matching == "seed":
             return MeasureOptions(self.duplicate_iou, None, "seed", 1)
         limits = self.duplicate_iou, self.duplicate_containment
-        return MeasureOptions(*limits, self.keep, self.memory + 1)
+        if self.matching == "track":
+            return MeasureOptions(*limits, self.keep, 1, shapes=True, motion=self.motion)
+        return MeasureOptions(*limits, self.keep, self.frames_missed() + 1)
 
 
 @dataclass
@@ -72,11 +68,12 @@ class Report:
 
     ``read`` and ``measured`` add up what all workers spent; ``measuring`` is the wall time of the
     measuring stage, in which labels are propagated as frames come in; ``propagated`` and
-    ``written`` are wall times.
+    ``written`` are wall times.  ``lineage`` tells where labels come from.
     """
 
     counters: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    lineage: Lineage = field(default_factory=Lineage)
 
 
 def silent(items: Iterable, stage: str, total: int) -> Iterable:
@@ -105,7 +102,7 @@ def run(
     experiment.check_free(folder, overwrite)
     report = Report()
     frames = label(dataset, backend, options, report, progress)
-    sequence = _sequence(dataset, frames, folder.name, options)
+    sequence = _sequence(dataset, frames, folder.name, options, report.lineage)
     plans = {name: outputs.plan(name, sequence, options.writing) for name in options.output}
     with experiment.writing(folder, overwrite) as partial_folder:
         _write(dataset, sequence, plans, partial_folder, backend, report, progress)
@@ -116,10 +113,10 @@ def run(
 
 
 def _sequence(
-    dataset: Dataset, frames: list[FrameLabels], name: str, options: Options
+    dataset: Dataset, frames: list[FrameLabels], name: str, options: Options, lineage: Lineage
 ) -> LabelledSequence:
     """Gather what outputs may know."""
-    parents, tracked = {}, True
+    parents, tracked = lineage.parents, True
     if options.identities != identities.IGNORE:
         shift = identities.first_label(dataset.frames)
         parents = {child + shift: mother + shift for child, mother in dataset.parents.items()}
@@ -136,23 +133,26 @@ def label(
     report.seconds |= {"read": 0.0, "measured": 0.0, "propagated": 0.0}
     measured = progress(_measure(dataset, backend, options, report), "measure", len(dataset.frames))
     if options.identities == identities.ONLY:
-        labelled = identities.take(measured, dataset.frames)
+        frames = summarise(identities.take(measured, dataset.frames))
     elif options.identities == identities.KEEP:
-        labelled = identities.keep(measured, dataset.frames, options.matching, options.min_iou)
-    elif options.matching == "seed":
-        labelled = propagate_seed(measured)
+        how = "optimal" if options.matching == "track" else options.matching
+        frames = summarise(identities.keep(measured, dataset.frames, how, options.min_iou))
     else:
-        labelled = propagate(measured, options.matching, options.min_iou)
-    frames = summarise(labelled)
+        frames, report.lineage = associate(measured, options)
     report.seconds["measuring"] = perf_counter() - began
     report.seconds["propagated"] = report.seconds["measuring"] - report.seconds.pop("waited")
+    reasons = Counter(d.reason for frame in frames for d in frame.dropped)
     report.counters = {
         "frames": len(frames),
         "masks": dataset.masks,
         "kept": sum(len(frame.labels) for frame in frames),
-        "duplicates": sum(d.reason != "empty" for frame in frames for d in frame.dropped),
-        "empty": sum(d.reason == "empty" for frame in frames for d in frame.dropped),
+        "duplicates": reasons["iou"] + reasons["containment"],
+        "short": reasons["short"],
+        "empty": reasons["empty"],
         "labels": len({value for frame in frames for value in frame.labels}),
+        "splits": sum(change.kind == "split" for change in report.lineage.changes),
+        "merges": sum(change.kind == "merge" for change in report.lineage.changes),
+        "motion_unknown": sum(not frame.motion.known for frame in frames[1:]),
     }
     return frames
 
@@ -207,8 +207,9 @@ def _write(
     groups = [items[i : i + WRITE_FRAMES] for i in range(0, len(items), WRITE_FRAMES)]
     shared = {name: plan.shared for name, plan in plans.items()}
     function = partial(outputs.write_chunk, layout=dataset.layout, folder=folder, shared=shared)
-    tables.write_csv(folder / "tracks.csv", tables.Track, tables.tracks(sequence.labels))
-    covered: list[tables.Timed] = []
+    tracks = tables.tracks(sequence.labels, report.lineage, parts_of(sequence.labels))
+    tables.write_csv(folder / "tracks.csv", tables.Track, tracks)
+    covered = list(tables.changes(sequence.labels, report.lineage))
     with ExitStack() as stack:
         groups = stack.enter_context(closing(backend.map(function, groups)))
         written = progress((result for group in groups for result in group), "write", len(items))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from consistency.follow import Lineage
 from consistency.labels import FrameLabels
 from consistency.outputs import Written
 
@@ -32,6 +33,8 @@ class Track:
     gaps : number of absences between them.
     mean_area : pixels.
     mean_iou : mean IoU of its masks in consecutive frames, 0-1; empty if there are none.
+    parent : label of the track that it split from; empty if it did not.
+    part_of : label of the track that it is a part of; empty if there is none.
     """
 
     label: int
@@ -41,6 +44,8 @@ class Track:
     gaps: int
     mean_area: float
     mean_iou: float | None
+    parent: int | None = None
+    part_of: int | None = None
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,9 @@ class Event:
     """One line of events.csv.
 
     ``event`` is "birth", "gap" (first frame of an absence), "return", "end" (first frame after the
-    last mask), "dropped" (a mask left out; ``reason`` "empty", "iou" or "containment", ``value``
-    the IoU or containment with the mask ``kept_index``) or "covered" (``value`` pixels of a mask
+    last mask), "split" (``other`` came out of ``label``), "merge" (``label`` went into ``other``),
+    "dropped" (a mask left out; ``reason`` "empty", "iou", "containment" or "short", ``value`` the
+    IoU or containment with the mask ``kept_index``) or "covered" (``value`` pixels of a mask
     belong to others in the label images of the output ``reason``).
     """
 
@@ -60,8 +66,11 @@ class Event:
     reason: str | None = None
     kept_index: int | None = None
     value: float | None = None
+    other: int | None = None
 
 
+NO_LINEAGE = Lineage()
+NONE: Mapping[int, int] = {}
 Timed = tuple[int, Event]  # index of the frame, what happened there
 
 
@@ -75,8 +84,10 @@ def _collect(frames: Sequence[FrameLabels]) -> dict[int, _Seen]:
     return dict(sorted(seen.items()))
 
 
-def tracks(frames: Sequence[FrameLabels]) -> list[Track]:
-    """Summarise each label, in order of labels."""
+def tracks(
+    frames: Sequence[FrameLabels], lineage: Lineage = NO_LINEAGE, parts: Mapping[int, int] = NONE
+) -> list[Track]:
+    """Summarise each label, in order of labels; ``parts`` {label: label of the whole}."""
     result = []
     for label, seen in _collect(frames).items():
         steps = list(zip(seen.frames, seen.masks, strict=True))
@@ -91,6 +102,8 @@ def tracks(frames: Sequence[FrameLabels]) -> list[Track]:
                 gaps=int((np.diff(seen.frames) > 1).sum()),
                 mean_area=round(float(np.mean([frames[t].areas[i] for t, i in steps])), 1),
                 mean_iou=round(float(overlaps.mean()), 4) if overlaps.size else None,
+                parent=lineage.parents.get(label),
+                part_of=parts.get(label),
             )
         )
     return result
@@ -104,6 +117,15 @@ def covered(t: int, frame: FrameLabels, written: Mapping[str, Written]) -> Itera
                 index = int(frame.kept[k])
                 event = Event(frame.name, "covered", frame.labels[k], index, output)
                 yield t, replace(event, value=int(pixels))
+
+
+def changes(frames: Sequence[FrameLabels], lineage: Lineage) -> Iterator[Timed]:
+    """Yield an event for every split, one for each daughter, and every merge."""
+    for change in lineage.changes:
+        for other in change.others:
+            if other != change.label:
+                event = Event(frames[change.t].name, change.kind, change.label, other=other)
+                yield change.t, event
 
 
 def events(frames: Sequence[FrameLabels], more: Iterable[Timed] = ()) -> list[Event]:

@@ -42,7 +42,7 @@ def test_every_file_of_the_experiment_is_there(tmp_path, mark):
         "exp.json", "events.csv", "numpy_masks", "run.json", "tracks.csv",
     }  # fmt: skip
     run = json.loads((folder / "run.json").read_text())
-    assert run["parameters"]["matching"] == "optimal"
+    assert run["parameters"]["matching"] == "track"
     assert run["input"]["path"] == str(tmp_path / "data")
     assert run["counters"]["masks"] == 2
     assert run["versions"]["numpy"] == np.__version__

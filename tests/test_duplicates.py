@@ -101,15 +101,15 @@ def test_empty_masks_are_dropped_and_said(tmp_path, mark):
     folder = mark(data)
     assert labels_of(folder) == {"0.png": [1], "1.png": [], "2.png": [1]}
     lines = (folder / "events.csv").read_text().splitlines()
-    assert "0.png,dropped,,0,empty,," in lines
-    assert "1.png,dropped,,0,empty,," in lines
+    assert "0.png,dropped,,0,empty,,," in lines
+    assert "1.png,dropped,,0,empty,,," in lines
 
 
 def test_every_duplicate_has_an_event_with_its_twin(tmp_path, mark):
     data = write_dataset(tmp_path / "data", [NESTED])
     lines = (mark(data) / "events.csv").read_text().splitlines()
     value = round(19 * 19 / 400, 4)
-    assert f"0.png,dropped,,2,iou,0,{value}" in lines
+    assert f"0.png,dropped,,2,iou,0,{value}," in lines
 
 
 @pytest.mark.parametrize("flag", ["--duplicate-iou", "--duplicate-containment", "--min-iou"])

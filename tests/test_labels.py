@@ -15,7 +15,7 @@ from consistency.dataset import open_dataset
 from consistency.matching import assign_greedy, assign_optimal
 from consistency.pipeline import Options, Report, label
 
-MATCHINGS = ["optimal", "greedy"]
+MATCHINGS = ["track", "optimal", "greedy"]
 GOLDEN = Path(__file__).parent / "golden"
 
 tables = st.integers(0, 10**6).map(
@@ -114,9 +114,10 @@ def test_labels_do_not_depend_on_the_order_of_masks(tmp_path_factory, matching, 
 
 def test_a_low_gate_and_no_gate_at_zero(tmp_path):
     frames = [squares((0, 0, 10)), squares((8, 0, 10)), squares((30, 20, 10))]
-    assert label_frames(tmp_path / "a", frames, min_iou=0.05) == [[1], [1], [2]]
-    assert label_frames(tmp_path / "b", frames, min_iou=0.5) == [[1], [2], [3]]
-    assert label_frames(tmp_path / "c", frames, min_iou=0.0) == [[1], [1], [2]]
+    how = {"matching": "optimal"}
+    assert label_frames(tmp_path / "a", frames, **how, min_iou=0.05) == [[1], [1], [2]]
+    assert label_frames(tmp_path / "b", frames, **how, min_iou=0.5) == [[1], [2], [3]]
+    assert label_frames(tmp_path / "c", frames, **how, min_iou=0.0) == [[1], [1], [2]]
 
 
 def test_optimal_beats_greedy_where_the_best_pair_blocks_two(tmp_path):
@@ -163,15 +164,15 @@ def test_tracks_and_events_tell_what_happened(tmp_path, mark):
         "0.png": [2, 1], "1.png": [2], "2.png": [2, 1], "3.png": [2],
     }  # fmt: skip
     assert (folder / "tracks.csv").read_text().splitlines() == [
-        "label,first,last,frames,gaps,mean_area,mean_iou",
-        "1,0.png,2.png,2,1,144.0,",
-        "2,0.png,3.png,4,0,100.0,1.0",
+        "label,first,last,frames,gaps,mean_area,mean_iou,parent,part_of",
+        "1,0.png,2.png,2,1,144.0,,,",
+        "2,0.png,3.png,4,0,100.0,1.0,,",
     ]
     assert (folder / "events.csv").read_text().splitlines() == [
-        "frame,event,label,mask_index,reason,kept_index,value",
-        "0.png,birth,1,1,,,",
-        "0.png,birth,2,0,,,",
-        "1.png,gap,1,,,,",
-        "2.png,return,1,1,,,",
-        "3.png,end,1,,,,",
+        "frame,event,label,mask_index,reason,kept_index,value,other",
+        "0.png,birth,1,1,,,,",
+        "0.png,birth,2,0,,,,",
+        "1.png,gap,1,,,,,",
+        "2.png,return,1,1,,,,",
+        "3.png,end,1,,,,,",
     ]

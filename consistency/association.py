@@ -1,0 +1,75 @@
+"""From measurements to labels, by whichever matching was asked for."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from consistency.follow import MEMORY, MEMORY_OF_LINEAGES, Follower, Lineage, follow
+from consistency.labels import FrameLabels, propagate, relabel, summarise, without_short
+from consistency.matching import MIN_IOU
+from consistency.measure import FrameMeasurement
+from consistency.seed import propagate_seed
+from consistency.stitching import stitch
+
+MATCHINGS = ("track", "optimal", "greedy", "seed")
+MEMORY_OF_IOU = 1  # of "optimal" and "greedy": one drop-out of the segmenter
+
+
+@dataclass(frozen=True)
+class Association:
+    """How labels are carried.
+
+    Attributes
+    ----------
+    matching : "track" follows motion and shape; "optimal" and "greedy" look at IoU alone; "seed"
+        is the predecessor.  What follows is for "track" unless it says otherwise.
+    min_iou : "optimal", "greedy": least IoU of two masks that get one label, 0-1.
+    memory : number of frames a track may miss and still return (not "seed"); None = the default
+        of the matching.
+    long_memory : a longer absence, after which a track returns only if its shape fits.
+    motion : how the camera's motion is estimated, one of ``consistency.motion.KINDS``.
+    frames_path : folder with the images of the frames, for the motion "frames".
+    on_split : "keep" or "new", see ``consistency.splits``.
+    passes : 1, or 2 to join tracks afterwards with what is known of their future.
+    min_length : leave out tracks with fewer masks (any matching).
+    without : parts of the evidence to leave out, see ``consistency.evidence.PARTS``.
+    """
+
+    matching: str = "track"
+    min_iou: float = MIN_IOU
+    memory: int | None = None
+    long_memory: int = 0
+    motion: str = "affine"
+    frames_path: str | None = None
+    on_split: str = "keep"
+    passes: int = 2
+    min_length: int = 1
+    without: tuple[str, ...] = ()
+
+    def frames_missed(self) -> int:
+        """Return the memory, the default filled in."""
+        if self.memory is not None:
+            return self.memory
+        if self.matching != "track":
+            return MEMORY_OF_IOU
+        return MEMORY if self.on_split == "keep" else MEMORY_OF_LINEAGES
+
+
+def associate(
+    measurements: Iterable[FrameMeasurement], how: Association
+) -> tuple[list[FrameLabels], Lineage]:
+    """Give every kept mask its label."""
+    lineage = Lineage()
+    if how.matching == "track":
+        follower = Follower(
+            how.frames_missed(), how.long_memory, how.on_split, frozenset(how.without)
+        )
+        frames = summarise(follow(measurements, follower))
+        lineage = follower.lineage
+        if how.passes > 1:
+            same = stitch(frames, lineage, how.frames_missed(), how.long_memory)
+            frames, lineage = relabel(frames, same), lineage.relabelled(same)
+    elif how.matching == "seed":
+        frames = summarise(propagate_seed(measurements))
+    else:
+        frames = summarise(propagate(measurements, how.matching, how.min_iou))
+    return without_short(frames, how.min_length), lineage

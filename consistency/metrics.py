@@ -1,0 +1,217 @@
+"""How well labels agree with identities.
+
+All metrics of tracking work on a list of ``Step``, one a frame.  Masks may overlap; no metric here
+needs a partition of the frame (STQ, VPQ and PQ would: they are not offered).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+ALPHAS = np.arange(0.05, 0.99, 0.05)  # thresholds of HOTA
+CLEAR_IOU = 0.5  # threshold of CLEAR and of the identity metrics
+MOSTLY_TRACKED, MOSTLY_LOST = 0.8, 0.2  # share of an identity's frames
+LEAST = np.finfo(float).eps
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One frame of truth and result.
+
+    Attributes
+    ----------
+    identities : int64 (n,), each once.
+    labels : int64 (m,), each once.
+    similarity : float64 (n, m) in [0, 1], the IoU of their masks.
+    """
+
+    identities: np.ndarray
+    labels: np.ndarray
+    similarity: np.ndarray
+
+
+def _numbered(steps: Sequence[Step]) -> tuple[list[np.ndarray], list[np.ndarray], int, int]:
+    """Identities and labels as 0, 1, 2, ... and how many there are."""
+    rows = {v: k for k, v in enumerate(sorted({v for s in steps for v in s.identities.tolist()}))}
+    columns = {v: k for k, v in enumerate(sorted({v for s in steps for v in s.labels.tolist()}))}
+    return (
+        [np.array([rows[v] for v in s.identities.tolist()], np.int64) for s in steps],
+        [np.array([columns[v] for v in s.labels.tolist()], np.int64) for s in steps],
+        len(rows),
+        len(columns),
+    )
+
+
+def _best(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.optimize import linear_sum_assignment
+
+    return linear_sum_assignment(score, maximize=True)
+
+
+def hota(steps: Sequence[Step]) -> dict[str, float]:
+    """HOTA and its parts, means over 19 thresholds, 0-1 (Luiten et al., IJCV 2021).
+
+    In every frame identities and labels are assigned once for all thresholds, with the largest sum
+    of A · S, where A (identity, label) = sum of s / (n_i + n_j - sum of s) over all frames and
+    s = S / (row sum + column sum - S).
+    """
+    rows, columns, n, m = _numbered(steps)
+    row_count, column_count, together = np.zeros(n), np.zeros(m), np.zeros((n, m))
+    for step, i, j in zip(steps, rows, columns, strict=True):
+        s = step.similarity
+        share = s / np.maximum(s.sum(1)[:, None] + s.sum(0)[None, :] - s, LEAST)
+        together[np.ix_(i, j)] += share
+        row_count[i] += 1
+        column_count[j] += 1
+    total = row_count[:, None] + column_count[None, :] - together
+    alignment = together / np.maximum(total, LEAST)
+    hits, location = np.zeros(ALPHAS.size), np.zeros(ALPHAS.size)
+    pairs = np.zeros((ALPHAS.size, n, m))
+    for step, i, j in zip(steps, rows, columns, strict=True):
+        a, b = _best(alignment[np.ix_(i, j)] * step.similarity)
+        value = step.similarity[a, b]
+        for k, alpha in enumerate(ALPHAS):
+            ok = value >= alpha - LEAST
+            np.add.at(pairs[k], (i[a[ok]], j[b[ok]]), 1)
+            hits[k] += ok.sum()
+            location[k] += value[ok].sum()
+    return _hota_of(pairs, hits, location, row_count, column_count)
+
+
+def _hota_of(
+    pairs: np.ndarray,
+    hits: np.ndarray,
+    location: np.ndarray,
+    row_count: np.ndarray,
+    column_count: np.ndarray,
+) -> dict[str, float]:
+    union = row_count[None, :, None] + column_count[None, None, :] - pairs
+    association = (pairs * pairs / np.maximum(union, 1)).sum(axis=(1, 2)) / np.maximum(hits, 1)
+    detection = hits / np.maximum(row_count.sum() + column_count.sum() - hits, 1)
+    localisation = np.where(hits > 0, location / np.maximum(hits, 1), 1.0)
+    return {
+        "HOTA": float(np.sqrt(association * detection).mean()),
+        "DetA": float(detection.mean()),
+        "AssA": float(association.mean()),
+        "LocA": float(localisation.mean()),
+    }
+
+
+def identity(steps: Sequence[Step]) -> dict[str, float]:
+    """IDF1 and its parts under the best one-to-one map of labels to identities, 0-1.
+
+    Ristani et al. 2016; a mask counts for a pair of tracks at an IoU of at least 0.5.
+    """
+    rows, columns, n, m = _numbered(steps)
+    hits = np.zeros((n, m))
+    for step, i, j in zip(steps, rows, columns, strict=True):
+        hits[np.ix_(i, j)] += step.similarity >= CLEAR_IOU
+    right = float(hits[_best(hits)].sum())
+    truth, found = sum(map(len, rows)), sum(map(len, columns))
+    return {
+        "IDF1": 2 * right / max(truth + found, 1),
+        "IDP": right / max(found, 1),
+        "IDR": right / max(truth, 1),
+    }
+
+
+def clear(steps: Sequence[Step]) -> dict[str, float]:
+    """CLEAR MOT on masks: MOTSA, sMOTSA (Voigtlaender et al. 2019), switches, fragments, MT, ML.
+
+    In every frame the pairs of the frame before stay together where their IoU still is at least
+    0.5; the others are assigned with the largest sum of IoU.
+    """
+    hits = misses = false = switches = 0
+    overlap = 0.0
+    last: dict[int, int] = {}  # label that an identity had when last found
+    before: dict[int, int] = {}  # ... in the frame before
+    found, present, pieces = Counter(), Counter(), Counter()
+    for step in steps:
+        identities, labels = step.identities.tolist(), step.labels.tolist()
+        present.update(identities)
+        if not step.similarity.size:  # as TrackEval has it: such a frame ends no fragment
+            misses, false = misses + len(identities), false + len(labels)
+            continue
+        pairs = _clear_pairs(step, before)
+        switches += sum(last.get(identities[i], labels[j]) != labels[j] for i, j in pairs)
+        now = {identities[i]: labels[j] for i, j in pairs}
+        pieces.update(v for v in now if v not in before)
+        last |= now
+        before = now
+        found.update(now.keys())
+        hits += len(pairs)
+        misses += len(identities) - len(pairs)
+        false += len(labels) - len(pairs)
+        overlap += sum(step.similarity[i, j] for i, j in pairs)
+    share = [found[v] / present[v] for v in present]
+    truth = max(hits + misses, 1)
+    return {
+        "MOTSA": (hits - false - switches) / truth,
+        "sMOTSA": (overlap - false - switches) / truth,
+        "IDSW": switches,
+        "Frag": sum(count - 1 for count in pieces.values()),
+        "MT": sum(s > MOSTLY_TRACKED for s in share),
+        "ML": sum(s < MOSTLY_LOST for s in share),
+        "TP": hits,
+        "FP": false,
+        "FN": misses,
+    }
+
+
+def _clear_pairs(step: Step, before: dict[int, int]) -> list[tuple[int, int]]:
+    score = step.similarity.copy()
+    for i, value in enumerate(step.identities.tolist()):
+        if value in before:
+            score[i, step.labels == before[value]] += 1000.0
+    score[step.similarity < CLEAR_IOU - LEAST] = 0.0
+    i, j = _best(score)
+    ok = score[i, j] > 0
+    return list(zip(i[ok].tolist(), j[ok].tolist(), strict=True))
+
+
+def global_map(steps: Sequence[Step]) -> tuple[dict[int, int], dict[int, float]]:
+    """Map identities to labels one-to-one so that the sum of mean IoUs is largest.
+
+    Returns
+    -------
+    {identity: label} and {identity: mean IoU over the frames that it is in}, 0 for an identity
+    without a label.
+    """
+    rows, columns, n, m = _numbered(steps)
+    total, count = np.zeros((n, m)), np.zeros(n)
+    for step, i, j in zip(steps, rows, columns, strict=True):
+        total[np.ix_(i, j)] += step.similarity
+        count[i] += 1
+    mean = total / np.maximum(count, 1)[:, None]
+    i, j = _best(mean)
+    names = sorted({v for s in steps for v in s.identities.tolist()})
+    labels = sorted({v for s in steps for v in s.labels.tolist()})
+    mapped = {names[a]: labels[b] for a, b in zip(i, j, strict=True) if mean[a, b] > 0}
+    value = dict.fromkeys(names, 0.0)
+    value |= {names[a]: float(mean[a, b]) for a, b in zip(i, j, strict=True)}
+    return mapped, value
+
+
+def region(steps: Sequence[Step]) -> dict[str, float]:
+    """Mean and smallest mean IoU of an identity, and J of DAVIS (Perazzi et al. 2016), 0-1.
+
+    J is a mean over all frames of the sequence: where neither identity nor label is there it is 1.
+    """
+    mapped, value = global_map(steps)
+    if not value:
+        return {"mIoU": 0.0, "min mIoU": 0.0, "J": 0.0}
+    scores = {name: [] for name in value}
+    for step in steps:
+        row = {v: i for i, v in enumerate(step.identities.tolist())}
+        column = {v: j for j, v in enumerate(step.labels.tolist())}
+        for name, per_frame in scores.items():
+            i, j = row.get(name), column.get(mapped.get(name))
+            both = i is not None and j is not None
+            per_frame.append(step.similarity[i, j] if both else float(i is None and j is None))
+    return {
+        "mIoU": float(np.mean(list(value.values()))),
+        "min mIoU": min(value.values()),
+        "J": float(np.mean([np.mean(s) for s in scores.values()])),
+    }

@@ -1,0 +1,139 @@
+"""Small pictures of masks, from which the overlap of two shapes at any displacement is read.
+
+A thumbnail is a mask sampled on a grid whose cells have a power-of-two size, the finest of which
+64 × 64 cells cover the mask's box: 512 bytes.  The grids of all masks are parts of one another, so
+that a fine thumbnail turns into a coarser one by dropping every second sample.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from consistency.packed import PackedMasks, every_second_bit
+
+SIDE = 64  # cells along each side, one word a row
+
+
+@dataclass(frozen=True, eq=False)
+class Thumbnails:
+    """Thumbnails of n masks.
+
+    Attributes
+    ----------
+    level : int64 (n,), the cell size is ``2**level`` pixels.
+    origin : int64 (n, 2), x, y of the first cell, in cells; y, x where ``turned``.
+    rows : uint64 (n, 64), one word a row of cells, bit 0 first; columns where ``turned``.
+    cells : int64 (n,), number of set cells.
+    turned : rows are columns of the picture (frames packed in the order "F").
+    """
+
+    level: np.ndarray
+    origin: np.ndarray
+    rows: np.ndarray
+    cells: np.ndarray
+    turned: bool = False
+
+    def __getitem__(self, index: np.ndarray) -> "Thumbnails":
+        """Return the thumbnails of some masks."""
+        return Thumbnails(
+            self.level[index],
+            self.origin[index],
+            self.rows[index],
+            self.cells[index],
+            self.turned,
+        )
+
+
+NO_THUMBNAILS = Thumbnails(
+    np.zeros(0, np.int64),
+    np.zeros((0, 2), np.int64),
+    np.zeros((0, SIDE), np.uint64),
+    np.zeros(0, np.int64),
+)
+
+
+def thumbnails(masks: PackedMasks, boxes: np.ndarray) -> Thumbnails:
+    """Sample masks; ``boxes`` int64 (n, 4), x, y, width, height in pixels."""
+    turned = masks.order == "F"
+    low, size = boxes[:, :2], boxes[:, 2:]
+    level = np.zeros(masks.count, np.int64)
+    for _ in range(32):
+        cells = ((low + size - 1) >> level[:, None]) - (low >> level[:, None]) + 1
+        level += (cells > SIDE).any(axis=1)
+    origin = -(-low >> level[:, None])  # the first multiple at or after the box
+    if turned:
+        origin = origin[:, ::-1]
+    line, start, word, mask = masks.samples(level)
+    shift = start - origin[mask, 0]
+    word = np.where(shift >= 0, word << np.maximum(shift, 0).astype(np.uint64), word)
+    word = np.where(shift < 0, word >> np.maximum(-shift, 0).astype(np.uint64), word)
+    rows = np.zeros((masks.count, SIDE), np.uint64)
+    np.bitwise_or.at(rows, (mask, line - origin[mask, 1]), word)
+    return Thumbnails(level, origin, rows, np.bitwise_count(rows).sum(axis=1, dtype=int), turned)
+
+
+@dataclass(frozen=True, eq=False)
+class ThumbnailPairs:
+    """Pairs of thumbnails on common grids; ``step`` float64 (p,) is the cell size in pixels."""
+
+    first: Thumbnails
+    second: Thumbnails
+    step: np.ndarray
+
+    def iou(self, displacement: np.ndarray) -> np.ndarray:
+        """IoU after moving the first of each pair.
+
+        Parameters
+        ----------
+        displacement : float64 (p, 2), x, y in pixels; rounded to whole cells.
+
+        Returns
+        -------
+        float64 (p,) in [0, 1]; 0 where both are empty.
+        """
+        if self.first.turned:
+            displacement = displacement[:, ::-1]
+        shared = self._shared(np.rint(displacement / self.step[:, None]).astype(np.int64))
+        union = self.first.cells + self.second.cells - shared
+        return np.divide(shared, union, out=np.zeros(shared.size), where=union > 0)
+
+    def _shared(self, cells: np.ndarray) -> np.ndarray:
+        """Common cells after moving the first by whole ``cells`` (p, 2), int64 (p,)."""
+        shared = np.zeros(cells.shape[0], np.int64)
+        move = self.first.origin + cells - self.second.origin
+        near = np.flatnonzero((np.abs(move) < SIDE).all(axis=1))
+        if not near.size:
+            return shared
+        along, across = move[near, 0, None], move[near, 1, None]
+        source = np.arange(SIDE) - across
+        inside = (source >= 0) & (source < SIDE)
+        moved = np.take_along_axis(self.first.rows[near], np.where(inside, source, 0), axis=1)
+        moved = moved << np.maximum(along, 0).astype(np.uint64)
+        moved = moved >> np.maximum(-along, 0).astype(np.uint64)
+        both = np.where(inside, moved & self.second.rows[near], np.uint64(0))
+        shared[near] = np.bitwise_count(both).sum(axis=1, dtype=np.int64)
+        return shared
+
+
+def pair(first: Thumbnails, second: Thumbnails) -> ThumbnailPairs:
+    """Bring the thumbnails of p pairs to common grids, the coarser of each two."""
+    level = np.maximum(first.level, second.level)
+    return ThumbnailPairs(_coarsen(first, level), _coarsen(second, level), np.exp2(level))
+
+
+def _coarsen(thumbs: Thumbnails, level: np.ndarray) -> Thumbnails:
+    """Drop samples until every thumbnail has its ``level``, int64 (n,)."""
+    if (thumbs.level == level).all():
+        return thumbs
+    now, origin, rows = thumbs.level.copy(), thumbs.origin.copy(), thumbs.rows.copy()
+    while (now < level).any():
+        fine = np.flatnonzero(now < level)
+        odd = origin[fine] & 1
+        word = every_second_bit(rows[fine] >> odd[:, :1].astype(np.uint64))
+        half = np.zeros_like(word)
+        half[:, : SIDE // 2] = np.where(odd[:, 1:] == 1, word[:, 1::2], word[:, 0::2])
+        rows[fine] = half
+        origin[fine] = (origin[fine] + 1) >> 1
+        now[fine] += 1
+    cells = np.bitwise_count(rows).sum(axis=1, dtype=np.int64)
+    return Thumbnails(now, origin, rows, cells, thumbs.turned)

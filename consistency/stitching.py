@@ -1,0 +1,218 @@
+"""The second look: join tracklets over gaps, with what came before and what comes after.
+
+The forward pass knows a track's past alone.  Afterwards both ends of every tracklet are known: the
+velocity before the gap and the one after it, and the largest mask near each end.  All ends are
+assigned to all later beginnings at once (Huang, Wu and Nevatia 2008, hierarchical association).
+The evidence for a pair is
+
+    (1 - distance / limit) · (1 + shape IoU) / 2 · ratio of sizes
+
+where ``distance`` is the mean, in object sizes, of how far either end's velocity misses the other
+end, the limit grows with the square root of the gap, and the shapes are compared with their
+centroids aligned.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from consistency.follow import Lineage
+from consistency.labels import FrameLabels
+from consistency.motion import to_first as motion_to_first
+from consistency.shape import Thumbnails, pair
+
+END_MASKS = 5  # masks at each end that its velocity and its largest shape are taken from
+LIMIT = 3.0  # object sizes, for a gap of one frame
+GAP_EXPONENT = 0.5  # the limit grows like the square root of time (random walk)
+LEAST_EVIDENCE = 0.25
+# Beyond the memory a link has to look like the object: position has told nothing for long.
+LEAST_LONG_SHAPE = 0.6
+
+END = np.dtype(
+    [
+        ("label", np.int64),
+        ("frame", np.int64),  # of the first or last mask
+        ("place", np.float64, 2),  # its centroid as the camera of the first frame sees it, pixels
+        ("velocity", np.float64, 2),  # the same, pixels a frame; NaN for a single mask
+        ("scale", np.float64),  # pixels of its own frame for one of the first
+        ("area", np.float64),  # of the largest mask near the end
+        ("shape_frame", np.int64),  # where that one is
+        ("shape_mask", np.int64),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidates:
+    """Pairs of an end and a later beginning: rows of both tables, and what speaks for them."""
+
+    ends: np.ndarray
+    starts: np.ndarray
+    evidence: np.ndarray
+
+
+def stitch(
+    frames: Sequence[FrameLabels], lineage: Lineage, memory: int, long_memory: int = 0
+) -> dict[int, int]:
+    """Decide which tracklets are one track.
+
+    Parameters
+    ----------
+    frames : the whole sequence, labelled.
+    lineage : a mother whose label ended in a split, and her daughters, are not joined there.
+    memory : longest gap in frames without a mask.
+    long_memory : a longer one, for links that shape alone supports.
+
+    Returns
+    -------
+    {label: earlier label that it continues}; chains are resolved to their first label.
+    """
+    to_first = np.zeros((0, 3, 3))
+    if frames:
+        to_first = motion_to_first([frame.motion for frame in frames])
+    starts, ends = _ends(frames, to_first)
+    divided = [c for c in lineage.changes if c.kind == "split" and c.label not in c.others]
+    mothers = {change.label for change in divided}
+    born = {label for change in divided for label in change.others}
+    starts = starts[[label not in born for label in starts["label"].tolist()]]
+    ends = ends[[label not in mothers for label in ends["label"].tolist()]]
+    found = _weigh(frames, starts, ends, memory, max(memory, long_memory))
+    joined: dict[int, int] = {}
+    for i, j in _assign(found):
+        joined[int(starts["label"][j])] = int(ends["label"][i])
+    return {label: _first(label, joined) for label in joined}
+
+
+def _first(label: int, joined: dict[int, int]) -> int:
+    while label in joined:
+        label = joined[label]
+    return label
+
+
+def _ends(frames: Sequence[FrameLabels], to_first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of every tracklet, END (k,) twice, in order of labels."""
+    seen: dict[int, list[tuple[int, int]]] = {}
+    for t, frame in enumerate(frames):
+        for mask, label in enumerate(frame.labels):
+            seen.setdefault(label, []).append((t, mask))
+    starts, ends = np.zeros(len(seen), END), np.zeros(len(seen), END)
+    for k, label in enumerate(sorted(seen)):
+        starts[k] = _end(frames, to_first, label, seen[label][:END_MASKS], 0)
+        ends[k] = _end(frames, to_first, label, seen[label][-END_MASKS:], -1)
+    return starts, ends
+
+
+def _end(
+    frames: Sequence[FrameLabels],
+    to_first: np.ndarray,
+    label: int,
+    masks: list[tuple[int, int]],
+    which: int,
+) -> tuple:
+    times = np.array([t for t, _ in masks], np.float64)
+    places = np.array([to_first[t] @ (*frames[t].centroids[i], 1) for t, i in masks])[:, :2]
+    areas = np.array([frames[t].areas[i] for t, i in masks], np.float64)
+    largest = int(areas.argmax())
+    velocity = _velocity(times, places, areas)
+    scale = abs(np.linalg.det(to_first[masks[which][0]][:2, :2])) ** -0.5
+    return (label, masks[which][0], places[which], velocity, scale, areas[largest], *masks[largest])
+
+
+def _velocity(times: np.ndarray, centroids: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Slope of the weighted straight line through the centroids; NaN for a single one."""
+    weights = weights / weights.sum()
+    time = times - weights @ times
+    spread = weights @ time**2
+    if spread == 0:
+        return np.full(2, np.nan)
+    return (weights * time) @ (centroids - weights @ centroids) / spread
+
+
+def _weigh(
+    frames: Sequence[FrameLabels], starts: np.ndarray, ends: np.ndarray, memory: int, longest: int
+) -> _Candidates:
+    """Compare all ends with the beginnings after them."""
+    order = np.argsort(starts["frame"], kind="stable")
+    begins = starts["frame"][order]
+    low = np.searchsorted(begins, ends["frame"] + 1)
+    counts = np.searchsorted(begins, ends["frame"] + 1 + longest, side="right") - low
+    row = np.repeat(np.arange(ends.size), counts)
+    offset = np.arange(row.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    column = order[np.repeat(low, counts) + offset]
+    before, after = ends[row], starts[column]
+    gap = (after["frame"] - before["frame"]).astype(np.float64)
+    nearness = 1 - _distance(before, after, gap) / (LIMIT * gap**GAP_EXPONENT)
+    near = np.flatnonzero(nearness > 0)
+    before, after, row, column = before[near], after[near], row[near], column[near]
+    shape = _shape_iou(frames, before, after)
+    areas = before["area"], after["area"]
+    ratio = np.sqrt(np.minimum(*areas) / np.maximum(*areas))
+    evidence = nearness[near] * (1 + shape) / 2 * ratio
+    strong = evidence >= LEAST_EVIDENCE
+    strong &= (gap[near] <= memory + 1) | (shape >= LEAST_LONG_SHAPE)
+    return _Candidates(row[strong], column[strong], evidence[strong])
+
+
+def _distance(before: np.ndarray, after: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """Mean of the two extrapolations' misses, float64 (p,), in object sizes."""
+    known = np.isnan(before["velocity"]), np.isnan(after["velocity"])
+    forward = np.where(known[0], after["velocity"], before["velocity"])
+    backward = np.where(known[1], before["velocity"], after["velocity"])
+    way = after["place"] - before["place"]
+    misses = [
+        np.linalg.norm(way - np.nan_to_num(velocity) * gap[:, None], axis=1)
+        for velocity in (forward, backward)
+    ]
+    scale = np.sqrt(before["scale"] * after["scale"])
+    return scale * (misses[0] + misses[1]) / 2 / (before["area"] * after["area"]) ** 0.25
+
+
+def _shape_iou(frames: Sequence[FrameLabels], before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """IoU of the ends' largest masks with their centroids aligned, float64 (p,)."""
+    if not before.size:
+        return np.zeros(0)
+    thumbs, centroids = [], []
+    for ends in (before, after):
+        where = list(zip(ends["shape_frame"].tolist(), ends["shape_mask"].tolist(), strict=True))
+        thumbs.append(_gather([frames[t].thumbnails[np.array([i])] for t, i in where]))
+        centroids.append(np.array([frames[t].centroids[i] for t, i in where]))
+    return pair(*thumbs).iou(centroids[1] - centroids[0])
+
+
+def _gather(parts: list[Thumbnails]) -> Thumbnails:
+    fields = [
+        np.concatenate([getattr(p, name) for p in parts])
+        for name in ("level", "origin", "rows", "cells")
+    ]
+    return Thumbnails(*fields, parts[0].turned)
+
+
+def _assign(found: _Candidates) -> list[tuple[int, int]]:
+    """One-to-one pairs (end, start) with the largest sum of evidence."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    from consistency.matching import assign_optimal
+
+    if not found.evidence.size:
+        return []
+    rows, row = np.unique(found.ends, return_inverse=True)
+    columns, column = np.unique(found.starts, return_inverse=True)
+    # Tracklets far apart in time share no candidates: small tables instead of a huge one.
+    nodes = rows.size + columns.size
+    graph = coo_array((np.ones(row.size), (row, rows.size + column)), shape=(nodes, nodes))
+    _, group = connected_components(graph, directed=False)
+    pairs = []
+    for members in _groups(group[row]):
+        r, i = np.unique(row[members], return_inverse=True)
+        c, j = np.unique(column[members], return_inverse=True)
+        table = np.zeros((r.size, c.size))
+        table[i, j] = found.evidence[members]
+        pairs += [(int(rows[r[a]]), int(columns[c[b]])) for a, b in assign_optimal(table, 0.0)]
+    return pairs
+
+
+def _groups(keys: np.ndarray) -> list[np.ndarray]:
+    order = np.argsort(keys, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(keys[order])) + 1)

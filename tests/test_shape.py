@@ -1,0 +1,85 @@
+"""Thumbnails against the pixels that they stand for."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consistency.packed import every_second_bit, pack
+from consistency.shape import SIDE, pair, thumbnails
+
+
+def shapes(seed, count=3):
+    """Masks (h, w): boxes with holes, of all sizes, also at the frame's edge."""
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(1, 300, 2)
+    masks = []
+    for _ in range(count):
+        y, x = rng.integers(0, height), rng.integers(0, width)
+        mask = np.zeros((height, width), bool)
+        mask[y : y + rng.integers(1, height + 1), x : x + rng.integers(1, width + 1)] = True
+        mask &= rng.random((height, width)) < rng.choice([0.05, 0.5, 1.0])
+        mask[y, x] = True
+        masks.append(mask)
+    return masks
+
+
+def made(masks, order="C"):
+    packed = pack(masks, masks[0].shape, order)
+    return thumbnails(packed, packed.boxes_and_centroids()[0])
+
+
+def drawn(thumbs, i):
+    """Thumbnail ``i`` as bool (64, 64), y, x, and the x, y of its first cell."""
+    cells = np.unpackbits(thumbs.rows[i].view(np.uint8).reshape(SIDE, 8), axis=1, bitorder="little")
+    if thumbs.turned:
+        return cells.T.astype(bool), thumbs.origin[i, ::-1]
+    return cells.astype(bool), thumbs.origin[i]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@settings(deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_a_thumbnail_holds_every_sample_of_its_mask(order, seed):
+    masks = shapes(seed)
+    thumbs = made(masks, order)
+    for i, mask in enumerate(masks):
+        samples = mask[:: 1 << thumbs.level[i], :: 1 << thumbs.level[i]]
+        cells, (x, y) = drawn(thumbs, i)
+        canvas = np.zeros((600, 600), bool)
+        canvas[y : y + SIDE, x : x + SIDE] = cells
+        expected = np.zeros((600, 600), bool)
+        expected[: samples.shape[0], : samples.shape[1]] = samples
+        np.testing.assert_array_equal(canvas, expected)
+        assert thumbs.cells[i] == samples.sum()
+
+
+def test_the_grid_is_the_finest_that_covers_the_box():
+    masks = [np.zeros((200, 300), bool) for _ in range(3)]
+    masks[0][10:74, 5:69] = True  # 64 × 64 pixels
+    masks[1][10:74, 5:70] = True  # one column more
+    masks[2][:, :] = True
+    assert made(masks).level.tolist() == [0, 1, 3]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@settings(deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_iou_equals_that_of_the_moved_samples(order, seed):
+    masks = shapes(seed, 2)
+    thumbs = made(masks, order)
+    pairs = pair(thumbs[np.array([0])], thumbs[np.array([1])])
+    step = int(pairs.step[0])
+    move = np.random.default_rng(seed).integers(-40, 40, 2)
+    samples = [np.pad(mask[::step, ::step], 400) for mask in masks]
+    moved = np.roll(samples[0], (move[1], move[0]), axis=(0, 1))
+    union = (moved | samples[1]).sum()
+    expected = (moved & samples[1]).sum() / union if union else 0.0
+    assert pairs.iou(np.array([move * step], float))[0] == pytest.approx(expected)
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_every_second_bit(value):
+    bits = [value >> k & 1 for k in range(0, 64, 2)]
+    expected = sum(bit << k for k, bit in enumerate(bits))
+    assert int(every_second_bit(np.array([value], np.uint64))[0]) == expected
