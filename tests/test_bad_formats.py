@@ -187,10 +187,11 @@ def test_image_bombs(tmp_path, refuse):
     assert "damaged image" in refuse(tmp_path / "png"), "within the limit, but not its pixels"
     (tmp_path / "tif").mkdir()
     one = np.zeros((64, 64), np.uint8)
-    tifffile.imwrite(tmp_path / "tif" / "0.tif", one, compression="zlib")
+    tifffile.imwrite(tmp_path / "tif" / "0.tif", one, compression="zlib", metadata=None)
     content = (tmp_path / "tif" / "0.tif").read_bytes()
-    for tag in (256, 257):  # ImageWidth, ImageLength
-        at = content.index(struct.pack("<HH", tag, 4))
+    for tag in (256, 257, 278):  # ImageWidth, ImageLength, RowsPerStrip
+        kind = 4 if struct.pack("<HH", tag, 4) in content else 3  # 32 or 16 bits
+        at = content.index(struct.pack("<HH", tag, kind))
         content = content[: at + 8] + struct.pack("<I", 64_000) + content[at + 12 :]
     (tmp_path / "tif" / "0.tif").write_bytes(content)
     assert "0.tif: says it has 64000 × 64000 pixels" in refuse(tmp_path / "tif")
@@ -333,3 +334,13 @@ def test_validate_lists_all_problems(tmp_path, capsys):
     assert "frame 'frame_2': " in text
     assert "duplicates (IoU above 0.5): 1" in text
     assert "frame 'frame_1': masks of 37 × 53 pixels, but 9 × 8 in frame 'frame_0'" in text
+
+
+def test_stack_with_lost_pages_is_not_read_in_part(tmp_path, refuse):
+    path = samples.tiff_stack(tmp_path / "data")
+    with tifffile.TiffFile(path) as file:
+        offset = struct.pack("<I", file.pages[2].offset)
+    content = path.read_bytes()
+    assert content.count(offset) == 1
+    path.write_bytes(content.replace(offset, struct.pack("<I", 2**31)))
+    assert "damaged image" in refuse(path)

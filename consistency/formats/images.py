@@ -3,9 +3,8 @@
 Pillow reads PNG and BMP, tifffile TIFF; both are imported when the first image is met.
 """
 
-import struct
+import logging
 import warnings
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,23 +41,38 @@ class Header:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn what the libraries raise for a bad file into one line."""
+    """Turn what the libraries raise, or only log, for a bad file into one line."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _heard("tifffile") as complaints:
             warnings.simplefilter("ignore")  # Pillow's of large images; the limit here is ours
             yield
+        if complaints:  # tifffile goes on with the pages that it can find
+            raise OSError(complaints[0])
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path}: no such image; restore it or drop it") from error
     except (MemoryError, IsADirectoryError, PermissionError):
         raise
-    except Exception as error:
-        known = (OSError, SyntaxError, EOFError, struct.error, zlib.error, ValueError, TypeError)
-        ours = isinstance(error, ValueError) and str(error).startswith(str(path))
-        named = type(error).__name__ in ("DecompressionBombError", "TiffFileError")
-        if ours or not (isinstance(error, (*known, KeyError, IndexError)) or named):
+    except Exception as error:  # of a damaged file anything may come
+        if isinstance(error, ValueError) and str(error).startswith(str(path)):
             raise
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise ValueError(f"{path}: damaged image ({reason}); write the file again") from error
+
+
+@contextmanager
+def _heard(name: str) -> Iterator[list[str]]:
+    """Collect the errors that a library logs instead of printing them."""
+    messages: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = logging.getLogger(name)
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield messages
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate
 
 
 def check_size(path: Path, shape: Sequence[int]) -> None:

@@ -19,6 +19,8 @@ import numpy as np
 SLICE_BYTES = 1 << 20
 BLOCK = 1 << 14  # pixels; a block without foreground is not written
 MAX_HEADER = 1 << 16
+# What zipfile and zlib raise for damaged archives.
+DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def open_array(path: Path, name: str | None = None) -> Iterator[tuple[io.RawIOBa
             yield file, read_header(file, path)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise FileNotFoundError(f"{path}: no such mask file; restore it or drop it") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (EOFError, *DAMAGED) as error:
         raise ValueError(f"{path}: damaged archive ({error}); write the file again") from error
 
 

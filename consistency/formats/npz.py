@@ -49,7 +49,7 @@ def _names(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
-    except (zipfile.BadZipFile, OSError) as error:
+    except (OSError, *npy.DAMAGED) as error:
         raise ValueError(f"{path}: damaged archive ({error}); write the file again") from error
 
 
@@ -172,7 +172,7 @@ def _column(path: Path, name: str) -> np.ndarray:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return archive[name]
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except (KeyError, ValueError, OSError, EOFError, *npy.DAMAGED) as error:
         raise ValueError(f"{path}: cannot read {name!r} ({error})") from error
 
 

@@ -10,7 +10,7 @@ import re
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import images, rle
-from consistency.formats.source import Source
+from consistency.formats.source import Source, value_of
 from consistency.packed import PackedMasks
 
 OBJECT_FOLDER = re.compile(r"\d{3}")
@@ -42,9 +42,8 @@ def open_dataset(source: Source) -> Dataset:
 
 def _frames_of_json(source: Source) -> list[Frame]:
     content, path = source.content, source.path
-    masklets, ids = content["masklet"], content.get("masklet_id")
-    if not isinstance(masklets, list) or not isinstance(ids, list):
-        raise ValueError(f"{path}: 'masklet' and 'masklet_id' must be lists")
+    masklets = value_of(content, "masklet", list, str(path))
+    ids = value_of(content, "masklet_id", list, str(path))
     scores = content.get("masklet_stability_score")
     scores = scores if isinstance(scores, list) and len(scores) == len(masklets) else None
     frames = []
