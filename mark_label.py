@@ -35,6 +35,24 @@ def parser() -> argparse.ArgumentParser:
     add("--exp-name", type=plain_name, help="name of the experiment; default: the data folder's")
     add("--experiments", type=Path, default=Path("experiments"), help="where experiments are kept")
     add("--overwrite", action="store_true", help="replace an experiment of this name")
+    add_backend_flags(result)
+    add_association_flags(result)
+    add_mask_flags(result)
+    add(
+        "--output",
+        nargs="+",
+        choices=tuple(WRITERS),
+        default=["masks"],
+        help="labelled .npy masks, run lengths in the JSON, labels only, or formats of other tools",
+    )
+    add_output_flags(result)
+    add("--quiet", action="store_true", help="no progress bars, no summary")
+    return result
+
+
+def add_backend_flags(result: argparse.ArgumentParser) -> None:
+    """Add what says where the work runs."""
+    add = result.add_argument
     add(
         "--multi",
         choices=[*BACKENDS, *ALIASES],
@@ -43,7 +61,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--workers", type=positive, help="number of processes; default: the backend's choice")
     add("--kernel", choices=KERNELS, help="what counts, cupy: a GPU a rank of --multi mpi")
-    add_association_flags(result)
+
+
+def add_mask_flags(result: argparse.ArgumentParser) -> None:
+    """Add what decides which masks are kept, and which of them are labelled already."""
+    add = result.add_argument
     add(
         "--keep-ids",
         action="store_true",
@@ -61,16 +83,6 @@ def parser() -> argparse.ArgumentParser:
         default="area",
         help="of duplicates keep the largest, or the best predicted_iou · stability_score",
     )
-    add(
-        "--output",
-        nargs="+",
-        choices=tuple(WRITERS),
-        default=["masks"],
-        help="labelled .npy masks, run lengths in the JSON, labels only, or formats of other tools",
-    )
-    add_output_flags(result)
-    add("--quiet", action="store_true", help="no progress bars, no summary")
-    return result
 
 
 def add_sequence_flags(result: argparse.ArgumentParser) -> None:

@@ -23,9 +23,11 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
+from backends import open_backend  # noqa: E402
 from consistency.dataset import Dataset, open_dataset  # noqa: E402
 from consistency.formats import native, npy, rle  # noqa: E402
 from consistency.measure import MeasureOptions, chunks, measure_chunk  # noqa: E402
+from consistency.pipeline import Options, Report, label  # noqa: E402
 
 # Seconds after which a virtual machine has handed freed memory back to its host.  Taking it again
 # costs more than writing to it: whoever writes right behind a deletion would be spared that.
@@ -33,13 +35,16 @@ SETTLE = 6
 
 LIMITS = {
     "measuring stage / reading": 3.0,
+    "measuring stage with motion and shapes / without": 1.6,
     "command, --output masks / read and save": 1.5,
     "command, --output none / reading": 5.0,
+    "command, --output none --matching optimal / reading": 5.0,
     "peak memory, MB": 300.0,
     "peak memory, ten times the frames, MB": 300.0,
     "measuring inline RLE, ms a frame": 10.0,
     "mark_label.py --help, s": 0.4,
 }
+PLAIN = MeasureOptions()  # read, pack, duplicates, intersections
 
 
 def mask_paths(dataset: Dataset) -> list[Path]:
@@ -70,16 +75,16 @@ def read_and_save(paths: list[Path], kept: list[Path], dtype: np.dtype, folder: 
             np.save(folder / f"{i}.npy", pixels.astype(dtype))
 
 
-def measure_all(dataset: Dataset) -> None:
+def measure_all(dataset: Dataset, options: MeasureOptions = PLAIN) -> None:
     """The tool's measuring stage in this process, without start-up and labels."""
-    for chunk in chunks(dataset.frames, MeasureOptions().lookback):
-        measure_chunk(chunk, dataset.layout, MeasureOptions())
+    for chunk in chunks(dataset.frames, options.lookback):
+        measure_chunk(chunk, dataset.layout, options)
 
 
-def command(data: Path, folder: Path, output: str) -> float:
+def command(data: Path, folder: Path, *flags: str) -> float:
     """Run mark_label.py as a user does; returns its peak memory in MB."""
     args = ["--data-path", str(data), "--exp-name", "marked", "--experiments", str(folder)]
-    call = [sys.executable, str(ROOT / "mark_label.py"), *args, "--output", output, "--quiet"]
+    call = [sys.executable, str(ROOT / "mark_label.py"), *args, *flags, "--overwrite", "--quiet"]
     code = f"import resource, subprocess; subprocess.run({call!r}, check=True); print("
     code += "resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
@@ -136,15 +141,47 @@ def as_rle(dataset: Dataset, folder: Path) -> None:
 
 
 def measure(data: Path, scratch: Path, repeat: int) -> dict:
-    """Take all measurements; returns {name: {median, spread, ...}}."""
+    """Take all measurements; returns {name: {median, min, max}}."""
     dataset = open_dataset(data)
-    paths = mask_paths(dataset)
-    frames = len(dataset.frames)
-    kept, dtype = kept_paths(dataset)
-    memory = {}
+    as_rle(dataset, scratch / "rle")
+    runs = open_dataset(scratch / "rle")
+    inline = in_turn(repeat, lambda: measure_all(runs))[0]
+    helped = in_turn(repeat, show_help)[0]
+    return {
+        **reading_figures(data, dataset, scratch, repeat),
+        **writing_figures(data, dataset, scratch, repeat),
+        **memory_figures(data, dataset, scratch),
+        "measuring inline RLE, ms a frame": per_frame(inline, dataset),
+        "mark_label.py --help, s": stats(helped),
+    }
 
-    def run(output: str) -> Callable[[], None]:
-        return lambda: memory.update({output: command(data, scratch, output)})
+
+def reading_figures(data: Path, dataset: Dataset, scratch: Path, repeat: int) -> dict:
+    """What writes no masks, against reading alone."""
+    paths, full = mask_paths(dataset), Options().measuring()
+    read, measured, moving, none, optimal = in_turn(
+        repeat,
+        lambda: read_all(paths),
+        lambda: measure_all(dataset),
+        lambda: measure_all(dataset, full),
+        lambda: command(data, scratch, "--output", "none"),
+        lambda: command(data, scratch, "--output", "none", "--matching", "optimal"),
+    )
+    return {
+        "reading, ms a frame": per_frame(read, dataset),
+        "measuring stage, ms a frame": per_frame(measured, dataset),
+        "measuring stage / reading": stats(ratios(measured, read)),
+        "measuring stage with motion and shapes, ms a frame": per_frame(moving, dataset),
+        "measuring stage with motion and shapes / without": stats(ratios(moving, measured)),
+        "command, --output none, ms a frame": per_frame(none, dataset),
+        "command, --output none / reading": stats(ratios(none, read)),
+        "command, --output none --matching optimal / reading": stats(ratios(optimal, read)),
+    }
+
+
+def writing_figures(data: Path, dataset: Dataset, scratch: Path, repeat: int) -> dict:
+    """The whole job against reading every mask and saving the kept ones."""
+    paths, (kept, dtype) = mask_paths(dataset), kept_paths(dataset)
 
     def clean() -> None:
         for name in ("saved", "marked"):
@@ -153,49 +190,33 @@ def measure(data: Path, scratch: Path, repeat: int) -> dict:
         os.sync()  # what one leaves for the disk to write must not slow the next
         sleep(SETTLE)
 
-    clean()
-    read, measured, none = in_turn(
-        repeat,
-        lambda: read_all(paths),
-        lambda: measure_all(dataset),
-        run("none"),
-        before=lambda: shutil.rmtree(scratch / "marked", ignore_errors=True),
-    )
     floor, masks = in_turn(
         repeat,
         lambda: read_and_save(paths, kept, dtype, scratch / "saved"),
-        run("masks"),
+        lambda: command(data, scratch, "--output", "masks"),
         before=clean,
     )
     clean()
-    repeated(dataset, 10, scratch / "ten")
-    memory["ten"] = command(scratch / "ten", scratch, "none")
-    clean()
-    as_rle(dataset, scratch / "rle")
-    runs = open_dataset(scratch / "rle")
-    inline = in_turn(repeat, lambda: measure_all(runs))[0]
-    helped = in_turn(repeat, show_help)[0]
     return {
-        "reading, ms a frame": stats([1000 * s / frames for s in read]),
-        "measuring stage, ms a frame": stats([1000 * s / frames for s in measured]),
-        "measuring stage / reading": stats(ratios(measured, read)),
-        "read and save, ms a frame": stats([1000 * s / frames for s in floor]),
-        "command, --output masks, ms a frame": stats([1000 * s / frames for s in masks]),
+        f"read and save as {dtype}, ms a frame": per_frame(floor, dataset),
+        "command, --output masks, ms a frame": per_frame(masks, dataset),
         "command, --output masks / read and save": stats(ratios(masks, floor)),
-        "command, --output none, ms a frame": stats([1000 * s / frames for s in none]),
-        "command, --output none / reading": stats(ratios(none, read)),
-        "peak memory, MB": stats([max(memory["none"], memory["masks"])]),
-        "peak memory, ten times the frames, MB": stats([memory["ten"]]),
-        "measuring inline RLE, ms a frame": stats([1000 * s / frames for s in inline]),
-        "mark_label.py --help, s": stats(helped),
+    }
+
+
+def memory_figures(data: Path, dataset: Dataset, scratch: Path) -> dict:
+    """Peak memory of the command, and that it does not grow with the number of frames."""
+    repeated(dataset, 10, scratch / "ten")
+    once = [command(data, scratch, "--output", output) for output in ("none", "masks")]
+    ten = command(scratch / "ten", scratch, "--output", "none")
+    return {
+        "peak memory, MB": stats([max(once)]),
+        "peak memory, ten times the frames, MB": stats([ten]),
     }
 
 
 def kept_paths(dataset: Dataset) -> tuple[list[Path], np.dtype]:
     """Files of the masks that the tool keeps, and the dtype that holds their labels."""
-    from backends import open_backend
-    from consistency.pipeline import Options, Report, label
-
     with open_backend("no") as backend:
         frames = label(dataset, backend, Options(), Report())
     largest = max(value for frame in frames for value in frame.labels)
@@ -211,6 +232,11 @@ def show_help() -> None:
     """Start the command line and let it print its help."""
     call = [sys.executable, str(ROOT / "mark_label.py"), "--help"]
     subprocess.run(call, check=True, capture_output=True)
+
+
+def per_frame(times: list[float], dataset: Dataset) -> dict[str, float]:
+    """Statistics in milliseconds a frame."""
+    return stats([1000 * s / len(dataset.frames) for s in times])
 
 
 def ratios(above: list[float], below: list[float]) -> list[float]:
