@@ -101,7 +101,7 @@ def write_motion(show: Show, path: Path, backend: Any, progress: Progress) -> No
     if motion is None:
         raise ValueError(
             f"{experiment.folder / 'run.json'}: holds no camera motion, which --format motion "
-            "draws; mark the data again with a version that estimates it"
+            "draws; mark the data with --matching track --motion affine"
         )
     views, known = camera_views(motion, show.style.size)
     middle = views.mean(axis=1)

@@ -24,6 +24,7 @@ from consistency.measure import FrameMeasurement, MeasureOptions, chunks, measur
 from consistency.nesting import parts_of
 from consistency.outputs import LabelledInput, LabelledSequence, Plan, Settings, Written
 
+MOTION_DIGITS = 6  # of a transform in run.json: a thousandth of a pixel at a thousand pixels
 WRITE_FRAMES = 4  # frames a worker writes at a time
 
 Progress = Callable[[Iterable, str, int], Iterable]
@@ -107,7 +108,7 @@ def run(
     with experiment.writing(folder, overwrite) as partial_folder:
         _write(dataset, sequence, plans, partial_folder, backend, report, progress)
         report.seconds["total"] = perf_counter() - began
-        content = describe(dataset, backend, options, report)
+        content = describe(dataset, backend, options, report) | camera(frames)
         (partial_folder / "run.json").write_text(json.dumps(content, indent=1) + "\n")
     return report
 
@@ -263,6 +264,16 @@ def _records(item: LabelledInput, result: dict[str, Written]) -> list[dict]:
         more = {name: values[k] for name, values in given.items()}
         records.append(record | more | {"label": value, "mask_index": index})
     return sorted(records, key=lambda record: record["mask_index"])
+
+
+def camera(frames: list[FrameLabels]) -> dict:
+    """Motion of the camera for run.json: a 2 × 3 transform a frame, from the frame before to it.
+
+    None where there is no estimate; nothing at all where no frame has one.
+    """
+    motions = [frame.motion for frame in frames]
+    steps = [m.transform.round(MOTION_DIGITS).tolist() if m.known else None for m in motions]
+    return {"motion": steps} if any(steps) else {}
 
 
 def describe(dataset: Dataset, backend: Any, options: Options, report: Report) -> dict:

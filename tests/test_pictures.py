@@ -356,3 +356,18 @@ def test_camera_path_is_chained_from_the_motions(look, tmp_path):
     assert known.tolist() == [True, True, False, True, True]
     np.testing.assert_allclose(views[0], [[0, 0], [60, 0], [60, 40], [0, 40]])
     np.testing.assert_allclose(views[:, 0], [[0, 0], [10, -4], [10, -4], [20, -8], [30, -12]])
+
+
+def test_motion_of_the_camera_is_kept_with_the_run(tmp_path, mark):
+    corners = [(x, y, 8 + (x + y) % 5) for x in (10, 45, 80, 110) for y in (8, 40, 70)]
+    frames = [
+        squares(*((x + 3 * t, y + t, side) for x, y, side in corners), shape=(100, 140))
+        for t in range(3)
+    ]
+    data = write_dataset(tmp_path / "data", frames)
+    run = json.loads((mark(data, "--output", "none") / "run.json").read_text())
+    assert run["motion"][0] is None
+    for step in run["motion"][1:]:
+        np.testing.assert_allclose(step, [[1, 0, 3], [0, 1, 1]], atol=0.3)
+    still = mark(data, "--output", "none", "--motion", "none")
+    assert "motion" not in json.loads((still / "run.json").read_text())
