@@ -34,34 +34,37 @@ STEP = """steps => new Promise(done => {
 })"""
 
 
-def draw(experiment: Path, folder: Path, *flags: str) -> tuple[float, float]:
-    """Run vis.py as a user does; returns seconds and its peak memory in MB."""
+def draw(experiment: Path, folder: Path, *flags: str) -> tuple[float, float, float]:
+    """Run vis.py as a user does; returns wall seconds, processor seconds and peak memory in MB."""
     where = ["--experiments", str(experiment.parent), "--exp-name", experiment.name]
     call = [sys.executable, str(ROOT / "vis.py"), *where, "--out", str(folder), "--quiet", *flags]
-    code = f"import resource, subprocess; subprocess.run({call!r}, check=True); print("
-    code += "resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    code = f"import resource as r, subprocess; subprocess.run({call!r}, check=True); "
+    code += "u = r.getrusage(r.RUSAGE_CHILDREN); print(u.ru_utime + u.ru_stime, u.ru_maxrss)"
     began = perf_counter()
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     taken = perf_counter() - began
     unit = 1 if platform.system() == "Darwin" else 1024
-    return taken, int(done.stdout) * unit / 1e6
+    busy, memory = done.stdout.split()
+    return taken, float(busy), int(memory) * unit / 1e6
 
 
 def measure_format(name: str, experiment: Path, frames: int, folder: Path, repeat: int) -> dict:
     """Frames a second of the whole command, and of what each further frame takes."""
     draw(experiment, folder, "--format", name)  # warm-up: files come from memory from here on
-    whole, further, memory = [], [], []
+    whole, further, processor, memory = [], [], [], []
     for _ in range(repeat):
-        first, _ = draw(experiment, folder, "--format", name, "--stop", "1")
-        taken, used = draw(experiment, folder, "--format", name)
+        first, first_busy, _ = draw(experiment, folder, "--format", name, "--stop", "1")
+        taken, busy, used = draw(experiment, folder, "--format", name)
         whole.append(frames / taken)
         further.append((frames - 1) / max(taken - first, 1e-9))
+        processor.append(1000 * (busy - first_busy) / (frames - 1))
         memory.append(used)
     files = [path for path in folder.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files) / 1e6
     return {
         f"{name}, frames/s with start-up": stats(whole),
         f"{name}, frames/s of further frames": stats(further),
+        f"{name}, processor ms of a further frame": stats(processor),
         f"{name}, peak memory, MB": stats(memory),
         f"{name}, MB on disk": stats([size]),
     }
