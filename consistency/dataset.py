@@ -16,6 +16,10 @@ FRAME_SUFFIXES = {
 }  # fmt: skip
 
 
+# Half a day of video; a larger number of a frame in a file is a mistake or an attack.
+MAX_FRAMES = 1_000_000
+
+
 @dataclass(frozen=True)
 class Frame:
     """One time step.
@@ -97,6 +101,19 @@ def natural_key(name: str) -> tuple:
     """Sort key with numbers compared as numbers: "2" before "10"; ties broken by the text."""
     parts = re.split(r"(\d+)", name)
     return tuple((int(p), "") if i % 2 else (-1, p) for i, p in enumerate(parts)), name
+
+
+def frame_range(numbers: Iterable[int], where: Path) -> range:
+    """Return all numbers from the first frame to the last; ValueError for more than MAX_FRAMES."""
+    numbers = list(numbers)
+    if not numbers:
+        return range(0)
+    first, last = min(numbers), max(numbers)
+    if last - first >= MAX_FRAMES:
+        raise ValueError(
+            f"{where}: frames {first} to {last}; allowed are {MAX_FRAMES}, so a number is wrong"
+        )
+    return range(first, last + 1)
 
 
 def in_order(

@@ -203,6 +203,15 @@ def test_run_length_bomb(tmp_path, refuse):
     assert "frame '000000'" in refuse(path)
 
 
+def test_numbers_of_frames_that_cannot_be(tmp_path, refuse):
+    path = samples.mots_text(tmp_path / "mots")
+    path.write_text(path.read_text() + path.read_text().replace("0 1 2 37", "99999999999 1 2 37"))
+    assert "frames 0 to 99999999999; allowed are 1000000" in refuse(path)
+    path = tmp_path / "x.npz"
+    np.savez(path, masks=np.ones((1, 2, 2), bool), frame_indices=np.full(1, 2**62))
+    assert "allowed are 1000000" in refuse(path)
+
+
 def test_archive_bomb(tmp_path, refuse):
     path = tmp_path / "x.npz"
     np.savez(path, masks=np.ones((1, 2, 2), bool), frame_indices=np.zeros(1, int))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from consistency import flatten
-from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.dataset import Dataset, Frame, Layout, frame_range, in_order
 from consistency.formats import images, rle
 from consistency.formats.source import Source
 from consistency.numbering import Numbering, count_labels, keep_largest
@@ -84,7 +84,7 @@ def _frames(path: Path) -> list[Frame]:
         else:
             record = {"segmentation": segmentation, "id": identity, "class_id": class_id}
             masks.append(record)
-    times = range(min(found), max(found) + 1) if found else ()
+    times = frame_range(found, path)
     return [_frame(t, found.get(t, []), ignored.get(t)) for t in times]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.dataset import Dataset, Frame, Layout, frame_range, in_order
 from consistency.formats import npy, rle
 from consistency.formats.source import Source
 from consistency.packed import MAX_PIXELS, PackedMasks
@@ -107,7 +107,8 @@ def _frames_of_masks(path: Path, names: list[str]) -> list[Frame]:
     stored = next((n for n in PACKED if n in names), "masks" if "masks" in names else None)
     if stored is None:
         raise ValueError(f"{path}: no array 'masks' or 'packbits'")
-    records: dict[int, list[dict]] = {t: [] for t in range(int(index.max(initial=-1)) + 1)}
+    times = frame_range([0, *index.tolist()] if index.size else [], path)
+    records: dict[int, list[dict]] = {t: [] for t in times}
     count = 0
     masks = _unpacked(path, stored) if stored in PACKED or "shape" in names else _plain(path)
     for i, pixels in enumerate(masks):
