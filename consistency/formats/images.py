@@ -76,6 +76,7 @@ def _heard(name: str) -> Iterator[list[str]]:
 
 
 def check_size(path: Path, shape: Sequence[int]) -> None:
+    """Raise ValueError unless (height, width, ...) is a size that an image can have."""
     if shape[0] * shape[1] > MAX_PIXELS or 0 in shape[:2]:
         raise ValueError(
             f"{path}: says it has {shape[0]} × {shape[1]} pixels; allowed: 1 to {MAX_PIXELS}"
