@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import matplotlib
+import model
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -44,19 +45,20 @@ def table(results: dict) -> str:
     """Markdown: backends, then ways to compare two frames."""
     lines = [heading(results["about"]), ""]
     lines += [
-        "| backend | command, ms a frame | measuring stage, ms a frame | measuring, × `no` "
-        "| command, × `no` | coordination, % |",
-        "|---|---|---|---|---|---|",
+        "| backend | command, ms a frame | processor, ms a frame | measuring stage, ms a frame "
+        "| measuring, × `no` | command, × `no` | coordination, % |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, figures in results["backends"].items():
         ms = figures["ms a frame"]
         measuring = sum(ms[stage]["median"] for stage in ("read", "measure", "propagate"))
         ratios = [figures.get(f"speed-up, {what}") for what in ("measuring", "command")]
-        cells = [f"`{name}`", _spread(ms["command"], 1), f"{measuring:.1f}"]
+        cells = [f"`{name}`", _spread(ms["command"], 1), _spread(ms["processor"], 1)]
+        cells += [f"{measuring:.1f}"]
         cells += [_spread(ratio) if ratio else "" for ratio in ratios]
         lines.append(f"| {' | '.join([*cells, _spread(figures['coordination'], 1, 100)])} |")
     lines += [
-        f"| `{name}` | not measured: {why} | | | | |" for name, why in results["missing"].items()
+        f"| `{name}` | not measured: {why} | | | | | |" for name, why in results["missing"].items()
     ]
     lines += [
         "",
@@ -66,6 +68,8 @@ def table(results: dict) -> str:
     lines += ["| two frames, all pairs of masks | ms |", "|---|---|"]
     for name, value in results["a pair of frames, ms"].items():
         lines.append(f"| {name} | {_spread(value, 1)} |")
+    if "no" in results["backends"]:
+        lines += ["", model.table(results)]
     return "\n".join(lines)
 
 

@@ -103,12 +103,19 @@ def measure(args: argparse.Namespace, scratch: Path) -> dict:
         "about": floor.machine()
         | {"name": args.machine, "cpus": usable_cpus(), "output": args.output}
         | {"data": args.data_path.resolve().name, "frames": frames, "masks": dataset.masks}
+        | {"bytes a frame": bytes_a_frame(dataset)}
         | {"repeat": args.repeat, "warmup": args.warmup},
         "backends": {s.name: summary(s, taken, dataset) for s in setups},
         "missing": missing,
         "reading alone, ms a frame": floor.stats([1000 * s / frames for s in floors]),
         "a pair of frames, ms": rivals.compare(dataset, args.repeat),
     }
+
+
+def bytes_a_frame(dataset: Dataset) -> float:
+    """Mean size of the mask files of a frame."""
+    paths = floor.mask_paths(dataset)
+    return sum(path.stat().st_size for path in paths) / len(dataset.frames)
 
 
 def summary(setup: Setup, taken: dict[str, list[Run]], dataset: Dataset) -> dict:
@@ -138,7 +145,7 @@ def _stages(runs: list[Run]) -> dict[str, list[float]]:
         reading = waited * s["read"] / (s["read"] + s["measured"])
         parts = {"read": reading, "measure": waited - reading, "propagate": s["propagated"]}
         parts |= {"write": s["written"]} | ({} if run.drawn is None else {"draw": run.drawn})
-        for name, seconds in (parts | {"command": run.wall}).items():
+        for name, seconds in (parts | {"command": run.wall, "processor": run.processor}).items():
             stages.setdefault(name, []).append(seconds)
     return stages
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -42,11 +43,13 @@ class Run:
     Attributes
     ----------
     wall : seconds of the whole command, with its start.
+    processor : seconds of processor time of all its processes.
     stages : seconds by stage as in run.json.
     drawn : seconds of vis.py on the result, if it was drawn.
     """
 
     wall: float
+    processor: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
     drawn: float | None = None
 
@@ -77,10 +80,18 @@ def mark(setup: Setup, data: Path, folder: Path, output: str = "none", draw: boo
     """Mark ``data`` into ``folder``/e once; RuntimeError with its message if it fails."""
     shutil.rmtree(folder / "e", ignore_errors=True)
     target = ["--exp-name", "e", "--experiments", str(folder)]
+    before = processor_seconds()
     wall = _timed([*setup.command(), "--data-path", str(data), *target, "--output", output])
+    processor = processor_seconds() - before
     stages = json.loads((folder / "e" / "run.json").read_text())["seconds"]
     picture = [sys.executable, VIS, *target, "--out", str(folder / "pictures"), "--quiet"]
-    return Run(wall, stages, _timed(picture) if draw else None)
+    return Run(wall, processor, stages, _timed(picture) if draw else None)
+
+
+def processor_seconds() -> float:
+    """Processor seconds of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _timed(command: list[str]) -> float:

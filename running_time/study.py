@@ -2,7 +2,6 @@
 
 import argparse
 import itertools
-import resource
 import subprocess
 import sys
 import threading
@@ -12,7 +11,7 @@ from time import perf_counter, sleep
 import floor
 import matplotlib
 import psutil
-from runs import MARK, VIS
+from runs import MARK, VIS, processor_seconds
 
 from backends.multi import usable_cpus
 from consistency.dataset import open_dataset
@@ -54,7 +53,7 @@ class Watch(threading.Thread):
 
 def watched(command: list[str]) -> dict[str, float]:
     """Run a command; returns seconds, processor seconds, peak memory in MB, threads."""
-    before, began = _processor(), perf_counter()
+    before, began = processor_seconds(), perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         watch = Watch(psutil.Process(process.pid))
         watch.start()
@@ -65,16 +64,10 @@ def watched(command: list[str]) -> dict[str, float]:
         raise RuntimeError(f"{' '.join(command)}: {message.decode().strip()}")
     return {
         "seconds": seconds,
-        "processor": _processor() - before,
+        "processor": processor_seconds() - before,
         "memory": watch.memory / 1e6,
         "threads": watch.threads,
     }
-
-
-def _processor() -> float:
-    """Processor seconds of all child processes that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def cases() -> list[dict]:
