@@ -25,8 +25,8 @@ Kernel = Callable[[PackedMasks, PackedMasks], np.ndarray]
 # Most consecutive frames a worker takes at a time: the halo is lookback / CHUNK_FRAMES of the
 # reading, and the results of a chunk wait in memory for their turn.
 CHUNK_FRAMES = 64
-# ... and fewest, in multiples of lookback, where there are enough frames for all workers.
-SHORTEST_CHUNK = 8
+# ... and fewest, in multiples of lookback, unless there are too few frames for all workers.
+SHORTEST_CHUNK = 4
 
 
 @dataclass(frozen=True)
@@ -107,16 +107,15 @@ class Chunk:
 def chunks(frames: Sequence[Frame], lookback: int, workers: int = 1) -> Iterator[Chunk]:
     """Cut a sequence into chunks, each with its halo of ``lookback`` frames.
 
-    Chunks become shorter towards the end (guided self-scheduling, Polychronopoulos and Kuck
-    1987), so that all workers are done at about the same time.
+    Each is the share of one worker in what is left, so that chunks become shorter towards the end
+    and all workers are done at about the same time (guided self-scheduling, Polychronopoulos and
+    Kuck 1987).
     """
+    shortest = min(SHORTEST_CHUNK * lookback, -(-len(frames) // workers))
     start = 0
     while start < len(frames):
-        left = len(frames) - start
-        length = CHUNK_FRAMES
-        if workers > 1:
-            share = -(-left // workers)
-            length = min(max(share // 2, SHORTEST_CHUNK * lookback), share, CHUNK_FRAMES)
+        share = -(-(len(frames) - start) // workers)
+        length = min(max(share, shortest, 1), CHUNK_FRAMES)
         halo = min(lookback, start)
         yield Chunk(tuple(frames[start - halo : start + length]), halo)
         start += length

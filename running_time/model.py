@@ -9,7 +9,7 @@ A frame costs the time of the slowest of three that work at once:
 and the command as a whole its start and the writing of tables besides.
 """
 
-from consistency.measure import CHUNK_FRAMES, SHORTEST_CHUNK
+from consistency.measure import CHUNK_FRAMES
 from consistency.pipeline import Options
 
 RANKS = tuple(2**k for k in range(11))
@@ -25,7 +25,7 @@ def parts(results: dict, ranks: int, bandwidth: float | None) -> dict[str, float
     }
     lookback = Options().measuring().lookback
     share = -(-SEQUENCE // ranks)
-    chunk = min(max(share // 2, SHORTEST_CHUNK * lookback), share, CHUNK_FRAMES)
+    chunk = min(share, CHUNK_FRAMES)
     needed = {
         "ranks": (one["read"] + one["measure"]) * (1 + lookback / chunk) / ranks,
         "sequential": one["propagate"],
