@@ -27,6 +27,15 @@ def report(results: dict, stem: Path) -> str:
     return text
 
 
+def renew(page: Path, name: str, text: str) -> None:
+    """Put ``text`` between the lines of ``page`` that mark the place of the results ``name``."""
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    old = page.read_text(encoding="utf-8") if page.is_file() else ""
+    if begin in old and end in old:
+        before, after = old.split(begin)[0], old.split(end)[1]
+        page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
 def heading(about: dict) -> str:
     """One line: data, machine, versions."""
     return (

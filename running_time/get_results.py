@@ -28,6 +28,7 @@ from consistency.measure import chunks  # noqa: E402
 from consistency.pipeline import Options  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
+PAGE = ROOT / "docs" / "performance.md"  # shows the results
 
 
 def parser() -> argparse.ArgumentParser:
@@ -176,15 +177,16 @@ def main(argv: list[str] | None = None) -> int:
             work = study.measure if args.study else measure
             content = work(args, Path(scratch))
         kind = "study" if args.study else args.output
-        name = f"{args.machine}-{args.data_path.resolve().name}-{kind}"
-        path = args.results / f"{name}.json"
-        path.write_text(json.dumps(content, indent=1) + "\n")
+        times = f"x{args.times}" if args.times > 1 else ""
+        name = f"{args.machine}-{args.data_path.resolve().name}{times}-{kind}"
+        (args.results / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
     for path in sorted(args.results.glob("*.json")):
         content = json.loads(path.read_text())
-        if "study" in content:
-            print(study.report(content, path.with_suffix("")))
-        elif "backends" in content:
-            print(figures.report(content, path.with_suffix("")))
+        stem = path.with_suffix("")
+        if "study" in content or "backends" in content:
+            text = (study if "study" in content else figures).report(content, stem)
+            print(text)
+            figures.renew(PAGE, stem.name, text)
     return 0
 
 

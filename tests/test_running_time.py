@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "running_time"))
 
+import figures
 import get_results
 import gpu
 import rivals
@@ -50,12 +51,20 @@ def test_backends_are_measured_and_drawn(data, tmp_path, monkeypatch, capsys):
     assert "squares: 12 frames, 24 masks" in out
     assert {"no", "multi 2"} <= {line.split("`")[1] for line in out.splitlines() if "`" in line}
     assert "predecessor, serial: extrapolated from 2 of 4 pairs" in out
-    stem = "here-squares-none"
+    stem = "here-squaresx4-none"
     found = sorted(path.name for path in (tmp_path / "results").iterdir())
     assert found == [f"{stem}{end}" for end in ("-speed-up.png", "-stages.png", ".json", ".md")]
     (tmp_path / "results" / f"{stem}.md").unlink()
     assert get_results.main(["--compare", "--results", str(tmp_path / "results")]) == 0
     assert (tmp_path / "results" / f"{stem}.md").read_text() == capsys.readouterr().out
+
+
+def test_results_are_shown_where_the_page_marks_their_place(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- begin a -->\nold\n<!-- end a -->\nafter\n")
+    figures.renew(page, "a", "new")
+    figures.renew(page, "b", "of another machine")
+    assert page.read_text() == "before\n<!-- begin a -->\nnew\n<!-- end a -->\nafter\n"
 
 
 def test_backends_that_label_differently_stop_the_benchmark(data, tmp_path, monkeypatch):
