@@ -51,13 +51,13 @@ def open(workers: int | None = None, kernel: str = "numpy") -> Iterator[Ranks | 
     Raises ImportError without mpi4py (or CuPy), OSError without an MPI library (or a GPU),
     ValueError for ``workers`` other than the number of ranks.
     """
-    if workers not in (None, placement()[1]):
-        refuse(
-            f"--workers {workers} with --multi mpi; their number is that of the ranks: "
-            f"mpirun -n {workers} python mark_label.py --multi mpi ..."
-        )
     with one_thread_each():
         world = _world()
+        if workers not in (None, world.size):
+            refuse(
+                f"--workers {workers} with --multi mpi; their number is that of the ranks: "
+                f"mpirun -n {workers} python mark_label.py --multi mpi ..."
+            )
         intersections = _kernel(world, kernel)
         from mpi4py.futures import MPICommExecutor
 
@@ -88,11 +88,11 @@ def _world():
         raise OSError(f"mpi4py finds no MPI library: pip install mpich ({error})") from error
     except RuntimeError as error:
         raise OSError(f"mpi4py finds no MPI library: pip install mpich ({error})") from error
-    size = placement()[1]
-    if MPI.COMM_WORLD.size != size:
-        raise OSError(
-            f"the launcher started {size} ranks and mpi4py's MPI library sees "
-            f"{MPI.COMM_WORLD.size}; use the mpirun of that library"
+    started = placement()[1]
+    if started > 1 and MPI.COMM_WORLD.size == 1:
+        refuse(
+            f"the launcher started {started} ranks that do not see one another: it belongs to "
+            "another MPI than mpi4py; use the mpirun of the library that mpi4py was built with"
         )
     return MPI.COMM_WORLD
 

@@ -373,6 +373,30 @@ def test_bad_arguments_are_reported_once(data, tmp_path, options, message):
 
 
 @needs_mpi
+def test_a_launcher_of_another_mpi_is_refused(data, tmp_path, monkeypatch):
+    # Its ranks are started, and each is alone in the world of mpi4py's library.
+    monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "0")
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    done = mark(data, tmp_path, "--multi", "mpi")
+    assert done.returncode == 2
+    assert "error: the launcher started 2 ranks that do not see one another" in done.stderr
+    monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "1")
+    done = mark(data, tmp_path, "--multi", "mpi")
+    assert done.returncode == 0
+    assert "error" not in done.stderr  # rank 0 says it
+
+
+@needs_mpi
+def test_mpi4py_may_run_the_command(data, expected, tmp_path):
+    launch = [*ranks(2), sys.executable, "-m", "mpi4py"]
+    command = ["mark_label.py", "--data-path", data, "--exp-name", "e", "--experiments", tmp_path]
+    options = ["--memory", "2", "--output", "masks", "rle", "--multi", "mpi"]
+    done = start([*launch, *command, *options])
+    assert done.returncode == 0, done.stderr
+    assert content(tmp_path) == expected
+
+
+@needs_mpi
 def test_a_rank_without_a_gpu_ends_all_ranks(data, tmp_path):
     # No GPU is visible to the ranks, whether there is one or not, and CuPy may be missing, too.
     hidden = ["-env", "CUDA_VISIBLE_DEVICES", ""]
