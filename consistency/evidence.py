@@ -26,6 +26,7 @@ TAIL_SIGMAS = 12.0  # ... at which it counts half, apart from that (Student's t 
 LEAST_LIMIT, LARGEST_LIMIT = 2.0, 8.0  # object sizes
 LEAST_DEVIATION = 0.1  # object sizes
 SMALLEST_PART = 0.5  # a mask smaller than this share of its track's size counts as that large
+LEAST_RATIO = 0.02  # of areas: no IoU is larger
 STANDING_LINKS = 2  # up to so many masks a velocity is not known
 WHOLE_RATIO = 1.2  # the largest recent mask is asked where it is so much larger than the last
 NESTING_WEIGHT = 0.5
@@ -67,7 +68,7 @@ def weigh(
     residual = _residual(tracks, now, aim)
     nearness = _nearness(tracks, residual, gap, without)
     similarity, place = np.zeros(residual.shape), np.zeros(residual.shape)
-    rows, columns = np.nonzero(nearness)
+    rows, columns = np.nonzero((nearness > 0) & (_area_ratio(tracks, now) > LEAST_RATIO))
     if rows.size:
         values = _shapes(tracks, now, aim, nearness, rows, columns, without)
         similarity[rows, columns], place[rows, columns] = values
@@ -84,6 +85,15 @@ def _residual(tracks: np.ndarray, now: FrameMeasurement, aim: np.ndarray) -> np.
     size = tracks["size"][:, None]
     scale = np.sqrt(size * np.maximum(np.sqrt(now.areas)[None, :], SMALLEST_PART * size))
     return np.hypot(offset[..., 0], offset[..., 1]) / scale
+
+
+def _area_ratio(tracks: np.ndarray, now: FrameMeasurement) -> np.ndarray:
+    """Largest IoU that the areas allow, float64 (n, m)."""
+    best = np.zeros((tracks.size, now.areas.size))
+    for areas in (tracks["area"], tracks["whole_area"]):
+        ratio = areas[:, None] / now.areas[None, :]
+        best = np.maximum(best, np.minimum(ratio, 1 / ratio))
+    return best
 
 
 def _nearness(
@@ -138,7 +148,7 @@ def _fit(
     values = np.zeros((2, row.size))
     if not row.size:
         return values
-    pairs = pair(shapes[row], now.thumbnails[column])
+    pairs = pair(shapes, now.thumbnails, row, column)
     if "shape" not in without:
         aligned = pairs.iou(now.centroids[column] - centroids[row])
         values[0] = aligned * nearness[row, column]

@@ -87,5 +87,5 @@ def _mean_iou(frames: Sequence[Seen]) -> float:
             continue
         i, j = np.array(pairs).T
         move = now.motion.move(then.centroids[i]) - then.centroids[i]
-        values.append(pair(then.thumbnails[i], now.thumbnails[j]).iou(move))
+        values.append(pair(then.thumbnails, now.thumbnails, i, j).iou(move))
     return float(np.concatenate(values).mean()) if values else 0.0

@@ -105,25 +105,50 @@ class ThumbnailPairs:
         if not near.size:
             return shared
         along, across = move[near, 0, None], move[near, 1, None]
-        source = np.arange(SIDE) - across
-        inside = (source >= 0) & (source < SIDE)
-        moved = np.take_along_axis(self.first.rows[near], np.where(inside, source, 0), axis=1)
-        moved = moved << np.maximum(along, 0).astype(np.uint64)
-        moved = moved >> np.maximum(-along, 0).astype(np.uint64)
-        both = np.where(inside, moved & self.second.rows[near], np.uint64(0))
-        shared[near] = np.bitwise_count(both).sum(axis=1, dtype=np.int64)
+        padded = np.zeros((near.size, 3 * SIDE), np.uint64)  # rows above and below are empty
+        padded[:, SIDE : 2 * SIDE] = self.first.rows[near]
+        begin = np.arange(near.size)[:, None] * (3 * SIDE) + SIDE - across
+        moved = padded.ravel()[begin + np.arange(SIDE)]
+        moved <<= np.maximum(along, 0).astype(np.uint64)
+        moved >>= np.maximum(-along, 0).astype(np.uint64)
+        moved &= self.second.rows[near]
+        shared[near] = np.bitwise_count(moved).sum(axis=1, dtype=np.int64)
         return shared
 
 
-def pair(first: Thumbnails, second: Thumbnails) -> ThumbnailPairs:
-    """Bring the thumbnails of p pairs to common grids, the coarser of each two."""
-    level = np.maximum(first.level, second.level)
-    return ThumbnailPairs(_coarsen(first, level), _coarsen(second, level), np.exp2(level))
+def pair(
+    first: Thumbnails, second: Thumbnails, rows: np.ndarray, columns: np.ndarray
+) -> ThumbnailPairs:
+    """Bring the thumbnails of pairs (rows of ``first``, columns of ``second``) to common grids.
+
+    Of the two levels of a pair the coarser is taken.
+    """
+    level = np.maximum(first.level[rows], second.level[columns])
+    known = [_at_levels(t, i, level) for t, i in ((first, rows), (second, columns))]
+    return ThumbnailPairs(*known, np.exp2(level))
 
 
-def _coarsen(thumbs: Thumbnails, level: np.ndarray) -> Thumbnails:
-    """Drop samples until every thumbnail has its ``level``, int64 (n,)."""
-    if (thumbs.level == level).all():
+def _at_levels(thumbs: Thumbnails, index: np.ndarray, level: np.ndarray) -> Thumbnails:
+    """Thumbnails ``index`` at ``level``, int64 (p,) both."""
+    if not index.size:
+        return thumbs[index]
+    lowest = int(level.min())
+    steps = [_coarsened(thumbs, lowest)]
+    for wanted in range(lowest + 1, int(level.max()) + 1):
+        steps.append(_coarsened(steps[-1], wanted))
+    where = level - lowest, index
+    return Thumbnails(
+        level,
+        np.stack([step.origin for step in steps])[where],
+        np.stack([step.rows for step in steps])[where],
+        np.stack([step.cells for step in steps])[where],
+        thumbs.turned,
+    )
+
+
+def _coarsened(thumbs: Thumbnails, level: int) -> Thumbnails:
+    """Drop samples until every thumbnail has at least ``level``."""
+    if not (thumbs.level < level).any():
         return thumbs
     now, origin, rows = thumbs.level.copy(), thumbs.origin.copy(), thumbs.rows.copy()
     while (now < level).any():

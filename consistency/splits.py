@@ -121,14 +121,16 @@ def find_merges(
     ``lost`` int64 (k,) are rows of ``tracks`` with a mask in the frame before and none in this
     one; ``pairs`` the (track, mask) that go on from the frame before.
     """
-    found = []
-    for row in lost[tracks["nested"][lost] < APART].tolist():  # a part that is lost merges not
-        for other, mask in pairs:
-            shared = now.earlier[0][tracks["mask"][[row, other]], mask]
-            areas = tracks["area"][[row, other]]
-            whole = float(now.areas[mask])
-            inside = bool((shared >= INSIDE * areas).all())
-            if inside and abs(areas.sum() / whole - 1) <= AREA_TOLERANCE:
-                found.append((row, other))
-                break
-    return found
+    lost = lost[tracks["nested"][lost] < APART]  # a part that is lost merges not
+    if not lost.size or not pairs:
+        return []
+    rows, masks = np.array(pairs).T
+    shared = now.earlier[0]
+    area, other = tracks["area"][lost, None], tracks["area"][None, rows]
+    merges = (
+        (shared[tracks["mask"][lost]][:, masks] >= INSIDE * area)
+        & (shared[tracks["mask"][rows], masks] >= INSIDE * other)
+        & (np.abs((area + other) / now.areas[masks] - 1) <= AREA_TOLERANCE)
+    )
+    chosen = np.flatnonzero(merges.any(axis=1))
+    return [(int(lost[k]), int(rows[merges[k].argmax()])) for k in chosen]

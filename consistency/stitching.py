@@ -177,7 +177,8 @@ def _shape_iou(frames: Sequence[FrameLabels], before: np.ndarray, after: np.ndar
         where = list(zip(ends["shape_frame"].tolist(), ends["shape_mask"].tolist(), strict=True))
         thumbs.append(_gather([frames[t].thumbnails[np.array([i])] for t, i in where]))
         centroids.append(np.array([frames[t].centroids[i] for t, i in where]))
-    return pair(*thumbs).iou(centroids[1] - centroids[0])
+    each = np.arange(before.size)
+    return pair(*thumbs, each, each).iou(centroids[1] - centroids[0])
 
 
 def _gather(parts: list[Thumbnails]) -> Thumbnails:

@@ -68,7 +68,7 @@ def test_the_grid_is_the_finest_that_covers_the_box():
 def test_iou_equals_that_of_the_moved_samples(order, seed):
     masks = shapes(seed, 2)
     thumbs = made(masks, order)
-    pairs = pair(thumbs[np.array([0])], thumbs[np.array([1])])
+    pairs = pair(thumbs, thumbs, np.array([0]), np.array([1]))
     step = int(pairs.step[0])
     move = np.random.default_rng(seed).integers(-40, 40, 2)
     samples = [np.pad(mask[::step, ::step], 400) for mask in masks]
