@@ -7,9 +7,10 @@ The similarity of a pair is the best of
 - the IoU after aligning centroids × (1 - distance / limit) / (1 + (distance / tail)²),
 
 of the track's last mask or, where that was much smaller, of its largest recent one, times
-1 - NESTING_WEIGHT × the difference in nesting.  ``distance`` is the residual between expected and
-found centroid in object sizes; limit and tail follow the residuals of the track itself and, for
-new tracks, of the sequence.
+1 - NESTING_WEIGHT × how much deeper the mask is nested than the track's last mask was: a whole does
+not become a part, while a part is on its own as soon as its whole is not found.  ``distance`` is
+the residual between expected and found centroid in object sizes; limit and tail follow the
+residuals of the track itself and, for new tracks, of the sequence.
 """
 
 from dataclasses import dataclass
@@ -75,8 +76,8 @@ def weigh(
     if "place" not in without:
         _add_place(similarity, tracks, now, gap, without)
     if "nesting" not in without:
-        difference = np.abs(tracks["nested"][:, None] - nested[None, :])
-        similarity *= 1 - NESTING_WEIGHT * difference
+        deeper = np.maximum(nested[None, :] - tracks["nested"][:, None], 0.0)
+        similarity *= 1 - NESTING_WEIGHT * deeper
     return Evidence(similarity, place, residual)
 
 

@@ -103,7 +103,7 @@ class Follower:
         t, nested = self._t, nesting(now)
         alive = t - self._tracks["frame"] <= self.long_memory + 1
         motion = UNKNOWN if "motion" in self.without else now.motion
-        tracks = carried(self._tracks[alive], motion)
+        tracks = carried(self._tracks[alive], motion, t)
         evidence = weigh(tracks, now, t, nested, self.without)
         long_gone = t - tracks["frame"] > self.memory + 1
         certain = np.where(evidence.place >= LEAST_LONG_RETURN, evidence.place, 0.0)

@@ -14,6 +14,7 @@ import numpy as np
 from consistency.compact import Compact, compact
 from consistency.dataset import Frame, Layout
 from consistency.duplicates import Dropped, find_duplicates, find_duplicates_of_any
+from consistency.flow import FlowView, estimate_flow, flow_view
 from consistency.formats.npy import Buffer
 from consistency.motion import UNKNOWN, EdgeMap, Motion, edge_map, estimate
 from consistency.overlap import intersections, self_intersections
@@ -42,6 +43,7 @@ class MeasureOptions:
     lookback : number of frames before a frame whose masks are compared with its masks.
     shapes : make a thumbnail of each mask.
     motion : estimate the camera's motion, one of ``consistency.motion.KINDS``.
+    frames_path : folder with the images, for the motion "frames".
     """
 
     duplicate_iou: float = 0.5
@@ -50,6 +52,7 @@ class MeasureOptions:
     lookback: int = 1
     shapes: bool = False
     motion: str = "none"
+    frames_path: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +140,7 @@ def measure_frames(
     """Yield the frames of one chunk behind its halo; raises as ``measure_chunk``."""
     buffer = Buffer()
     before: list[PackedMasks] = []
-    edges: EdgeMap | None = None
+    view: EdgeMap | FlowView | None = None
     for i, frame in enumerate(chunk.frames):
         began = perf_counter()
         masks = layout.read(frame, buffer)
@@ -146,7 +149,7 @@ def measure_frames(
         areas = np.diagonal(within)
         kept, dropped = _keep(frame, masks, within, areas, options)
         masks = masks.select(kept)
-        edges_before, edges = edges, _edges(masks, options)
+        view_before, view = view, _view(frame, masks, options)
         if i >= chunk.halo:
             boxes, centroids = masks.boxes_and_centroids()
             earlier = tuple(_compare(other, masks, frame.name, kernel) for other in before)
@@ -164,19 +167,30 @@ def measure_frames(
                 lookback=options.lookback,
                 dropped=tuple(dropped),
                 thumbnails=thumbnails(masks, boxes) if options.shapes else NO_THUMBNAILS,
-                motion=_motion(edges_before, edges, options),
+                motion=_motion(view_before, view, options),
                 seconds_read=read - began,
                 seconds_measured=perf_counter() - read,
             )
         before = [masks, *before][: options.lookback]
 
 
-def _edges(masks: PackedMasks, options: MeasureOptions) -> EdgeMap | None:
-    return edge_map(masks) if options.motion in ("translation", "affine") and masks.count else None
+def _view(frame: Frame, masks: PackedMasks, options: MeasureOptions) -> EdgeMap | FlowView | None:
+    """What the motion is estimated from; None where there is nothing."""
+    if not masks.count or options.motion == "none":
+        return None
+    if options.motion == "frames":
+        return flow_view(frame, masks, options.frames_path)
+    return edge_map(masks)
 
 
-def _motion(earlier: EdgeMap | None, later: EdgeMap | None, options: MeasureOptions) -> Motion:
-    if earlier is None or later is None or earlier.picture.shape != later.picture.shape:
+def _motion(
+    earlier: EdgeMap | FlowView | None, later: EdgeMap | FlowView | None, options: MeasureOptions
+) -> Motion:
+    if earlier is None or later is None:
+        return UNKNOWN
+    if options.motion == "frames":
+        return estimate_flow(earlier, later)
+    if earlier.picture.shape != later.picture.shape:
         return UNKNOWN
     return estimate(earlier, later, options.motion)
 

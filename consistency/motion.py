@@ -36,10 +36,13 @@ class Motion:
     ----------
     transform : float64 (2, 3), ``later = transform @ (x, y, 1)`` in pixels.
     known : False where there is no estimate and ``transform`` is the identity.
+    moves : float64 (n, 2), displacement in pixels of each mask of the earlier frame, where the
+        images tell it; None where the transform is all that is known.
     """
 
     transform: np.ndarray
     known: bool
+    moves: np.ndarray | None = None
 
     @property
     def still(self) -> bool:

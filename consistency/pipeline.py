@@ -59,7 +59,8 @@ class Options(Association):
             return MeasureOptions(self.duplicate_iou, None, "seed", 1)
         limits = self.duplicate_iou, self.duplicate_containment
         if self.matching == "track":
-            return MeasureOptions(*limits, self.keep, 1, shapes=True, motion=self.motion)
+            shapes = True, self.motion, self.frames_path
+            return MeasureOptions(*limits, self.keep, 1, *shapes)
         return MeasureOptions(*limits, self.keep, self.frames_missed() + 1)
 
 

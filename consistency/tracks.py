@@ -118,13 +118,16 @@ def _remember_whole(tracks: np.ndarray, renew: np.ndarray) -> None:
         tracks[f"whole_{name}"][renew] = tracks[name][renew]
 
 
-def carried(tracks: np.ndarray, motion: Motion) -> np.ndarray:
-    """Return tracks as the moving camera sees them in the next frame."""
+def carried(tracks: np.ndarray, motion: Motion, t: int) -> np.ndarray:
+    """Return tracks as the moving camera sees them in frame ``t``, the next one."""
     if not motion.known:
         return tracks
     moved = tracks.copy()
     moved["place"] = motion.move(tracks["place"])
     moved["velocity"] = motion.turn(tracks["velocity"])
+    if motion.moves is not None:
+        seen = tracks["frame"] == t - 1
+        moved["place"][seen] = tracks["place"][seen] + motion.moves[tracks["mask"][seen]]
     return moved
 
 
