@@ -132,8 +132,8 @@ def label(
 ) -> list[FrameLabels]:
     """Measure all frames and give every kept mask its label; writes nothing."""
     began = perf_counter()
-    report.seconds |= {"read": 0.0, "measured": 0.0, "propagated": 0.0}
-    measured = progress(_measure(dataset, backend, options, report), "measure", len(dataset.frames))
+    measured = measurements(dataset, backend, options, report)
+    measured = progress(measured, "measure", len(dataset.frames))
     if options.identities == identities.ONLY:
         frames = summarise(identities.take(measured, dataset.frames))
     elif options.identities == identities.KEEP:
@@ -159,10 +159,11 @@ def label(
     return frames
 
 
-def _measure(
+def measurements(
     dataset: Dataset, backend: Any, options: Options, report: Report
 ) -> Iterator[FrameMeasurement]:
     """Yield the measurements in order; checks that all frames have one size."""
+    report.seconds |= {"read": 0.0, "measured": 0.0}
     measuring = options.measuring()
     function = partial(
         measure_chunk, layout=dataset.layout, options=measuring, kernel=backend.intersections
