@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from consistency.follow import MEMORY, MEMORY_OF_LINEAGES, Follower, Lineage, follow
+from consistency.follow import LONG_MEMORY, MEMORY, MEMORY_OF_LINEAGES, Follower, Lineage, follow
 from consistency.labels import FrameLabels, propagate, relabel, summarise, without_short
 from consistency.matching import MIN_IOU
 from consistency.measure import FrameMeasurement
@@ -25,7 +25,8 @@ class Association:
     min_iou : "optimal", "greedy": least IoU of two masks that get one label, 0-1.
     memory : number of frames a track may miss and still return (not "seed"); None = the default
         of the matching.
-    long_memory : a longer absence, after which a track returns only if its shape fits.
+    long_memory : a longer absence, after which a track returns only where the camera's motion has
+        been known all the while and place and shape fit; None = the default.
     motion : how the camera's motion is estimated, one of ``consistency.motion.KINDS``.
     frames_path : folder with the images of the frames, for the motion "frames".
     on_split : "keep" or "new", see ``consistency.splits``.
@@ -37,7 +38,7 @@ class Association:
     matching: str = "track"
     min_iou: float = MIN_IOU
     memory: int | None = None
-    long_memory: int = 0
+    long_memory: int | None = None
     motion: str = "affine"
     frames_path: str | None = None
     on_split: str = "keep"
@@ -53,6 +54,12 @@ class Association:
             return MEMORY_OF_IOU
         return MEMORY if self.on_split == "keep" else MEMORY_OF_LINEAGES
 
+    def most_missed(self) -> int:
+        """Return the long memory, the default filled in."""
+        if self.long_memory is not None:
+            return self.long_memory
+        return LONG_MEMORY if self.on_split == "keep" else MEMORY_OF_LINEAGES
+
 
 def associate(
     measurements: Iterable[FrameMeasurement], how: Association
@@ -61,12 +68,12 @@ def associate(
     lineage = Lineage()
     if how.matching == "track":
         follower = Follower(
-            how.frames_missed(), how.long_memory, how.on_split, frozenset(how.without)
+            how.frames_missed(), how.most_missed(), how.on_split, frozenset(how.without)
         )
         frames = summarise(follow(measurements, follower))
         lineage = follower.lineage
         if how.passes > 1:
-            same = stitch(frames, lineage, how.frames_missed(), how.long_memory)
+            same = stitch(frames, lineage, how.frames_missed(), how.most_missed())
             frames, lineage = relabel(frames, same), lineage.relabelled(same)
     elif how.matching == "seed":
         frames = summarise(propagate_seed(measurements))

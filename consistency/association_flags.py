@@ -36,8 +36,8 @@ def _add_track_flags(parser: argparse.ArgumentParser) -> None:
     add(
         "--long-memory",
         type=natural,
-        default=0,
-        help="frames after which a track may still return if its shape fits",
+        help="frames a track may miss where the camera's motion is known, and place and shape fit; "
+        "default: 40, with --on-split new 0",
     )
     add(
         "--motion",

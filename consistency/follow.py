@@ -19,6 +19,8 @@ from consistency.splits import Split, find_merges, find_splits
 from consistency.tracks import TRACK, Usual, born, carried, extended, nesting
 
 LEAST_EVIDENCE = 0.02  # of a link to the next frame: low, as rivals are decided by assignment
+# ... where the camera's motion is known masks lie where they are expected, or they are others.
+LEAST_EVIDENCE_SEEN = 0.2
 # A track that is back after a gap competes with those of the frame before where it fits so well,
 # and is only a little less trusted; of what is left it may have a mask on less.
 LEAST_CLEAR_RETURN = 0.5
@@ -26,6 +28,7 @@ RETURN_DISCOUNT = 0.97
 LEAST_RETURN = 0.2
 LEAST_LONG_RETURN = 0.5  # IoU at the expected place, after more than the memory
 MEMORY = 10  # frames that a track may miss
+LONG_MEMORY = 40  # ... where the camera's motion is known
 # Lineages know no gaps: where every object is segmented in every frame, and new ones come from
 # divisions, what appears is no old acquaintance.
 MEMORY_OF_LINEAGES = 0
@@ -73,7 +76,8 @@ class Follower:
     Parameters
     ----------
     memory : number of frames that a track may miss and still return.
-    long_memory : a longer absence, after which it has to lie where it is expected.
+    long_memory : a longer absence, after which it has to lie where it is expected; the camera's
+        motion must have been known all the while.
     on_split : "keep": the mother's label stays with one piece; "new": all get new labels.
     without : parts of the evidence to leave out, see ``consistency.evidence.PARTS``.
     """
@@ -81,7 +85,7 @@ class Follower:
     def __init__(
         self,
         memory: int = MEMORY,
-        long_memory: int = 0,
+        long_memory: int = LONG_MEMORY,
         on_split: str = "keep",
         without: frozenset[str] = frozenset(),
     ):
@@ -107,6 +111,7 @@ class Follower:
         evidence = weigh(tracks, now, t, nested, self.without)
         long_gone = t - tracks["frame"] > self.memory + 1
         certain = np.where(evidence.place >= LEAST_LONG_RETURN, evidence.place, 0.0)
+        certain[~tracks["sure"]] = 0.0
         similarity = np.where(long_gone[:, None], certain, evidence.similarity)
         pairs, splits = self._match(tracks, now, similarity)
         rows, masks = np.array(pairs, np.int64).reshape(-1, 2).T
@@ -129,7 +134,9 @@ class Follower:
         """Return all (track, mask), and the splits whose masks begin new tracks."""
         gap = self._t - tracks["frame"]
         everything = np.arange(now.kept.size)
-        least = np.where(gap == 1, LEAST_EVIDENCE, LEAST_CLEAR_RETURN)[:, None]
+        found_camera = not now.motion.still and "motion" not in self.without
+        usual = LEAST_EVIDENCE_SEEN if found_camera else LEAST_EVIDENCE
+        least = np.where(gap == 1, usual, LEAST_CLEAR_RETURN)[:, None]
         trust = np.where(gap == 1, 1.0, RETURN_DISCOUNT)[:, None]
         clear = np.where(similarity >= least, similarity * trust, 0.0)
         pairs = assign_optimal(clear, 0.0)

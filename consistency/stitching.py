@@ -26,7 +26,7 @@ END_MASKS = 5  # masks at each end that its velocity and its largest shape are t
 LIMIT = 3.0  # object sizes, for a gap of one frame
 GAP_EXPONENT = 0.5  # the limit grows like the square root of time (random walk)
 LEAST_EVIDENCE = 0.25
-# Beyond the memory a link has to look like the object: position has told nothing for long.
+# Beyond the memory a link has to look like the object.
 LEAST_LONG_SHAPE = 0.6
 
 END = np.dtype(
@@ -62,7 +62,7 @@ def stitch(
     frames : the whole sequence, labelled.
     lineage : a mother whose label ended in a split, and her daughters, are not joined there.
     memory : longest gap in frames without a mask.
-    long_memory : a longer one, for links that shape alone supports.
+    long_memory : a longer one, where the camera's motion is known throughout and shapes agree.
 
     Returns
     -------
@@ -150,7 +150,9 @@ def _weigh(
     ratio = np.sqrt(np.minimum(*areas) / np.maximum(*areas))
     evidence = nearness[near] * (1 + shape) / 2 * ratio
     strong = evidence >= LEAST_EVIDENCE
-    strong &= (gap[near] <= memory + 1) | (shape >= LEAST_LONG_SHAPE)
+    unknown = np.cumsum([not frame.motion.known for frame in frames])
+    sure = unknown[before["frame"]] == unknown[after["frame"]]
+    strong &= (gap[near] <= memory + 1) | (sure & (shape >= LEAST_LONG_SHAPE))
     return _Candidates(row[strong], column[strong], evidence[strong])
 
 

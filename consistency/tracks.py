@@ -35,6 +35,7 @@ TRACK = np.dtype(
         ("centroid", np.float64, 2),  # of the last mask, in its own frame
         ("place", np.float64, 2),  # the same, carried along by the camera's motion
         ("velocity", np.float64, 2),  # relative to the camera's motion
+        ("sure", np.bool_),  # the camera's motion has been known ever since the last mask
         ("variance", np.float64),  # of the residual, object sizes squared
         ("level", np.int64),  # thumbnail of the last mask
         ("origin", np.int64, 2),
@@ -109,6 +110,7 @@ def _show(
     tracks["frame"], tracks["mask"] = t, masks
     tracks["area"], tracks["nested"] = now.areas[masks], nested[masks]
     tracks["centroid"] = tracks["place"] = now.centroids[masks]
+    tracks["sure"] = True
     for name in SHAPE:
         tracks[name] = getattr(now.thumbnails, name)[masks]
 
@@ -120,9 +122,10 @@ def _remember_whole(tracks: np.ndarray, renew: np.ndarray) -> None:
 
 def carried(tracks: np.ndarray, motion: Motion, t: int) -> np.ndarray:
     """Return tracks as the moving camera sees them in frame ``t``, the next one."""
-    if not motion.known:
-        return tracks
     moved = tracks.copy()
+    moved["sure"] &= motion.known
+    if not motion.known:
+        return moved
     moved["place"] = motion.move(tracks["place"])
     moved["velocity"] = motion.turn(tracks["velocity"])
     if motion.moves is not None:
