@@ -27,6 +27,7 @@ TAIL_SIGMAS = 12.0  # ... at which it counts half, apart from that (Student's t 
 LEAST_LIMIT, LARGEST_LIMIT = 2.0, 8.0  # object sizes
 LEAST_DEVIATION = 0.1  # object sizes
 SMALLEST_PART = 0.5  # a mask smaller than this share of its track's size counts as that large
+CLIP = True
 LEAST_RATIO = 0.02  # of areas: no IoU is larger
 STANDING_LINKS = 2  # up to so many masks a velocity is not known
 WHOLE_RATIO = 1.2  # the largest recent mask is asked where it is so much larger than the last
@@ -154,7 +155,7 @@ def _fit(
         aligned = pairs.iou(now.centroids[column] - centroids[row])
         values[0] = aligned * nearness[row, column]
     if "velocity" not in without:
-        values[1] = pairs.iou(aim[row] - centroids[row])
+        values[1] = pairs.iou(aim[row] - centroids[row], now.shape if CLIP else None)
         values[0] = np.maximum(values[0], values[1])
     return values
 

@@ -80,12 +80,14 @@ class ThumbnailPairs:
     second: Thumbnails
     step: np.ndarray
 
-    def iou(self, displacement: np.ndarray) -> np.ndarray:
+    def iou(self, displacement: np.ndarray, frame: tuple[int, int] | None = None) -> np.ndarray:
         """IoU after moving the first of each pair.
 
         Parameters
         ----------
         displacement : float64 (p, 2), x, y in pixels; rounded to whole cells.
+        frame : (height, width) in pixels: compare only what lay in the frame before and after, so
+            that an object that enters or leaves is not taken for a smaller one.  None: everything.
 
         Returns
         -------
@@ -93,8 +95,15 @@ class ThumbnailPairs:
         """
         if self.first.turned:
             displacement = displacement[:, ::-1]
-        shared = self._shared(np.rint(displacement / self.step[:, None]).astype(np.int64))
-        union = self.first.cells + self.second.cells - shared
+        cells = np.rint(displacement / self.step[:, None]).astype(np.int64)
+        shared = self._shared(cells)
+        first, second = self.first.cells, self.second.cells
+        if frame is not None:
+            size = frame if self.first.turned else frame[::-1]
+            ends = -(-np.array(size) // self.step[:, None].astype(np.int64))
+            first = _cells_within(self.first, -cells, ends - cells)
+            second = _cells_within(self.second, cells, ends + cells)
+        union = first + second - shared
         return np.divide(shared, union, out=np.zeros(shared.size), where=union > 0)
 
     def _shared(self, cells: np.ndarray) -> np.ndarray:
@@ -114,6 +123,28 @@ class ThumbnailPairs:
         moved &= self.second.rows[near]
         shared[near] = np.bitwise_count(moved).sum(axis=1, dtype=np.int64)
         return shared
+
+
+def _cells_within(thumbs: Thumbnails, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Number of set cells in ``low <= cell < high`` along both axes, int64 (p,); both (p, 2)."""
+    low, high = low - thumbs.origin, high - thumbs.origin
+    count = thumbs.cells.copy()
+    cut = np.flatnonzero(((low > 0) | (high < SIDE)).any(axis=1))
+    if not cut.size:
+        return count
+    low, high = np.clip(low[cut], 0, SIDE), np.clip(high[cut], 0, SIDE)
+    bits = np.arange(SIDE)
+    rows = thumbs.rows[cut].copy()
+    rows[(bits < low[:, 1:]) | (bits >= high[:, 1:])] = 0
+    rows &= _ones(high[:, :1]) & ~_ones(low[:, :1])
+    count[cut] = np.bitwise_count(rows).sum(axis=1, dtype=np.int64)
+    return count
+
+
+def _ones(count: np.ndarray) -> np.ndarray:
+    """Words whose lowest ``count`` bits are set, 0-64."""
+    word = (np.uint64(1) << np.minimum(count, SIDE - 1).astype(np.uint64)) - np.uint64(1)
+    return np.where(count < SIDE, word, ~np.uint64(0))
 
 
 def pair(

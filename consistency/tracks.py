@@ -36,6 +36,7 @@ TRACK = np.dtype(
         ("place", np.float64, 2),  # the same, carried along by the camera's motion
         ("velocity", np.float64, 2),  # relative to the camera's motion
         ("sure", np.bool_),  # the camera's motion has been known ever since the last mask
+        ("cut", np.bool_),  # the last mask touches the frame's border
         ("variance", np.float64),  # of the residual, object sizes squared
         ("level", np.int64),  # thumbnail of the last mask
         ("origin", np.int64, 2),
@@ -90,6 +91,14 @@ def nesting(now: FrameMeasurement) -> np.ndarray:
     return np.where(larger, now.within / now.areas[None, :], 0.0).max(axis=0, initial=0.0)
 
 
+def cut_off(now: FrameMeasurement) -> np.ndarray:
+    """Whether each mask touches the border of the frame, bool (n,)."""
+    if now.shape is None:
+        return np.zeros(0, bool)
+    low, high = now.boxes[:, :2], now.boxes[:, :2] + now.boxes[:, 2:]
+    return (low == 0).any(axis=1) | (high == np.array(now.shape[::-1])).any(axis=1)
+
+
 def born(
     now: FrameMeasurement, t: int, masks: np.ndarray, first_label: int, nested: np.ndarray
 ) -> np.ndarray:
@@ -111,6 +120,7 @@ def _show(
     tracks["area"], tracks["nested"] = now.areas[masks], nested[masks]
     tracks["centroid"] = tracks["place"] = now.centroids[masks]
     tracks["sure"] = True
+    tracks["cut"] = cut_off(now)[masks]
     for name in SHAPE:
         tracks[name] = getattr(now.thumbnails, name)[masks]
 
@@ -163,8 +173,10 @@ def extended(
     usual = usual.learn(squared, is_first)
     result = tracks.copy()
     step = (now.centroids[masks] - tracks["place"]) / gap[:, None]
-    gain = np.where(is_first, 1.0, VELOCITY_GAIN)[:, None]
-    result["velocity"] += gain * (step - tracks["velocity"])
+    gain = np.where(is_first, 1.0, VELOCITY_GAIN)
+    if now.motion.known:  # else even the velocity of a part is better than none
+        gain[tracks["cut"] | cut_off(now)[masks]] = 0.0
+    result["velocity"] += gain[:, None] * (step - tracks["velocity"])
     capped = _capped(squared, tracks["variance"])
     own = tracks["variance"] + RESIDUAL_GAIN * (capped - tracks["variance"])
     result["variance"] = np.where(is_first, usual.later, own)
