@@ -27,11 +27,10 @@ TAIL_SIGMAS = 12.0  # ... at which it counts half, apart from that (Student's t 
 LEAST_LIMIT, LARGEST_LIMIT = 2.0, 8.0  # object sizes
 LEAST_DEVIATION = 0.1  # object sizes
 SMALLEST_PART = 0.5  # a mask smaller than this share of its track's size counts as that large
-CLIP = True
 LEAST_RATIO = 0.02  # of areas: no IoU is larger
 STANDING_LINKS = 2  # up to so many masks a velocity is not known
 WHOLE_RATIO = 1.2  # the largest recent mask is asked where it is so much larger than the last
-NESTING_WEIGHT = 0.5
+NESTING_WEIGHT = 0.25
 
 
 PARTS = ("place", "velocity", "shape", "whole", "nesting", "uncertainty", "borrowing", "motion")
@@ -155,7 +154,7 @@ def _fit(
         aligned = pairs.iou(now.centroids[column] - centroids[row])
         values[0] = aligned * nearness[row, column]
     if "velocity" not in without:
-        values[1] = pairs.iou(aim[row] - centroids[row], now.shape if CLIP else None)
+        values[1] = pairs.iou(aim[row] - centroids[row], now.shape)
         values[0] = np.maximum(values[0], values[1])
     return values
 

@@ -19,7 +19,8 @@ USUAL_GAIN = 0.1  # weight of one track's squared residual in what is usual
 # so many times what was expected (winsorising, Huber 1981), and never less than SMALL_RESIDUAL**2.
 MOST_SURPRISE = 9.0
 SMALL_RESIDUAL = 0.1
-LONGEST_DRIFT = 10  # frames for which a lost track is thought to go on as before
+LONGEST_DRIFT = 10  # frames for which a lost track is thought to go on as before ...
+LONGEST_DRIFT_SEEN = 3  # ... where the camera's motion is known: what moves by itself soon stops
 GAP_EXPONENT = 0.5  # uncertainty grows like the square root of time (random walk)
 
 # One row a track; positions in pixels of the present frame, velocities in pixels a frame.
@@ -146,7 +147,8 @@ def carried(tracks: np.ndarray, motion: Motion, t: int) -> np.ndarray:
 
 def expected(tracks: np.ndarray, t: int) -> np.ndarray:
     """Centroids expected in frame ``t``, float64 (n, 2), x, y in pixels."""
-    drift = np.minimum(t - tracks["frame"], LONGEST_DRIFT)
+    longest = np.where(tracks["sure"], LONGEST_DRIFT_SEEN, LONGEST_DRIFT)
+    drift = np.minimum(t - tracks["frame"], longest)
     return tracks["place"] + tracks["velocity"] * drift[:, None]
 
 
