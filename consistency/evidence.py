@@ -27,6 +27,7 @@ TAIL_SIGMAS = 12.0  # ... at which it counts half, apart from that (Student's t 
 LEAST_LIMIT, LARGEST_LIMIT = 2.0, 8.0  # object sizes
 LEAST_DEVIATION = 0.1  # object sizes
 SMALLEST_PART = 0.5  # a mask smaller than this share of its track's size counts as that large
+MOST_CANDIDATES = 8  # masks that a track is compared with
 LEAST_RATIO = 0.02  # of areas: no IoU is larger
 STANDING_LINKS = 2  # up to so many masks a velocity is not known
 WHOLE_RATIO = 1.2  # the largest recent mask is asked where it is so much larger than the last
@@ -69,7 +70,7 @@ def weigh(
     residual = _residual(tracks, now, aim)
     nearness = _nearness(tracks, residual, gap, without)
     similarity, place = np.zeros(residual.shape), np.zeros(residual.shape)
-    rows, columns = np.nonzero((nearness > 0) & (_area_ratio(tracks, now) > LEAST_RATIO))
+    rows, columns = _candidates(nearness, _area_ratio(tracks, now))
     if rows.size:
         values = _shapes(tracks, now, aim, nearness, rows, columns, without)
         similarity[rows, columns], place[rows, columns] = values
@@ -86,6 +87,15 @@ def _residual(tracks: np.ndarray, now: FrameMeasurement, aim: np.ndarray) -> np.
     size = tracks["size"][:, None]
     scale = np.sqrt(size * np.maximum(np.sqrt(now.areas)[None, :], SMALLEST_PART * size))
     return np.hypot(offset[..., 0], offset[..., 1]) / scale
+
+
+def _candidates(nearness: np.ndarray, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (rows, columns) worth comparing: of each track the masks that promise most."""
+    promise = np.where(ratio > LEAST_RATIO, nearness * ratio, 0.0)
+    if promise.shape[1] > MOST_CANDIDATES:
+        order = np.argsort(-promise, axis=1, kind="stable")
+        np.put_along_axis(promise, order[:, MOST_CANDIDATES:], 0.0, axis=1)
+    return np.nonzero(promise)
 
 
 def _area_ratio(tracks: np.ndarray, now: FrameMeasurement) -> np.ndarray:

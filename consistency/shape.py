@@ -163,18 +163,19 @@ def _at_levels(thumbs: Thumbnails, index: np.ndarray, level: np.ndarray) -> Thum
     """Thumbnails ``index`` at ``level``, int64 (p,) both."""
     if not index.size:
         return thumbs[index]
-    lowest = int(level.min())
-    steps = [_coarsened(thumbs, lowest)]
-    for wanted in range(lowest + 1, int(level.max()) + 1):
-        steps.append(_coarsened(steps[-1], wanted))
-    where = level - lowest, index
-    return Thumbnails(
-        level,
-        np.stack([step.origin for step in steps])[where],
-        np.stack([step.rows for step in steps])[where],
-        np.stack([step.cells for step in steps])[where],
-        thumbs.turned,
-    )
+    result = thumbs[index]
+    origin, rows, cells = result.origin, result.rows, result.cells  # copies
+    now = thumbs
+    for wanted in range(int(level.min()), int(level.max()) + 1):
+        now = _coarsened(now, wanted)
+        chosen = np.flatnonzero((level == wanted) & (result.level < wanted))
+        source = index[chosen]
+        origin[chosen], rows[chosen], cells[chosen] = (
+            now.origin[source],
+            now.rows[source],
+            now.cells[source],
+        )
+    return Thumbnails(level, origin, rows, cells, thumbs.turned)
 
 
 def _coarsened(thumbs: Thumbnails, level: int) -> Thumbnails:

@@ -143,12 +143,12 @@ def _weigh(
     before, after = ends[row], starts[column]
     gap = (after["frame"] - before["frame"]).astype(np.float64)
     nearness = 1 - _distance(before, after, gap) / (LIMIT * gap**GAP_EXPONENT)
-    near = np.flatnonzero(nearness > 0)
-    before, after, row, column = before[near], after[near], row[near], column[near]
-    shape = _shape_iou(frames, before, after)
     areas = before["area"], after["area"]
-    ratio = np.sqrt(np.minimum(*areas) / np.maximum(*areas))
-    evidence = nearness[near] * (1 + shape) / 2 * ratio
+    most = nearness * np.sqrt(np.minimum(*areas) / np.maximum(*areas))  # were the shapes equal
+    near = np.flatnonzero(most >= LEAST_EVIDENCE)
+    before, after, row, column = before[near], after[near], row[near], column[near]
+    shape = _shape_iou(frames, ends, starts, row, column)
+    evidence = most[near] * (1 + shape) / 2
     strong = evidence >= LEAST_EVIDENCE
     unknown = np.cumsum([not frame.motion.known for frame in frames])
     sure = unknown[before["frame"]] == unknown[after["frame"]]
@@ -170,17 +170,22 @@ def _distance(before: np.ndarray, after: np.ndarray, gap: np.ndarray) -> np.ndar
     return scale * (misses[0] + misses[1]) / 2 / (before["area"] * after["area"]) ** 0.25
 
 
-def _shape_iou(frames: Sequence[FrameLabels], before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """IoU of the ends' largest masks with their centroids aligned, float64 (p,)."""
-    if not before.size:
+def _shape_iou(
+    frames: Sequence[FrameLabels],
+    ends: np.ndarray,
+    starts: np.ndarray,
+    row: np.ndarray,
+    column: np.ndarray,
+) -> np.ndarray:
+    """IoU of the largest masks near an end and a start, centroids aligned, float64 (p,)."""
+    if not row.size:
         return np.zeros(0)
     thumbs, centroids = [], []
-    for ends in (before, after):
-        where = list(zip(ends["shape_frame"].tolist(), ends["shape_mask"].tolist(), strict=True))
+    for table in (ends, starts):
+        where = list(zip(table["shape_frame"].tolist(), table["shape_mask"].tolist(), strict=True))
         thumbs.append(_gather([frames[t].thumbnails[np.array([i])] for t, i in where]))
         centroids.append(np.array([frames[t].centroids[i] for t, i in where]))
-    each = np.arange(before.size)
-    return pair(*thumbs, each, each).iou(centroids[1] - centroids[0])
+    return pair(*thumbs, row, column).iou(centroids[1][column] - centroids[0][row])
 
 
 def _gather(parts: list[Thumbnails]) -> Thumbnails:
