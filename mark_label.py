@@ -112,7 +112,7 @@ def run(args: argparse.Namespace, backend: Any) -> int:
     path = (args.sequences or args.data_path).resolve()
     folder = args.experiments / (args.exp_name or (path.stem if path.is_file() else path.name))
     chosen = sequences_of(args)
-    if chosen:
+    if chosen is not None:
         return run_many(args, backend, chosen, folder)
     dataset = open_input(args.data_path, args)
     progress = bars(args.quiet)
@@ -122,8 +122,8 @@ def run(args: argparse.Namespace, backend: Any) -> int:
     return 0
 
 
-def sequences_of(args: argparse.Namespace) -> list:
-    """Return the sequences that the command line names; none where it names a dataset."""
+def sequences_of(args: argparse.Namespace) -> list | None:
+    """Return the sequences that the command line names; None where it names a dataset."""
     from consistency import sequences
 
     if args.split and not args.sequences:
@@ -134,7 +134,9 @@ def sequences_of(args: argparse.Namespace) -> list:
         found = [] if args.sequence else sequences.in_folder(args.data_path, args.input_format)
     if args.shard and not found:
         raise ValueError(f"--shard divides sequences; {args.data_path} is no folder of sequences")
-    return sequences.shard(found, *args.shard) if args.shard else found
+    if args.shard:  # may be empty: there may be more shards than sequences
+        return sequences.shard(found, *args.shard)
+    return found or None
 
 
 def run_many(args: argparse.Namespace, backend: Any, chosen: list, folder: Path) -> int:
@@ -145,10 +147,11 @@ def run_many(args: argparse.Namespace, backend: Any, chosen: list, folder: Path)
     if (folder / f"{folder.name}.json").exists():
         raise ValueError(f"{folder}: is one experiment; choose another --exp-name for sequences")
 
-    def mark_one(sequence) -> pipeline.Report:
+    def mark_one(sequence) -> int:
         dataset = open_input(sequence.path, args)
         target = folder / sequence.name
-        return pipeline.run(dataset, target, backend, options(args), args.overwrite)
+        report = pipeline.run(dataset, target, backend, options(args), args.overwrite)
+        return report.counters["frames"]
 
     bar = partial(bars(args.quiet), unit="sequence")
     results = list(mark_all(chosen, mark_one, args.fail_fast, bar))
@@ -157,7 +160,7 @@ def run_many(args: argparse.Namespace, backend: Any, chosen: list, folder: Path)
         where = f"sequence {failure.sequence.name!r}"
         print(f"error: {where}: {one_line(failure.error)}", file=sys.stderr)
     if not args.quiet:
-        frames = sum(r.counters["frames"] for r in results if r not in failed)
+        frames = sum(result for result in results if result not in failed)
         print(
             f"{folder}: {len(results) - len(failed)} sequences, {frames} frames; "
             f"{len(failed)} failed"

@@ -1,5 +1,6 @@
 """Table and figures of stored results."""
 
+import os
 from pathlib import Path
 
 import matplotlib
@@ -27,11 +28,13 @@ def report(results: dict, stem: Path) -> str:
     return text
 
 
-def renew(page: Path, name: str, text: str) -> None:
-    """Put ``text`` between the lines of ``page`` that mark the place of the results ``name``."""
+def renew(page: Path, name: str, text: str, pictures: list[Path]) -> None:
+    """Put ``text`` and ``pictures`` between the lines of ``page`` that mark the place of ``name``."""
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
     old = page.read_text(encoding="utf-8") if page.is_file() else ""
     if begin in old and end in old:
+        links = [f"![{p.stem}]({os.path.relpath(p, page.parent)})" for p in pictures]
+        text = "\n\n".join([text, *links])
         before, after = old.split(begin)[0], old.split(end)[1]
         page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
@@ -41,8 +44,15 @@ def heading(about: dict) -> str:
     return (
         f"{about['data']}: {about['frames']} frames, {about['masks']} masks; --output "
         f"{about['output']}; {about['cpu']}, {about['cpus']} CPUs, NumPy {about['numpy']}; "
-        f"median (min – max) of {about['repeat']} rounds"
+        f"{load(about)}median (min – max) of {about['repeat']} rounds"
     )
+
+
+def load(about: dict) -> str:
+    """Say how busy the machine was before; nothing where it was idle."""
+    if about["load"] < 0.5:
+        return ""
+    return f"**others kept it busy, load {about['load']:.1f}**; "
 
 
 def _spread(value: dict, digits: int = 2, scale: float = 1) -> str:

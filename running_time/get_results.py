@@ -7,6 +7,7 @@ both sides.  Writes results/<machine>-<data>.json, a Markdown table and two figu
 
 import argparse
 import json
+import os
 import re
 import sys
 import tempfile
@@ -97,6 +98,7 @@ def measure(args: argparse.Namespace, scratch: Path) -> dict:
             raise RuntimeError(f"{setup.name} gives other labels than {different[0]}")
         return result
 
+    load = busy_before()
     taken = in_rounds(setups, args.repeat, args.warmup, run)
     floors = floor.in_turn(args.repeat, lambda: floor.read_all(floor.mask_paths(dataset)))[0]
     frames = len(dataset.frames)
@@ -104,13 +106,18 @@ def measure(args: argparse.Namespace, scratch: Path) -> dict:
         "about": floor.machine()
         | {"name": args.machine, "cpus": usable_cpus(), "output": args.output}
         | {"data": args.data_path.resolve().name, "frames": frames, "masks": dataset.masks}
-        | {"bytes a frame": bytes_a_frame(dataset)}
+        | {"bytes a frame": bytes_a_frame(dataset), "load": load}
         | {"repeat": args.repeat, "warmup": args.warmup},
         "backends": {s.name: summary(s, taken, dataset) for s in setups},
         "missing": missing,
         "reading alone, ms a frame": floor.stats([1000 * s / frames for s in floors]),
         "a pair of frames, ms": rivals.compare(dataset, args.repeat),
     }
+
+
+def busy_before() -> float:
+    """Mean number of processes that wanted a processor in the last minute; -1 where unknown."""
+    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else -1
 
 
 def bytes_a_frame(dataset: Dataset) -> float:
@@ -186,7 +193,7 @@ def main(argv: list[str] | None = None) -> int:
         if "study" in content or "backends" in content:
             text = (study if "study" in content else figures).report(content, stem)
             print(text)
-            figures.renew(PAGE, stem.name, text)
+            figures.renew(PAGE, stem.name, text, sorted(args.results.glob(f"{stem.name}*.png")))
     return 0
 
 

@@ -11,6 +11,7 @@ from time import perf_counter, sleep
 import floor
 import matplotlib
 import psutil
+from figures import load
 from runs import MARK, VIS, processor_seconds
 
 from backends.multi import usable_cpus
@@ -82,13 +83,14 @@ def measure(args: argparse.Namespace, scratch: Path) -> dict:
     """Take every case ``--repeat`` times, in rounds; returns what is stored as JSON."""
     dataset = open_dataset(args.data_path)
     rows = [case | {"runs": []} for case in cases()]
+    busy = round(psutil.getloadavg()[0], 1)
     for number in range(args.warmup + args.repeat):
         for row in rows:
             taken = _once(row, args.data_path, scratch)
             if number >= args.warmup:
                 row["runs"].append(taken)
     about = floor.machine() | {"name": args.machine, "cpus": usable_cpus(), "repeat": args.repeat}
-    about |= {"data": args.data_path.resolve().name, "frames": len(dataset.frames)}
+    about |= {"data": args.data_path.resolve().name, "frames": len(dataset.frames), "load": busy}
     return {"about": about, "study": [_row(row, len(dataset.frames)) for row in rows]}
 
 
@@ -104,12 +106,14 @@ def _once(row: dict, data: Path, scratch: Path) -> dict[str, float]:
     draw = [sys.executable, VIS, *target, "--out", str(scratch / "pictures"), "--workers", count]
     drawn = watched([*draw, *look])
     add = {name: taken[name] + drawn[name] for name in ("seconds", "processor")}
+    add["drawing"] = drawn["seconds"]
     return add | {name: max(taken[name], drawn[name]) for name in ("memory", "threads")}
 
 
 def _row(row: dict, frames: int) -> dict:
     runs = row.pop("runs")
     return row | {
+        "drawing, ms a frame": floor.stats([1000 * r.get("drawing", 0) / frames for r in runs]),
         "frames a second": floor.stats([frames / r["seconds"] for r in runs]),
         "processor, %": floor.stats([100 * r["processor"] / r["seconds"] for r in runs]),
         "peak memory, MB": floor.stats([r["memory"] for r in runs]),
@@ -121,9 +125,10 @@ def report(content: dict, stem: Path) -> str:
     """Write table, answers and figure beside ``stem``; returns table and answers."""
     about, rows = content["about"], content["study"]
     columns = ("frames a second", "processor, %", "peak memory, MB", "threads")
+    machine = f"{about['cpu']}, {about['cpus']} CPUs; {load(about)}"
     lines = [
-        f"{about['data']}: {about['frames']} frames; {about['cpu']}, {about['cpus']} CPUs; median "
-        f"of {about['repeat']} rounds (min – max of frames a second)",
+        f"{about['data']}: {about['frames']} frames; {machine}median of {about['repeat']} rounds "
+        "(min – max of frames a second)",
         "",
         f"| processes | drawing | {' | '.join(columns)} |",
         "|---|---|" + "---|" * len(columns),
@@ -157,7 +162,8 @@ def answers(rows: list[dict], cpus: int) -> str:
 
     one = 1000 / speed(1, "off")
     full, small, grey = (
-        1000 / speed(1, look) - one for look in ("100%, colour", "10%, colour", "100%, grey")
+        found[1, look]["drawing, ms a frame"]["median"]
+        for look in ("100%, colour", "10%, colour", "100%, grey")
     )
     gains = {count: speed(count, "off") / speed(1, "off") for count in counts}
     best = max(counts, key=lambda count: gains[count])

@@ -62,9 +62,10 @@ def test_backends_are_measured_and_drawn(data, tmp_path, monkeypatch, capsys):
 def test_results_are_shown_where_the_page_marks_their_place(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- begin a -->\nold\n<!-- end a -->\nafter\n")
-    figures.renew(page, "a", "new")
-    figures.renew(page, "b", "of another machine")
-    assert page.read_text() == "before\n<!-- begin a -->\nnew\n<!-- end a -->\nafter\n"
+    figures.renew(page, "a", "new", [tmp_path / "results" / "a.png"])
+    figures.renew(page, "b", "of another machine", [])
+    shown = "new\n\n![a](results/a.png)"
+    assert page.read_text() == f"before\n<!-- begin a -->\n{shown}\n<!-- end a -->\nafter\n"
 
 
 def test_backends_that_label_differently_stop_the_benchmark(data, tmp_path, monkeypatch):

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from test_backends import needs_mpi, ranks, start
 
 import mark_label
 from consistency.sequences import Sequence, in_folder, in_table, shard
@@ -87,6 +89,22 @@ def test_shards_together_are_all_sequences_once(data, backend):
     assert done(data) == ["data/seq1/seq1.json", "data/seq10/seq10.json"]
     assert mark(data, "--shard", "2/2", "--multi", backend) == 0
     assert len(done(data)) == 3
+
+
+def test_a_shard_without_sequences_has_nothing_to_do(data, capsys):
+    assert mark(data, "--shard", "4/4") == 0
+    assert "0 sequences, 0 frames; 0 failed" in capsys.readouterr().out
+
+
+@needs_mpi
+def test_ranks_go_on_behind_a_failing_sequence(data, tmp_path):
+    command = [*ranks(3), sys.executable, "mark_label.py", "--multi", "mpi"]
+    done = start([*command, "--data-path", data, "--experiments", tmp_path / "out"])
+    assert done.returncode == 2
+    assert done.stderr.count("error: ") == 1
+    assert "error: sequence 'seq2': rank " in done.stderr
+    assert "2 sequences, 4 frames; 1 failed" in done.stdout
+    assert not list(tmp_path.rglob("*.partial"))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
