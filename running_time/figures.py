@@ -29,7 +29,7 @@ def report(results: dict, stem: Path) -> str:
 
 
 def renew(page: Path, name: str, text: str, pictures: list[Path]) -> None:
-    """Put ``text`` and ``pictures`` between the lines of ``page`` that mark the place of ``name``."""
+    """Put text and pictures between the lines of ``page`` that mark the place of ``name``."""
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
     old = page.read_text(encoding="utf-8") if page.is_file() else ""
     if begin in old and end in old:
