@@ -12,7 +12,8 @@ from consistency.formats import native
 from consistency.formats.npy import Buffer
 from consistency.lineage_metrics import Overlaps
 from consistency.overlap import intersections, iou
-from consistency.packed import PackedMasks, pack
+from consistency.packed import PackedMasks
+from consistency.packing import pack
 
 
 @dataclass(frozen=True)

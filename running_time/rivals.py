@@ -10,7 +10,7 @@ from pycocotools import mask as coco
 from consistency.dataset import Dataset
 from consistency.formats.npy import Buffer
 from consistency.overlap import intersections, iou
-from consistency.packed import pack
+from consistency.packing import pack
 
 # Pairs of masks that the predecessor's method is timed on; the rest is extrapolated.
 SAMPLED_PAIRS = 20

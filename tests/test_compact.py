@@ -8,7 +8,7 @@ import pytest
 from consistency.compact import compact, expand
 from consistency.dataset import Frame
 from consistency.measure import Chunk, MeasureOptions, measure_chunk, measure_frames
-from consistency.packed import pack
+from consistency.packing import pack
 
 
 class Frames:

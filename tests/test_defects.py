@@ -11,7 +11,7 @@ from conftest import labels_of, squares, write_dataset
 from test_labels import label_frames
 
 from consistency.overlap import iou, self_intersections
-from consistency.packed import pack
+from consistency.packing import pack
 
 ROOT = Path(__file__).resolve().parents[1]
 

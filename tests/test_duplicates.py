@@ -9,7 +9,7 @@ from test_packed import random_masks
 
 from consistency.duplicates import find_duplicates, find_duplicates_of_any
 from consistency.overlap import self_intersections
-from consistency.packed import pack
+from consistency.packing import pack
 
 
 def slow_iou(a, b):

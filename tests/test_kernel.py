@@ -15,7 +15,7 @@ from backends import kernel as module
 from backends import open_backend
 from backends.kernel import Kernel, popcount
 from consistency.overlap import intersections
-from consistency.packed import pack
+from consistency.packing import pack
 
 
 def plenty() -> int:

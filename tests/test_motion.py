@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from consistency.motion import UNKNOWN, Motion, edge_map, estimate, to_first
-from consistency.packed import pack
+from consistency.packing import pack
 
 SHAPE = (270, 480)
 

@@ -8,7 +8,7 @@ from pycocotools import mask as coco
 
 from consistency.formats import rle
 from consistency.overlap import containment, intersections, iou, self_intersections
-from consistency.packed import pack, pack_runs
+from consistency.packing import pack, pack_runs
 
 SHAPES = [(1, 1), (3, 5), (5, 64), (7, 65), (9, 130), (64, 3), (200, 7), (33, 100)]
 

@@ -8,7 +8,7 @@ from scipy import ndimage
 from test_packed import frames, orders
 
 from consistency import colours, render
-from consistency.packed import pack
+from consistency.packing import pack
 from docs import make_colours
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consistency.packed import every_second_bit, pack
+from consistency.packed import every_second_bit
+from consistency.packing import pack
 from consistency.shape import SIDE, pair, thumbnails
 
 

@@ -17,7 +17,7 @@ from test_packed import frames, orders
 import vis
 from consistency import colours, history
 from consistency.dataset import Frame
-from consistency.packed import pack
+from consistency.packing import pack
 from consistency.scene import View
 from consistency.viewer import blocks
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from consistency.dataset import Frame
-from consistency.packed import MAX_PIXELS, PackedMasks, Packer, pack_runs
+from consistency.packed import MAX_PIXELS, PackedMasks
+from consistency.packing import Packer, pack_runs
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 # Pillow modes whose pixels are numbers; "P" are numbers too, with colours to show them in.

@@ -18,7 +18,8 @@ from consistency.dataset import Dataset, Frame, Layout, in_order, natural_key
 from consistency.formats import npy, rle
 from consistency.formats.source import Source, load_json
 from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
-from consistency.packed import PackedMasks, Packer
+from consistency.packed import PackedMasks
+from consistency.packing import Packer
 
 JSON_NAME = "sk_masks.json"
 FOLDER_NAME = "numpy_masks"
