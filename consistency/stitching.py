@@ -28,6 +28,7 @@ GAP_EXPONENT = 0.5  # the limit grows like the square root of time (random walk)
 LEAST_EVIDENCE = 0.25
 # Beyond the memory a link has to look like the object.
 LEAST_LONG_SHAPE = 0.6
+PAIRS_AT_A_TIME = 4096  # a pair takes 2 kB while its shapes are compared
 
 END = np.dtype(
     [
@@ -45,7 +46,7 @@ END = np.dtype(
 
 @dataclass(frozen=True, eq=False)
 class _Candidates:
-    """Pairs of an end and a later beginning: rows of both tables, and what speaks for them."""
+    """Pairs of a label that ends and one that begins later, and what speaks for them."""
 
     ends: np.ndarray
     starts: np.ndarray
@@ -79,8 +80,8 @@ def stitch(
     ends = ends[[label not in mothers for label in ends["label"].tolist()]]
     found = _weigh(frames, starts, ends, memory, max(memory, long_memory))
     joined: dict[int, int] = {}
-    for i, j in _assign(found):
-        joined[int(starts["label"][j])] = int(ends["label"][i])
+    for before, after in _assign(found):
+        joined[after] = before
     return {label: _first(label, joined) for label in joined}
 
 
@@ -132,28 +133,34 @@ def _velocity(times: np.ndarray, centroids: np.ndarray, weights: np.ndarray) -> 
 def _weigh(
     frames: Sequence[FrameLabels], starts: np.ndarray, ends: np.ndarray, memory: int, longest: int
 ) -> _Candidates:
-    """Compare all ends with the beginnings after them."""
-    order = np.argsort(starts["frame"], kind="stable")
-    begins = starts["frame"][order]
-    low = np.searchsorted(begins, ends["frame"] + 1)
-    counts = np.searchsorted(begins, ends["frame"] + 1 + longest, side="right") - low
-    row = np.repeat(np.arange(ends.size), counts)
-    offset = np.arange(row.size) - np.repeat(np.cumsum(counts) - counts, counts)
-    column = order[np.repeat(low, counts) + offset]
-    before, after = ends[row], starts[column]
-    gap = (after["frame"] - before["frame"]).astype(np.float64)
-    nearness = 1 - _distance(before, after, gap) / (LIMIT * gap**GAP_EXPONENT)
-    areas = before["area"], after["area"]
-    most = nearness * np.sqrt(np.minimum(*areas) / np.maximum(*areas))  # were the shapes equal
-    near = np.flatnonzero(most >= LEAST_EVIDENCE)
-    before, after, row, column = before[near], after[near], row[near], column[near]
-    shape = _shape_iou(frames, ends, starts, row, column)
-    evidence = most[near] * (1 + shape) / 2
-    strong = evidence >= LEAST_EVIDENCE
+    """Compare all ends with the beginnings after them, some ends at a time."""
+    starts = starts[np.argsort(starts["frame"], kind="stable")]
+    low = np.searchsorted(starts["frame"], ends["frame"] + 1)
+    high = np.searchsorted(starts["frame"], ends["frame"] + 1 + longest, side="right")
     unknown = np.cumsum([not frame.motion.known for frame in frames])
-    sure = unknown[before["frame"]] == unknown[after["frame"]]
-    strong &= (gap[near] <= memory + 1) | (sure & (shape >= LEAST_LONG_SHAPE))
-    return _Candidates(row[strong], column[strong], evidence[strong])
+    parts = []
+    for some in np.split(np.arange(ends.size), _cuts(high - low)):
+        row = np.repeat(some, (high - low)[some])
+        column = np.concatenate([np.arange(low[k], high[k]) for k in some.tolist()] or [row])
+        gap = (starts["frame"][column] - ends["frame"][row]).astype(np.float64)
+        nearness = 1 - _distance(ends[row], starts[column], gap) / (LIMIT * gap**GAP_EXPONENT)
+        areas = ends["area"][row], starts["area"][column]
+        most = nearness * np.sqrt(np.minimum(*areas) / np.maximum(*areas))  # were shapes equal
+        near = np.flatnonzero(most >= LEAST_EVIDENCE)
+        row, column, gap = row[near], column[near], gap[near]
+        shape = _shape_iou(frames, ends, starts, row, column)
+        evidence = most[near] * (1 + shape) / 2
+        sure = unknown[ends["frame"][row]] == unknown[starts["frame"][column]]
+        strong = evidence >= LEAST_EVIDENCE
+        strong &= (gap <= memory + 1) | (sure & (shape >= LEAST_LONG_SHAPE))
+        parts.append((ends["label"][row], starts["label"][column], evidence, strong))
+    first, second, evidence, strong = (np.concatenate(p) for p in zip(*parts, strict=True))
+    return _Candidates(first[strong], second[strong], evidence[strong])
+
+
+def _cuts(counts: np.ndarray) -> np.ndarray:
+    """Where to cut a list whose items have ``counts`` pairs, for about PAIRS_AT_A_TIME a part."""
+    return np.flatnonzero(np.diff(np.cumsum(counts) // PAIRS_AT_A_TIME)) + 1
 
 
 def _distance(before: np.ndarray, after: np.ndarray, gap: np.ndarray) -> np.ndarray:
@@ -180,12 +187,15 @@ def _shape_iou(
     """IoU of the largest masks near an end and a start, centroids aligned, float64 (p,)."""
     if not row.size:
         return np.zeros(0)
-    thumbs, centroids = [], []
-    for table in (ends, starts):
-        where = list(zip(table["shape_frame"].tolist(), table["shape_mask"].tolist(), strict=True))
-        thumbs.append(_gather([frames[t].thumbnails[np.array([i])] for t, i in where]))
-        centroids.append(np.array([frames[t].centroids[i] for t, i in where]))
-    return pair(*thumbs, row, column).iou(centroids[1][column] - centroids[0][row])
+    thumbs, centroids, numbers = [], [], []
+    for table, index in ((ends, row), (starts, column)):
+        used, number = np.unique(index, return_inverse=True)
+        shapes = table[used][["shape_frame", "shape_mask"]].tolist()
+        thumbs.append(_gather([frames[t].thumbnails[np.array([i])] for t, i in shapes]))
+        centroids.append(np.array([frames[t].centroids[i] for t, i in shapes]))
+        numbers.append(number)
+    displacement = centroids[1][numbers[1]] - centroids[0][numbers[0]]
+    return pair(*thumbs, *numbers).iou(displacement)
 
 
 def _gather(parts: list[Thumbnails]) -> Thumbnails:
@@ -197,30 +207,19 @@ def _gather(parts: list[Thumbnails]) -> Thumbnails:
 
 
 def _assign(found: _Candidates) -> list[tuple[int, int]]:
-    """One-to-one pairs (end, start) with the largest sum of evidence."""
+    """One-to-one pairs of labels (that ends, that begins) with the largest sum of evidence."""
     from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    from consistency.matching import assign_optimal
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
     if not found.evidence.size:
         return []
-    rows, row = np.unique(found.ends, return_inverse=True)
-    columns, column = np.unique(found.starts, return_inverse=True)
-    # Tracklets far apart in time share no candidates: small tables instead of a huge one.
-    nodes = rows.size + columns.size
-    graph = coo_array((np.ones(row.size), (row, rows.size + column)), shape=(nodes, nodes))
-    _, group = connected_components(graph, directed=False)
-    pairs = []
-    for members in _groups(group[row]):
-        r, i = np.unique(row[members], return_inverse=True)
-        c, j = np.unique(column[members], return_inverse=True)
-        table = np.zeros((r.size, c.size))
-        table[i, j] = found.evidence[members]
-        pairs += [(int(rows[r[a]]), int(columns[c[b]])) for a, b in assign_optimal(table, 0.0)]
-    return pairs
-
-
-def _groups(keys: np.ndarray) -> list[np.ndarray]:
-    order = np.argsort(keys, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(keys[order])) + 1)
+    ends, row = np.unique(found.ends, return_inverse=True)
+    starts, column = np.unique(found.starts, return_inverse=True)
+    # The table is sparse: tracklets far apart in time are no candidates.  Each end has a column of
+    # its own besides, so that it may stay alone; one more for every pair changes no optimum.
+    alone = np.arange(ends.size)
+    weight = np.concatenate([1 + found.evidence, np.ones(ends.size)])
+    where = np.concatenate([row, alone]), np.concatenate([column, starts.size + alone])
+    table = coo_array((weight, where), shape=(ends.size, starts.size + ends.size)).tocsr()
+    chosen = zip(*min_weight_full_bipartite_matching(table, maximize=True), strict=True)
+    return [(int(ends[i]), int(starts[j])) for i, j in chosen if j < starts.size]
