@@ -59,11 +59,13 @@ def weigh(
     now: FrameMeasurement,
     t: int,
     nested: np.ndarray,
+    memory: int,
     without: frozenset[str] = frozenset(),
 ) -> Evidence:
     """Compare all tracks with all masks of frame ``t``.
 
-    ``nested`` float64 (m,) is the masks' nesting; ``without`` leaves out some of PARTS.
+    ``nested`` float64 (m,) is the masks' nesting; ``without`` leaves out some of PARTS.  Of tracks
+    that were absent for longer than ``memory`` frames only the IoU at the expected place is taken.
     """
     gap = t - tracks["frame"]
     aim = expected(tracks, t)
@@ -72,7 +74,8 @@ def weigh(
     similarity, place = np.zeros(residual.shape), np.zeros(residual.shape)
     rows, columns = _candidates(nearness, _area_ratio(tracks, now))
     if rows.size:
-        values = _shapes(tracks, now, aim, nearness, rows, columns, without)
+        aligned = np.where((gap <= memory + 1)[:, None], nearness, 0.0)
+        values = _shapes(tracks, now, aim, aligned, rows, columns, without)
         similarity[rows, columns], place[rows, columns] = values
     if "place" not in without:
         _add_place(similarity, tracks, now, gap, without)
@@ -161,8 +164,9 @@ def _fit(
         return values
     pairs = pair(shapes, now.thumbnails, row, column)
     if "shape" not in without:
-        aligned = pairs.iou(now.centroids[column] - centroids[row])
-        values[0] = aligned * nearness[row, column]
+        near = np.flatnonzero(nearness[row, column])
+        aligned = pairs[near].iou((now.centroids[column] - centroids[row])[near])
+        values[0, near] = aligned * nearness[row, column][near]
     if "velocity" not in without:
         values[1] = pairs.iou(aim[row] - centroids[row], now.shape)
         values[0] = np.maximum(values[0], values[1])

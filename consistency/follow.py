@@ -108,10 +108,11 @@ class Follower:
         alive = t - self._tracks["frame"] <= self.long_memory + 1
         motion = UNKNOWN if "motion" in self.without else now.motion
         tracks = carried(self._tracks[alive], motion, t)
-        evidence = weigh(tracks, now, t, nested, self.without)
+        # Whose place has become unknown does not return after long.
+        tracks = tracks[(t - tracks["frame"] <= self.memory + 1) | tracks["sure"]]
+        evidence = weigh(tracks, now, t, nested, self.memory, self.without)
         long_gone = t - tracks["frame"] > self.memory + 1
         certain = np.where(evidence.place >= LEAST_LONG_RETURN, evidence.place, 0.0)
-        certain[~tracks["sure"]] = 0.0
         similarity = np.where(long_gone[:, None], certain, evidence.similarity)
         pairs, splits = self._match(tracks, now, similarity)
         rows, masks = np.array(pairs, np.int64).reshape(-1, 2).T

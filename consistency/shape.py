@@ -80,6 +80,10 @@ class ThumbnailPairs:
     second: Thumbnails
     step: np.ndarray
 
+    def __getitem__(self, index: np.ndarray) -> "ThumbnailPairs":
+        """Return some of the pairs."""
+        return ThumbnailPairs(self.first[index], self.second[index], self.step[index])
+
     def iou(self, displacement: np.ndarray, frame: tuple[int, int] | None = None) -> np.ndarray:
         """IoU after moving the first of each pair.
 
@@ -165,11 +169,13 @@ def _at_levels(thumbs: Thumbnails, index: np.ndarray, level: np.ndarray) -> Thum
         return thumbs[index]
     result = thumbs[index]
     origin, rows, cells = result.origin, result.rows, result.cells  # copies
-    now = thumbs
-    for wanted in range(int(level.min()), int(level.max()) + 1):
+    used, number = np.unique(index[result.level < level], return_inverse=True)
+    now = thumbs[used]
+    finer = np.flatnonzero(result.level < level)
+    for wanted in np.unique(level[finer]).tolist():
         now = _coarsened(now, wanted)
-        chosen = np.flatnonzero((level == wanted) & (result.level < wanted))
-        source = index[chosen]
+        here = level[finer] == wanted
+        chosen, source = finer[here], number[here]
         origin[chosen], rows[chosen], cells[chosen] = (
             now.origin[source],
             now.rows[source],

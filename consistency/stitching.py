@@ -20,7 +20,7 @@ import numpy as np
 from consistency.follow import Lineage
 from consistency.labels import FrameLabels
 from consistency.motion import to_first as motion_to_first
-from consistency.shape import Thumbnails, pair
+from consistency.shape import NO_THUMBNAILS, Thumbnails, pair
 
 END_MASKS = 5  # masks at each end that its velocity and its largest shape are taken from
 LIMIT = 3.0  # object sizes, for a gap of one frame
@@ -28,7 +28,7 @@ GAP_EXPONENT = 0.5  # the limit grows like the square root of time (random walk)
 LEAST_EVIDENCE = 0.25
 # Beyond the memory a link has to look like the object.
 LEAST_LONG_SHAPE = 0.6
-PAIRS_AT_A_TIME = 4096  # a pair takes 2 kB while its shapes are compared
+PAIRS_AT_A_TIME = 16384  # a pair takes 2 kB while its shapes are compared
 
 END = np.dtype(
     [
@@ -138,6 +138,7 @@ def _weigh(
     low = np.searchsorted(starts["frame"], ends["frame"] + 1)
     high = np.searchsorted(starts["frame"], ends["frame"] + 1 + longest, side="right")
     unknown = np.cumsum([not frame.motion.known for frame in frames])
+    shapes = _shapes(frames, ends), _shapes(frames, starts)
     parts = []
     for some in np.split(np.arange(ends.size), _cuts(high - low)):
         row = np.repeat(some, (high - low)[some])
@@ -148,7 +149,7 @@ def _weigh(
         most = nearness * np.sqrt(np.minimum(*areas) / np.maximum(*areas))  # were shapes equal
         near = np.flatnonzero(most >= LEAST_EVIDENCE)
         row, column, gap = row[near], column[near], gap[near]
-        shape = _shape_iou(frames, ends, starts, row, column)
+        shape = _shape_iou(*shapes, row, column)
         evidence = most[near] * (1 + shape) / 2
         sure = unknown[ends["frame"][row]] == unknown[starts["frame"][column]]
         strong = evidence >= LEAST_EVIDENCE
@@ -177,33 +178,34 @@ def _distance(before: np.ndarray, after: np.ndarray, gap: np.ndarray) -> np.ndar
     return scale * (misses[0] + misses[1]) / 2 / (before["area"] * after["area"]) ** 0.25
 
 
-def _shape_iou(
-    frames: Sequence[FrameLabels],
-    ends: np.ndarray,
-    starts: np.ndarray,
-    row: np.ndarray,
-    column: np.ndarray,
-) -> np.ndarray:
-    """IoU of the largest masks near an end and a start, centroids aligned, float64 (p,)."""
-    if not row.size:
-        return np.zeros(0)
-    thumbs, centroids, numbers = [], [], []
-    for table, index in ((ends, row), (starts, column)):
-        used, number = np.unique(index, return_inverse=True)
-        shapes = table[used][["shape_frame", "shape_mask"]].tolist()
-        thumbs.append(_gather([frames[t].thumbnails[np.array([i])] for t, i in shapes]))
-        centroids.append(np.array([frames[t].centroids[i] for t, i in shapes]))
-        numbers.append(number)
-    displacement = centroids[1][numbers[1]] - centroids[0][numbers[0]]
-    return pair(*thumbs, *numbers).iou(displacement)
+@dataclass(frozen=True, eq=False)
+class _Shapes:
+    """The largest mask near each of some ends: thumbnails and centroids, x, y in pixels."""
+
+    thumbnails: Thumbnails
+    centroids: np.ndarray
 
 
-def _gather(parts: list[Thumbnails]) -> Thumbnails:
+def _shapes(frames: Sequence[FrameLabels], table: np.ndarray) -> _Shapes:
+    where = table[["shape_frame", "shape_mask"]].tolist()
+    if not where:
+        return _Shapes(NO_THUMBNAILS, np.zeros((0, 2)))
+    parts = [frames[t].thumbnails[np.array([i])] for t, i in where]
     fields = [
         np.concatenate([getattr(p, name) for p in parts])
         for name in ("level", "origin", "rows", "cells")
     ]
-    return Thumbnails(*fields, parts[0].turned)
+    return _Shapes(
+        Thumbnails(*fields, parts[0].turned), np.array([frames[t].centroids[i] for t, i in where])
+    )
+
+
+def _shape_iou(ends: _Shapes, starts: _Shapes, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """IoU of the shapes of pairs (ends[row], starts[column]), centroids aligned, float64 (p,)."""
+    if not row.size:
+        return np.zeros(0)
+    displacement = starts.centroids[column] - ends.centroids[row]
+    return pair(ends.thumbnails, starts.thumbnails, row, column).iou(displacement)
 
 
 def _assign(found: _Candidates) -> list[tuple[int, int]]:
