@@ -271,7 +271,7 @@ def test_hover_tells_label_area_iou_and_track(write, visit):
         "label 2",
         "area 144 pixels",
         f"IoU to the frame before {iou:.3f}",
-        "track of 3 frames, 1 gaps",
+        "track of 3 frames, 1 gap",
     ]
     assert (canvas(page, "marks")[15, 15] > 0).all()
     page.mouse.move(*at(page, 55, 2))

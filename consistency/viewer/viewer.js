@@ -238,7 +238,8 @@
     parts.push(`area ${mask.area.toLocaleString("en")} pixels`);
     if (track) {
       parts.push("IoU to the frame before " + (isNaN(mask.iou) ? "–" : mask.iou.toFixed(3)));
-      parts.push(`track of ${track.frames} frames, ${track.gaps} gaps`);
+      const many = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
+      parts.push(`track of ${many(track.frames, "frame")}, ${many(track.gaps, "gap")}`);
     }
     return parts.join("\n");
   }
