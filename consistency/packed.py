@@ -3,8 +3,7 @@
 A frame's pixels are flattened in ``order`` ("C": row after row, "F": column after column, as in
 COCO run lengths), pixel ``p`` is bit ``p % 64`` of word ``p // 64``.  A mask is the list of its
 non-zero words; a frame is the list of ``(position, mask, word)`` of all its masks, sorted by
-position.  Nothing outside this module and
-``consistency.packing``, which makes them, knows the bit layout.
+position.  Only this module and ``consistency.packing``, which makes them, know the bit layout.
 """
 
 from collections.abc import Sequence
@@ -13,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 WORD_BITS = 64
-WORD_BYTES = 8
 # 2**30 pixels (32768 × 32768) are far beyond any camera; a larger size in a file is a mistake or
 # an attack and would ask for gigabytes.
 MAX_PIXELS = 1 << 30

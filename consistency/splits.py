@@ -14,8 +14,6 @@ from consistency.measure import FrameMeasurement
 from consistency.overlap import iou
 from consistency.tracks import expected
 
-ON_SPLIT = ("keep", "new")
-
 INSIDE = 0.7  # share of a piece that lies inside the whole
 AREA_TOLERANCE = 0.3  # of the sum of the pieces' areas, as a share of the whole's
 APART = 0.5  # pieces share less than this part of the smaller: else one is a part of the other

@@ -259,6 +259,14 @@ def table(results: dict) -> str:
     return "\n".join(lines)
 
 
+def keep(path: Path | None, content: dict, text: str) -> None:
+    """Print a table; keep the figures and, beside them, the table, if there is a path."""
+    print(text)
+    if path:
+        path.write_text(json.dumps(content, indent=1) + "\n")
+        path.with_suffix(".md").write_text(text + "\n")
+
+
 def machine() -> dict:
     """What the figures depend on."""
     cpu = platform.processor() or platform.machine()
@@ -284,10 +292,7 @@ def main(argv: list[str] | None = None) -> int:
     heading = f"{args.data_path.name}: {len(dataset.frames)} frames, {dataset.masks} masks"
     about = machine() | {"data": heading, "repeat": args.repeat}
     text = f"{heading}; {about['cpu']}, one process\n\n{table(results)}"
-    print(text)
-    if args.json:
-        args.json.write_text(json.dumps({"about": about, "results": results}, indent=1) + "\n")
-        args.json.with_suffix(".md").write_text(text + "\n")
+    keep(args.json, {"about": about, "results": results}, text)
     return 0
 
 

@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
 import tifffile  # noqa: E402
-from floor import in_turn, machine  # noqa: E402
+from floor import in_turn, keep, machine  # noqa: E402
 from PIL import Image  # noqa: E402
 from pycocotools import mask as coco  # noqa: E402
 
@@ -268,12 +268,7 @@ def main(argv: list[str] | None = None) -> int:
         writing = list(measure_writing(Path(scratch), args.repeat))
     about = machine() | {"repeat": args.repeat}
     content = f"{about['cpu']}, one process, one thread\n\n{table(reading, writing)}"
-    print(content)
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        figures = {"about": about, "reading": reading, "writing": writing}
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
-        args.json.with_suffix(".md").write_text(content + "\n")
+    keep(args.json, {"about": about, "reading": reading, "writing": writing}, content)
     return 0
 
 

@@ -7,7 +7,6 @@ are packed already; the later one is uploaded, the earlier one is there from the
 """
 
 import argparse
-import json
 import statistics
 import sys
 from collections.abc import Callable
@@ -127,10 +126,7 @@ def main(argv: list[str] | None = None) -> int:
     device = runtime.getDeviceProperties(0)["name"].decode()
     about = floor.machine() | {"device": device, "cupy": cupy.__version__}
     rows = measure(cupy, kernel, args.repeat)
-    print(text := table(rows, about))
-    if args.json:
-        args.json.write_text(json.dumps({"about": about, "gpu": rows}, indent=1) + "\n")
-        args.json.with_suffix(".md").write_text(text + "\n")
+    floor.keep(args.json, {"about": about, "gpu": rows}, table(rows, about))
     return 0
 
 

@@ -70,10 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         rows = measure(Path(scratch), args.workers)
     about = floor.machine()
-    print(text := table(rows, about))
-    if args.json:
-        args.json.write_text(json.dumps({"about": about, "long": rows}, indent=1) + "\n")
-        args.json.with_suffix(".md").write_text(text + "\n")
+    floor.keep(args.json, {"about": about, "long": rows}, table(rows, about))
     return 0
 
 

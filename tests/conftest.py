@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sequences
 from hypothesis import settings
 
 import mark_label
@@ -87,3 +88,15 @@ def fails(tmp_path: Path, capsys: pytest.CaptureFixture) -> Callable[..., str]:
         return err
 
     return run
+
+
+@pytest.fixture
+def disjoint(tmp_path: Path) -> Path:
+    """A data set whose masks do not overlap."""
+    return sequences.disjoint(tmp_path / "data")
+
+
+@pytest.fixture
+def overlapping(tmp_path: Path) -> Path:
+    """A data set with masks that overlap."""
+    return sequences.overlapping(tmp_path / "data")

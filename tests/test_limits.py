@@ -18,16 +18,6 @@ FOLDERS = {
 
 
 @pytest.fixture
-def disjoint(tmp_path):
-    return sequences.disjoint(tmp_path / "data")
-
-
-@pytest.fixture
-def overlapping(tmp_path):
-    return sequences.overlapping(tmp_path / "data")
-
-
-@pytest.fixture
 def many(tmp_path):
     """One frame with 300 objects of different sizes, and a second one with the last 50."""
     first, second = [], []

@@ -38,16 +38,6 @@ GAPS_ARE_CUT = {"ctc"}
 RENUMBERED = {"mots"}
 
 
-@pytest.fixture
-def disjoint(tmp_path):
-    return sequences.disjoint(tmp_path / "data")
-
-
-@pytest.fixture
-def overlapping(tmp_path):
-    return sequences.overlapping(tmp_path / "data")
-
-
 @pytest.mark.parametrize("output", PLACES)
 def test_what_is_written_is_read_back(output, disjoint, tmp_path):
     experiment = sequences.mark(disjoint, tmp_path / "out", "--output", "rle", output)
