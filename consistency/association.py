@@ -1,14 +1,23 @@
 """From measurements to labels, by whichever matching was asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from consistency.follow import LONG_MEMORY, MEMORY, MEMORY_OF_LINEAGES, Follower, Lineage, follow
-from consistency.labels import FrameLabels, propagate, relabel, summarise, without_short
+from consistency.labels import (
+    FrameLabels,
+    Labelled,
+    compared,
+    gathered,
+    propagate,
+    relabelled,
+    summarise,
+    without_short,
+)
 from consistency.matching import MIN_IOU
 from consistency.measure import FrameMeasurement
 from consistency.seed import propagate_seed
-from consistency.stitching import stitch
+from consistency.stitching import EndShapes, stitch
 
 MATCHINGS = ("track", "optimal", "greedy", "seed")
 MEMORY_OF_IOU = 1  # of "optimal" and "greedy": one drop-out of the segmenter
@@ -70,13 +79,24 @@ def associate(
         follower = Follower(
             how.frames_missed(), how.most_missed(), how.on_split, frozenset(how.without)
         )
-        frames = summarise(follow(measurements, follower))
+        shapes = EndShapes(how.most_missed())
+        labelled = _shown(follow(measurements, follower), shapes if how.passes > 1 else None)
+        frames = list(gathered(labelled))
         lineage = follower.lineage
         if how.passes > 1:
-            same = stitch(frames, lineage, how.frames_missed(), how.most_missed())
-            frames, lineage = relabel(frames, same), lineage.relabelled(same)
+            same = stitch(frames, lineage, shapes, how.frames_missed(), how.most_missed())
+            frames, lineage = relabelled(frames, same), lineage.relabelled(same)
+        frames = compared(frames)
     elif how.matching == "seed":
         frames = summarise(propagate_seed(measurements))
     else:
         frames = summarise(propagate(measurements, how.matching, how.min_iou))
     return without_short(frames, how.min_length), lineage
+
+
+def _shown(labelled: Iterable[Labelled], shapes: EndShapes | None) -> Iterator[Labelled]:
+    """Show ``shapes`` what passes by."""
+    for now, labels in labelled:
+        if shapes:
+            shapes.add(labels, now.areas, now.thumbnails)
+        yield now, labels

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from consistency.candidates import residuals
 from consistency.evidence import weigh
 from consistency.labels import Labelled
-from consistency.matching import assign_optimal
+from consistency.matching import assign_pairs
 from consistency.measure import FrameMeasurement
 from consistency.motion import UNKNOWN
+from consistency.shape import ThumbnailPool
 from consistency.splits import Split, find_merges, find_splits
-from consistency.tracks import TRACK, Usual, born, carried, extended, nesting
+from consistency.tracks import TRACK, Target, Usual, carried, expected, extended
 
 LEAST_EVIDENCE = 0.02  # of a link to the next frame: low, as rivals are decided by assignment
 # ... where the camera's motion is known masks lie where they are expected, or they are others.
@@ -92,6 +94,7 @@ class Follower:
         self.memory, self.long_memory = memory, max(memory, long_memory)
         self.on_split, self.without = on_split, without
         self._tracks = np.zeros(0, TRACK)
+        self._pool = ThumbnailPool()
         self._usual = Usual()
         self._next_label, self._t = 1, 0
         self._parents: dict[int, int] = {}
@@ -104,25 +107,26 @@ class Follower:
 
     def step(self, now: FrameMeasurement) -> list[int]:
         """Return a label for each kept mask of the next frame."""
-        t, nested = self._t, nesting(now)
-        alive = t - self._tracks["frame"] <= self.long_memory + 1
+        target = Target.of(now, self._t, self._pool)
         motion = UNKNOWN if "motion" in self.without else now.motion
-        tracks = carried(self._tracks[alive], motion, t)
+        tracks = carried(self._tracks, motion, self._t)
+        missed = self._t - tracks["frame"] - 1
         # Whose place has become unknown does not return after long.
-        tracks = tracks[(t - tracks["frame"] <= self.memory + 1) | tracks["sure"]]
-        evidence = weigh(tracks, now, t, nested, self.memory, self.without)
-        long_gone = t - tracks["frame"] > self.memory + 1
-        certain = np.where(evidence.place >= LEAST_LONG_RETURN, evidence.place, 0.0)
-        similarity = np.where(long_gone[:, None], certain, evidence.similarity)
-        pairs, splits = self._match(tracks, now, similarity)
-        rows, masks = np.array(pairs, np.int64).reshape(-1, 2).T
-        found = evidence.residual[rows, masks]
-        going, self._usual = extended(tracks[rows], now, t, masks, found, self._usual, nested)
-        new = self._begin(now, masks, going, nested)
-        self._note(tracks, now, pairs, splits, new)
-        ended = [] if self.on_split == "keep" else [s.track for s in splits]
-        idle = np.setdiff1d(np.arange(tracks.size), [*rows, *ended])
-        self._tracks = np.concatenate([tracks[idle], going, new])
+        long = tracks["sure"] & (tracks["links"] > 1) & (missed <= self.long_memory)
+        alive = (missed <= self.memory) | long
+        tracks, missed = tracks[alive], missed[alive]
+        aim = expected(tracks, self._t)
+        rows, masks, splits = self._match(tracks, aim, missed, target)
+        found = residuals(tracks["size"][rows], aim[rows], now, masks)
+        going, self._usual = extended(tracks[rows], target, masks, found, self._usual)
+        new = self._begin(target, masks, going)
+        self._note(tracks, now, (rows, masks), splits, new)
+        idle = np.ones(tracks.size, bool)
+        idle[rows] = False
+        if self.on_split == "new":
+            idle[[split.track for split in splits]] = False
+        self._tracks = _joined([tracks[idle], going, new])
+        self._pool.keep(self._tracks["shape"], self._tracks["whole_shape"])
         self._t += 1
         labels = np.zeros(now.kept.size, np.int64)
         labels[masks] = going["label"]
@@ -130,39 +134,49 @@ class Follower:
         return labels.tolist()
 
     def _match(
-        self, tracks: np.ndarray, now: FrameMeasurement, similarity: np.ndarray
-    ) -> tuple[list[tuple[int, int]], list[Split]]:
-        """Return all (track, mask), and the splits whose masks begin new tracks."""
-        gap = self._t - tracks["frame"]
-        everything = np.arange(now.kept.size)
-        found_camera = not now.motion.still and "motion" not in self.without
+        self, tracks: np.ndarray, aim: np.ndarray, missed: np.ndarray, target: Target
+    ) -> tuple[np.ndarray, np.ndarray, list[Split]]:
+        """Return tracks and their masks, and the splits whose masks begin new tracks."""
+        found_camera = not target.now.motion.still and "motion" not in self.without
         usual = LEAST_EVIDENCE_SEEN if found_camera else LEAST_EVIDENCE
-        least = np.where(gap == 1, usual, LEAST_CLEAR_RETURN)[:, None]
-        trust = np.where(gap == 1, 1.0, RETURN_DISCOUNT)[:, None]
-        clear = np.where(similarity >= least, similarity * trust, 0.0)
-        pairs = assign_optimal(clear, 0.0)
-        free = np.setdiff1d(everything, [mask for _, mask in pairs])
+        recent, long_gone = missed == 0, missed > self.memory
+        least = np.where(long_gone, LEAST_LONG_RETURN, np.where(recent, usual, LEAST_RETURN))
+        evidence = weigh(tracks, aim, target, least, self.memory, self.without)
+        rows, columns = evidence.rows, evidence.columns
+        certain = np.where(evidence.place >= LEAST_LONG_RETURN, evidence.place, 0.0)
+        similarity = np.where(long_gone[rows], certain, evidence.similarity)
+        clear = similarity >= np.where(recent, usual, LEAST_CLEAR_RETURN)[rows]
+        trust = np.where(recent[rows], 1.0, RETURN_DISCOUNT)
+        chosen = assign_pairs(rows, columns, np.where(clear, similarity * trust, 0.0))
+        free = np.ones(target.masks.size, bool)
+        free[columns[chosen]] = False
         lineages = self.on_split == "new"
-        recent = [pair for pair in pairs if gap[pair[0]] == 1]
-        splits = find_splits(tracks, now, self._t, recent, free, lineages)
+        pairs = rows[chosen], columns[chosen]
+        going = recent[pairs[0]]
+        going = pairs[0][going], pairs[1][going]
+        splits = find_splits(tracks, target, going, np.flatnonzero(free), lineages)
         if lineages:
-            mothers = {split.track for split in splits}
-            pairs = [pair for pair in pairs if pair[0] not in mothers]
-        taken = [s.second for s in splits] + [s.first for s in splits if lineages]
-        free = np.setdiff1d(free, taken)
-        old = np.setdiff1d(np.flatnonzero(gap > 1), [row for row, _ in pairs])
-        pairs = pairs + _assign(similarity, old, free, LEAST_RETURN)
-        return pairs, splits
+            kept = ~np.isin(pairs[0], [split.track for split in splits])
+            pairs = pairs[0][kept], pairs[1][kept]
+            free[[split.first for split in splits]] = False
+        free[[split.second for split in splits]] = False
+        lost = ~recent
+        lost[pairs[0]] = False
+        left = lost[rows] & free[columns] & (similarity >= LEAST_RETURN)
+        if left.any():
+            more = assign_pairs(rows, columns, np.where(left, similarity, 0.0))
+            pairs = np.append(pairs[0], rows[more]), np.append(pairs[1], columns[more])
+        return *pairs, splits
 
-    def _begin(
-        self, now: FrameMeasurement, masks: np.ndarray, going: np.ndarray, nested: np.ndarray
-    ) -> np.ndarray:
-        free = np.setdiff1d(np.arange(now.kept.size), masks)
-        new = born(now, self._t, free, self._next_label, nested)
-        self._next_label += free.size
+    def _begin(self, target: Target, masks: np.ndarray, going: np.ndarray) -> np.ndarray:
+        free = np.ones(target.masks.size, bool)
+        free[masks] = False
+        new = target.masks[free]
+        new["label"] = self._next_label + np.arange(new.size)
+        self._next_label += new.size
         new["variance"] = self._usual.first
         moving = going[going["links"] > 1]
-        if moving.size and free.size and "borrowing" not in self.without:
+        if moving.size and new.size and "borrowing" not in self.without:
             away = new["centroid"][:, None] - moving["centroid"][None, :]
             nearest = np.hypot(away[..., 0], away[..., 1]).argmin(axis=1)
             new["velocity"] = moving["velocity"][nearest]
@@ -172,7 +186,7 @@ class Follower:
         self,
         tracks: np.ndarray,
         now: FrameMeasurement,
-        pairs: list[tuple[int, int]],
+        pairs: tuple[np.ndarray, np.ndarray],
         splits: list[Split],
         new: np.ndarray,
     ) -> None:
@@ -184,19 +198,24 @@ class Follower:
             self._parents |= {label: mother for label in daughters if label != mother}
             self._changes.append(Change(self._t, "split", mother, tuple(daughters)))
         recent = self._t - tracks["frame"] == 1
-        going = [pair for pair in pairs if recent[pair[0]]]
-        gone = {s.track for s in splits} | {row for row, _ in pairs}
-        lost = np.array([k for k in np.flatnonzero(recent) if k not in gone], np.int64)
-        for row, other in find_merges(tracks, now, going, lost):
+        going = recent[pairs[0]]
+        going = pairs[0][going], pairs[1][going]
+        recent[pairs[0]] = False
+        recent[[split.track for split in splits]] = False
+        lost = np.flatnonzero(recent)
+        for row, other in find_merges(tracks, now, going, lost) if lost.size else ():
             label, heir = int(tracks["label"][row]), int(tracks["label"][other])
             self._changes.append(Change(self._t, "merge", label, (heir,)))
 
 
-def _assign(
-    similarity: np.ndarray, rows: np.ndarray, columns: np.ndarray, least: float
-) -> list[tuple[int, int]]:
-    found = assign_optimal(similarity[np.ix_(rows, columns)], least)
-    return [(int(rows[i]), int(columns[j])) for i, j in found]
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    """np.concatenate, which takes longer to find out that all parts are of one type."""
+    result = np.empty(sum(part.size for part in parts), TRACK)
+    begin = 0
+    for part in parts:
+        result[begin : begin + part.size] = part
+        begin += part.size
+    return result
 
 
 def follow(measurements: Iterable[FrameMeasurement], follower: Follower) -> Iterator[Labelled]:

@@ -85,7 +85,7 @@ def _matched(
     then, old = before
     rows = [i for i, label in enumerate(old) if label not in labels]
     columns = [j for j, label in enumerate(labels) if label is None]
-    similarity = iou(now.earlier[0], then.areas, now.areas)
+    similarity = iou(now.earlier[0].dense(), then.areas, now.areas)
     pairs = ASSIGNMENTS[matching](similarity[rows][:, columns], min_iou)
     return {columns[j]: old[rows[i]] for i, j in pairs}
 

@@ -7,6 +7,7 @@ and keeps no more of them than it looks back.
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,7 +16,9 @@ from consistency.matching import ASSIGNMENTS, MIN_IOU
 from consistency.measure import FrameMeasurement
 from consistency.motion import Motion
 from consistency.overlap import iou
-from consistency.shape import Thumbnails
+from consistency.pairs import PairTable, no_pairs
+
+NO_PAIRS = no_pairs(0, 0)
 
 Labelled = tuple[FrameMeasurement, list[int]]
 
@@ -31,8 +34,7 @@ class FrameLabels:
     labels : one int >= 1 for each kept mask.
     iou_before : float64 (n,), IoU with the mask of the same label in the frame before, 0-1; NaN
         where there is none.
-    shared_before : int64 (p, 3), mask of the frame before, mask of this frame, common pixels.
-    thumbnails : as in FrameMeasurement.
+    shared_before : common pixels with the masks of the frame before, as long as they are needed.
     motion : of the camera since the frame before.
     """
 
@@ -47,8 +49,7 @@ class FrameLabels:
     labels: list[int]
     iou_before: np.ndarray
     dropped: tuple[Dropped, ...]
-    shared_before: np.ndarray
-    thumbnails: Thumbnails
+    shared_before: PairTable
     motion: Motion
 
 
@@ -76,7 +77,7 @@ def propagate(
             taken = set().union(*(later for _, later in list(recent)[:gap]))
             rows = [i for i, label in enumerate(labels) if label not in taken]
             columns = [j for j in range(now.kept.size) if j not in found]
-            similarity = iou(shared, then.areas, now.areas)[np.ix_(rows, columns)]
+            similarity = iou(shared.dense(), then.areas, now.areas)[np.ix_(rows, columns)]
             for i, j in assign(similarity, min_iou):
                 found[columns[j]] = labels[rows[i]]
         for mask in range(now.kept.size):
@@ -92,9 +93,14 @@ def propagate(
 
 def summarise(labelled: Iterable[Labelled]) -> list[FrameLabels]:
     """Keep of every frame what the outputs need, and drop the tables of pairs."""
-    frames: list[FrameLabels] = []
+    return compared(list(gathered(labelled)))
+
+
+def gathered(labelled: Iterable[Labelled]) -> Iterator[FrameLabels]:
+    """Yield what is kept of each frame, before ``compared``."""
     for now, labels in labelled:
-        frame = FrameLabels(
+        overlaps = now.within.listed()
+        yield FrameLabels(
             name=now.name,
             shape=now.shape,
             count=now.count,
@@ -102,37 +108,37 @@ def summarise(labelled: Iterable[Labelled]) -> list[FrameLabels]:
             areas=now.areas,
             boxes=now.boxes,
             centroids=now.centroids,
-            overlaps=_overlaps(now.within),
+            overlaps=overlaps[overlaps[:, 0] < overlaps[:, 1]],
             labels=labels,
             iou_before=np.full(len(labels), np.nan),
             dropped=now.dropped,
-            shared_before=_listed(now.earlier[0]) if now.earlier else np.zeros((0, 3), np.int64),
-            thumbnails=now.thumbnails,
+            shared_before=now.earlier[0] if now.earlier else NO_PAIRS,
             motion=now.motion,
         )
-        frames.append(_compared(frames[-1], frame) if frames else frame)
-    return frames
 
 
-def _compared(then: FrameLabels, now: FrameLabels) -> FrameLabels:
-    """Fill in ``iou_before``."""
-    row = {label: i for i, label in enumerate(then.labels)}
-    shared = {(i, j): pixels for i, j, pixels in now.shared_before.tolist()}
-    overlap = np.full(len(now.labels), np.nan)
-    for j, label in enumerate(now.labels):
-        if label in row:
-            pixels = np.array([[shared.get((row[label], j), 0)]])
-            overlap[j] = iou(pixels, then.areas[[row[label]]], now.areas[[j]])[0, 0]
-    return replace(now, iou_before=overlap)
-
-
-def relabel(frames: Sequence[FrameLabels], same: Mapping[int, int]) -> list[FrameLabels]:
-    """Replace labels as ``same`` {label: new label} says."""
-    result: list[FrameLabels] = []
-    for frame in frames:
-        now = replace(frame, labels=[same.get(label, label) for label in frame.labels])
-        result.append(_compared(result[-1], now) if result else now)
+def compared(frames: Sequence[FrameLabels]) -> list[FrameLabels]:
+    """Fill in ``iou_before``, now that labels are known, and drop what it is taken from."""
+    if not frames:
+        return []
+    result = [replace(frames[0], shared_before=NO_PAIRS)]
+    row = np.full(1 + max((max(f.labels, default=0) for f in frames), default=0), -1)
+    for then, now in pairwise(frames):
+        old, new = np.array(then.labels, np.int64), np.array(now.labels, np.int64)
+        row[old] = np.arange(old.size)
+        i, j = row[new], np.arange(new.size)
+        row[old] = -1
+        i, j = i[i >= 0], j[i >= 0]
+        shared = now.shared_before.at(i, j) if now.shared_before.shape[1] else np.zeros(i.size)
+        overlap = np.full(new.size, np.nan)
+        overlap[j] = shared / (then.areas[i] + now.areas[j] - shared)
+        result.append(replace(now, iou_before=overlap, shared_before=NO_PAIRS))
     return result
+
+
+def relabelled(frames: Sequence[FrameLabels], same: Mapping[int, int]) -> list[FrameLabels]:
+    """Replace labels as ``same`` {label: new label} says; before ``compared``."""
+    return [replace(f, labels=[same.get(label, label) for label in f.labels]) for f in frames]
 
 
 def without_short(frames: Sequence[FrameLabels], least: int) -> list[FrameLabels]:
@@ -161,17 +167,4 @@ def _selected(frame: FrameLabels, keep: Sequence[bool]) -> FrameLabels:
         labels=[frame.labels[k] for k in chosen],
         iou_before=frame.iou_before[chosen],
         dropped=(*frame.dropped, *(Dropped(int(frame.kept[k]), "short") for k in short)),
-        shared_before=np.zeros((0, 3), np.int64),  # its numbers hold no longer
-        thumbnails=frame.thumbnails[chosen] if frame.thumbnails.level.size else frame.thumbnails,
     )
-
-
-def _overlaps(within: np.ndarray) -> np.ndarray:
-    """List the pairs of masks that share pixels, int64 (p, 3): i, j > i, pixels."""
-    return _listed(np.triu(within, 1))
-
-
-def _listed(shared: np.ndarray) -> np.ndarray:
-    """List the entries of a table that are not 0, int64 (p, 3): row, column, value."""
-    first, second = np.nonzero(shared)
-    return np.stack([first, second, shared[first, second]], axis=1)

@@ -11,7 +11,6 @@ from time import perf_counter
 
 import numpy as np
 
-from consistency.compact import Compact, compact
 from consistency.dataset import Frame, Layout
 from consistency.duplicates import Dropped, find_duplicates, find_duplicates_of_any
 from consistency.flow import FlowView, estimate_flow, flow_view
@@ -19,6 +18,7 @@ from consistency.formats.npy import Buffer
 from consistency.motion import UNKNOWN, EdgeMap, Motion, edge_map, estimate
 from consistency.overlap import intersections, self_intersections
 from consistency.packed import PackedMasks
+from consistency.pairs import PairTable, no_pairs
 from consistency.shape import NO_THUMBNAILS, Thumbnails, thumbnails
 
 Kernel = Callable[[PackedMasks, PackedMasks], np.ndarray]
@@ -72,8 +72,8 @@ class FrameMeasurement:
     boxes : int64 (n, 4), x, y, width, height in pixels.
     centroids : float64 (n, 2), x, y in pixels.
     record_areas : float64 (n,), the records' "area", or the pixels where there is none.
-    within : int64 (n, n), common pixels of the frame's own masks.
-    earlier : int64 (n_k, n) each, common pixels with the kept masks of the frame 1, 2, ... before.
+    within : (n, n), common pixels of the frame's own masks.
+    earlier : (n_k, n) each, common pixels with the kept masks of the frame 1, 2, ... before.
     lookback : number of frames before this one that later frames are compared with.
     dropped : the masks not kept.
     thumbnails : of the kept masks; empty if not asked for.
@@ -89,8 +89,8 @@ class FrameMeasurement:
     boxes: np.ndarray
     centroids: np.ndarray
     record_areas: np.ndarray
-    within: np.ndarray
-    earlier: tuple[np.ndarray, ...]
+    within: PairTable
+    earlier: tuple[PairTable, ...]
     lookback: int
     dropped: tuple[Dropped, ...]
     thumbnails: Thumbnails
@@ -126,12 +126,12 @@ def chunks(frames: Sequence[Frame], lookback: int, workers: int = 1) -> Iterator
 
 def measure_chunk(
     chunk: Chunk, layout: Layout, options: MeasureOptions, kernel: Kernel = intersections
-) -> list[Compact]:
+) -> list[FrameMeasurement]:
     """Read and measure the frames of one chunk; runs in a worker.
 
     Raises ValueError or OSError that name the file or record and the frame.
     """
-    return [compact(measured) for measured in measure_frames(chunk, layout, options, kernel)]
+    return list(measure_frames(chunk, layout, options, kernel))
 
 
 def measure_frames(
@@ -162,7 +162,7 @@ def measure_frames(
                 boxes=boxes,
                 centroids=centroids,
                 record_areas=_record_areas(frame, areas)[kept],
-                within=within[np.ix_(kept, kept)],
+                within=PairTable.of(within[np.ix_(kept, kept)]),
                 earlier=earlier,
                 lookback=options.lookback,
                 dropped=tuple(dropped),
@@ -195,15 +195,15 @@ def _motion(
     return estimate(earlier, later, options.motion)
 
 
-def _compare(earlier: PackedMasks, later: PackedMasks, frame: str, kernel: Kernel) -> np.ndarray:
+def _compare(earlier: PackedMasks, later: PackedMasks, frame: str, kernel: Kernel) -> PairTable:
     if earlier.count == 0 or later.count == 0:  # a frame without masks has no size either
-        return np.zeros((earlier.count, later.count), np.int64)
+        return no_pairs(earlier.count, later.count)
     if earlier.shape != later.shape:
         raise ValueError(
             f"frame {frame!r}: masks of {later.shape[0]} × {later.shape[1]} pixels after masks of "
             f"{earlier.shape[0]} × {earlier.shape[1]}; all masks of a sequence have one size"
         )
-    return kernel(earlier, later)
+    return PairTable.of(kernel(earlier, later))
 
 
 def _keep(

@@ -16,7 +16,6 @@ import numpy as np
 
 from consistency import __version__, experiment, identities, outputs, tables
 from consistency.association import Association, associate
-from consistency.compact import expand
 from consistency.dataset import Dataset
 from consistency.follow import Lineage
 from consistency.labels import FrameLabels, summarise
@@ -171,7 +170,7 @@ def measurements(
     first: FrameMeasurement | None = None
     pieces = chunks(dataset.frames, measuring.lookback, backend.workers)
     with closing(backend.map(function, pieces)) as results:
-        for m in map(expand, _waited_for(results, report)):
+        for m in _waited_for(results, report):
             first = first or (m if m.shape else None)
             if m.shape and m.shape != first.shape:
                 raise ValueError(

@@ -11,7 +11,7 @@ from consistency.experiment import Experiment
 from consistency.formats.npy import Buffer
 from consistency.motion import UNKNOWN, EdgeMap, Motion, edge_map, estimate
 from consistency.packed import PackedMasks
-from consistency.shape import Thumbnails, pair, thumbnails
+from consistency.shape import ThumbnailPool, Thumbnails, thumbnails
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,5 +87,6 @@ def _mean_iou(frames: Sequence[Seen]) -> float:
             continue
         i, j = np.array(pairs).T
         move = now.motion.move(then.centroids[i]) - then.centroids[i]
-        values.append(pair(then.thumbnails, now.thumbnails, i, j).iou(move))
+        both = ThumbnailPool(then.thumbnails, now.thumbnails)
+        values.append(both.iou(i, then.thumbnails.level.size + j, move))
     return float(np.concatenate(values).mean()) if values else 0.0

@@ -41,7 +41,7 @@ def _carry(then: FrameMeasurement, labels: list[int], now: FrameMeasurement) -> 
     values = [1] * now.kept.size
     if not values or not labels:
         return values
-    best = np.argmax(iou(now.earlier[0], then.areas, now.areas), axis=1)
+    best = np.argmax(iou(now.earlier[0].dense(), then.areas, now.areas), axis=1)
     for mask, label in enumerate(labels):
         target = int(best[mask])
         ratio = then.record_areas[mask] / (int(now.areas[target]) * values[target])

@@ -1,10 +1,13 @@
 """Small pictures of masks, from which the overlap of two shapes at any displacement is read.
 
 A thumbnail is a mask sampled on a grid whose cells have a power-of-two size, the finest of which
-64 × 64 cells cover the mask's box: 512 bytes.  The grids of all masks are parts of one another, so
-that a fine thumbnail turns into a coarser one by dropping every second sample.
+64 × 64 cells cover the mask's box.  The grids of all masks are parts of one another, so that a
+fine thumbnail turns into a coarser one by dropping every second sample.  The coarser ones are made
+at once, where pixels are measured, and kept beside the finest (an image pyramid; Burt 1981): two
+shapes of different size are then compared without any work on either.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,43 +15,44 @@ import numpy as np
 from consistency.packed import PackedMasks, every_second_bit
 
 SIDE = 64  # cells along each side, one word a row
+# A pyramid of 64, 32, ... 1 rows; what is 128 times as large as another shape overlaps it nowhere.
+STEPS = 7
+FIRST_ROW = np.cumsum([0] + [SIDE >> step for step in range(STEPS)])
+WORDS = int(FIRST_ROW[-1]) + 1
+PAIRS_AT_A_TIME = 1024  # of half a kilobyte each: what fits the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
 class Thumbnails:
-    """Thumbnails of n masks.
+    """Thumbnails of n masks with their pyramids.
 
     Attributes
     ----------
-    level : int64 (n,), the cell size is ``2**level`` pixels.
-    origin : int64 (n, 2), x, y of the first cell, in cells; y, x where ``turned``.
-    rows : uint64 (n, 64), one word a row of cells, bit 0 first; columns where ``turned``.
-    cells : int64 (n,), number of set cells.
+    level : int64 (n,), the finest cell size is ``2**level`` pixels.
+    origin : int64 (n, 2), x, y of the first cell, in finest cells; y, x where ``turned``.
+    words : uint64 (n, 128), rows of cells, bit 0 first: 64 of the finest size, 32 of twice that,
+        ... 1, and an empty one; columns where ``turned``.
+    cells : int64 (n, 8), number of set cells of each size, and 0.
     turned : rows are columns of the picture (frames packed in the order "F").
     """
 
     level: np.ndarray
     origin: np.ndarray
-    rows: np.ndarray
+    words: np.ndarray
     cells: np.ndarray
     turned: bool = False
 
-    def __getitem__(self, index: np.ndarray) -> "Thumbnails":
+    def __getitem__(self, index: np.ndarray | slice) -> "Thumbnails":
         """Return the thumbnails of some masks."""
-        return Thumbnails(
-            self.level[index],
-            self.origin[index],
-            self.rows[index],
-            self.cells[index],
-            self.turned,
-        )
+        parts = (self.level, self.origin, self.words, self.cells)
+        return Thumbnails(*(part[index] for part in parts), self.turned)
 
 
 NO_THUMBNAILS = Thumbnails(
     np.zeros(0, np.int64),
     np.zeros((0, 2), np.int64),
-    np.zeros((0, SIDE), np.uint64),
-    np.zeros(0, np.int64),
+    np.zeros((0, WORDS), np.uint64),
+    np.zeros((0, STEPS + 1), np.int64),
 )
 
 
@@ -67,136 +71,171 @@ def thumbnails(masks: PackedMasks, boxes: np.ndarray) -> Thumbnails:
     shift = start - origin[mask, 0]
     word = np.where(shift >= 0, word << np.maximum(shift, 0).astype(np.uint64), word)
     word = np.where(shift < 0, word >> np.maximum(-shift, 0).astype(np.uint64), word)
-    rows = np.zeros((masks.count, SIDE), np.uint64)
-    np.bitwise_or.at(rows, (mask, line - origin[mask, 1]), word)
-    return Thumbnails(level, origin, rows, np.bitwise_count(rows).sum(axis=1, dtype=int), turned)
+    words = np.zeros((masks.count, WORDS), np.uint64)
+    np.bitwise_or.at(words, (mask, line - origin[mask, 1]), word)
+    _add_coarser(words, origin)
+    sums = np.add.reduceat(np.bitwise_count(words), FIRST_ROW, axis=1, dtype=np.int64)
+    return Thumbnails(level, origin, words, sums, turned)
 
 
-@dataclass(frozen=True, eq=False)
-class ThumbnailPairs:
-    """Pairs of thumbnails on common grids; ``step`` float64 (p,) is the cell size in pixels."""
+def _add_coarser(words: np.ndarray, origin: np.ndarray) -> None:
+    """Fill in all but the first 64 rows of pyramids, each from the one before."""
+    for step in range(1, STEPS):
+        begin, end = FIRST_ROW[step - 1], FIRST_ROW[step]
+        odd = origin & 1
+        finer = words[:, begin:end]
+        kept = np.where(odd[:, 1:] == 1, finer[:, 1::2], finer[:, 0::2])
+        words[:, end : FIRST_ROW[step + 1]] = every_second_bit(kept >> odd[:, :1].astype(np.uint64))
+        origin = (origin + 1) >> 1
 
-    first: Thumbnails
-    second: Thumbnails
-    step: np.ndarray
 
-    def __getitem__(self, index: np.ndarray) -> "ThumbnailPairs":
-        """Return some of the pairs."""
-        return ThumbnailPairs(self.first[index], self.second[index], self.step[index])
+def joined(parts: Sequence[Thumbnails]) -> Thumbnails:
+    """Put thumbnails of several frames one behind the other."""
+    parts = [part for part in parts if part.level.size] or [NO_THUMBNAILS]
+    names = ("level", "origin", "words", "cells")
+    fields = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
+    return Thumbnails(*fields, parts[0].turned)
 
-    def iou(self, displacement: np.ndarray, frame: tuple[int, int] | None = None) -> np.ndarray:
-        """IoU after moving the first of each pair.
+
+def _windows() -> np.ndarray:
+    """Table [step, 64 - r] of the 64 words of a pyramid that begin r rows before its first one."""
+    rows = np.full((STEPS + 1, 3 * SIDE), WORDS - 1)
+    for step in range(STEPS):
+        rows[step, SIDE : SIDE + (SIDE >> step)] = FIRST_ROW[step] + np.arange(SIDE >> step)
+    return np.lib.stride_tricks.sliding_window_view(rows, SIDE, axis=1)
+
+
+WINDOWS = _windows()
+
+
+def _cells_between(rows: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Count set bits with ``begin <= (bit, row) < end``, int64 (p,); rows uint64 (p, 64)."""
+    number = np.arange(SIDE)
+    begin, end = (np.minimum(np.maximum(x, 0), SIDE) for x in (begin, end))
+    seen = _ones(end[:, :1]) & ~_ones(begin[:, :1])
+    rows &= np.where((number >= begin[:, 1:]) & (number < end[:, 1:]), seen, np.uint64(0))
+    return np.bitwise_count(rows).sum(axis=1, dtype=np.int64)
+
+
+def _ones(count: np.ndarray) -> np.ndarray:
+    """Words whose lowest ``count`` bits are set, 0-64."""
+    return (np.uint64(1) << count.astype(np.uint64)) - np.uint64(1)  # 1 << 64 gives 0
+
+
+class ThumbnailPool:
+    """Thumbnails that are compared, by number."""
+
+    def __init__(self, *parts: Thumbnails) -> None:
+        self.level = np.zeros(0, np.int64)
+        self._origin = np.zeros((0, 2), np.int64)
+        self._words = np.zeros((0, WORDS), np.uint64)
+        self._cells = np.zeros((0, STEPS + 1), np.int64)
+        self._turned = False
+        self._used = np.zeros(0, bool)
+        for part in parts:
+            self.add(part)
+
+    def add(self, new: Thumbnails) -> np.ndarray:
+        """Take up k thumbnails; returns their numbers, int64 (k,), rising."""
+        numbers = (~self._used).nonzero()[0][: new.level.size]
+        missing = new.level.size - numbers.size
+        if missing:
+            known = self._used.size
+            self._grow(max(missing, known // 4))
+            numbers = np.concatenate([numbers, known + np.arange(missing)])
+        self._turned = new.turned
+        self._used[numbers] = True
+        self.level[numbers], self._origin[numbers] = new.level, new.origin
+        self._cells[numbers] = new.cells
+        self._words[numbers] = new.words
+        return numbers
+
+    def _grow(self, more: int) -> None:
+        self.level, self._used = np.pad(self.level, (0, more)), np.pad(self._used, (0, more))
+        self._origin = np.pad(self._origin, ((0, more), (0, 0)))
+        self._words = np.pad(self._words, ((0, more), (0, 0)))
+        self._cells = np.pad(self._cells, ((0, more), (0, 0)))
+
+    def keep(self, *wanted: np.ndarray) -> None:
+        """Give up all but the numbers in ``wanted``."""
+        self._used[:] = False
+        for numbers in wanted:
+            self._used[numbers] = True
+
+    def iou(
+        self,
+        first: np.ndarray,
+        second: np.ndarray,
+        displacement: np.ndarray,
+        frame: tuple[int, int] | None = None,
+        within: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """IoU of pairs after moving the first of each, on the coarser grid of the two.
 
         Parameters
         ----------
+        first, second : int64 (p,), numbers of thumbnails.
         displacement : float64 (p, 2), x, y in pixels; rounded to whole cells.
-        frame : (height, width) in pixels: compare only what lay in the frame before and after, so
-            that an object that enters or leaves is not taken for a smaller one.  None: everything.
+        frame : (height, width) in pixels, for ``within``.
+        within : bool (p,), pairs of which only what lay in the frame before and after is compared,
+            so that an object that enters or leaves is not taken for a smaller one.
 
         Returns
         -------
         float64 (p,) in [0, 1]; 0 where both are empty.
         """
-        if self.first.turned:
+        result = np.empty(first.size)
+        for begin in range(0, first.size, PAIRS_AT_A_TIME):
+            some = slice(begin, begin + PAIRS_AT_A_TIME)
+            cut = np.zeros(0, np.int64) if within is None else within[some].nonzero()[0]
+            result[some] = self._iou(first[some], second[some], displacement[some], frame, cut)
+        return result
+
+    def _iou(
+        self,
+        first: np.ndarray,
+        second: np.ndarray,
+        displacement: np.ndarray,
+        frame: tuple[int, int] | None,
+        cut: np.ndarray,
+    ) -> np.ndarray:
+        """See ``iou``; ``cut`` are the numbers of the pairs ``within``."""
+        pairs = first.size
+        both = np.concatenate([first, second])
+        finest = self.level[both]
+        level = np.maximum(finest[:pairs], finest[pairs:])
+        # How much coarser than its finest each is needed, and its first cell there.
+        step = np.minimum(np.concatenate([level, level]) - finest, STEPS)
+        origin = -(-self._origin[both] >> step[:, None])
+        if self._turned:
             displacement = displacement[:, ::-1]
-        cells = np.rint(displacement / self.step[:, None]).astype(np.int64)
-        shared = self._shared(cells)
-        first, second = self.first.cells, self.second.cells
-        if frame is not None:
-            size = frame if self.first.turned else frame[::-1]
-            ends = -(-np.array(size) // self.step[:, None].astype(np.int64))
-            first = _cells_within(self.first, -cells, ends - cells)
-            second = _cells_within(self.second, cells, ends + cells)
-        union = first + second - shared
-        return np.divide(shared, union, out=np.zeros(shared.size), where=union > 0)
+        move = np.rint(displacement * np.exp2(-level)[:, None]).astype(np.int64)
+        way = origin[:pairs] + move - origin[pairs:]
+        before = np.zeros(2 * pairs, np.int64)
+        before[:pairs] = np.minimum(np.maximum(way[:, 1], -SIDE), SIDE)
+        rows = self._rows(both, step, before)
+        moved = rows[:pairs]
+        along = way[:, :1]  # by 64 gives 0
+        moved <<= np.minimum(np.maximum(along, 0), SIDE).astype(np.uint64)
+        moved >>= np.minimum(np.maximum(-along, 0), SIDE).astype(np.uint64)
+        moved &= rows[pairs:]
+        shared = np.bitwise_count(moved).sum(axis=1, dtype=np.int64)
+        cells = self._cells[both, step]
+        if cut.size:
+            size = np.array(frame if self._turned else frame[::-1])
+            low = np.concatenate([-move[cut], move[cut]])
+            sides = np.concatenate([cut, cut + pairs])
+            begin = low - origin[sides]
+            end = begin + np.tile(-(-size >> level[cut, None]), (2, 1))
+            some = ((begin > 0) | (end < SIDE)).any(axis=1).nonzero()[0]
+            sides = sides[some]
+            rows = self._rows(both[sides], step[sides], 0)
+            cells[sides] = _cells_between(rows, begin[some], end[some])
+        union = cells[:pairs] + cells[pairs:] - shared
+        return shared / np.maximum(union, 1)
 
-    def _shared(self, cells: np.ndarray) -> np.ndarray:
-        """Common cells after moving the first by whole ``cells`` (p, 2), int64 (p,)."""
-        shared = np.zeros(cells.shape[0], np.int64)
-        move = self.first.origin + cells - self.second.origin
-        near = np.flatnonzero((np.abs(move) < SIDE).all(axis=1))
-        if not near.size:
-            return shared
-        along, across = move[near, 0, None], move[near, 1, None]
-        padded = np.zeros((near.size, 3 * SIDE), np.uint64)  # rows above and below are empty
-        padded[:, SIDE : 2 * SIDE] = self.first.rows[near]
-        begin = np.arange(near.size)[:, None] * (3 * SIDE) + SIDE - across
-        moved = padded.ravel()[begin + np.arange(SIDE)]
-        moved <<= np.maximum(along, 0).astype(np.uint64)
-        moved >>= np.maximum(-along, 0).astype(np.uint64)
-        moved &= self.second.rows[near]
-        shared[near] = np.bitwise_count(moved).sum(axis=1, dtype=np.int64)
-        return shared
-
-
-def _cells_within(thumbs: Thumbnails, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Number of set cells in ``low <= cell < high`` along both axes, int64 (p,); both (p, 2)."""
-    low, high = low - thumbs.origin, high - thumbs.origin
-    count = thumbs.cells.copy()
-    cut = np.flatnonzero(((low > 0) | (high < SIDE)).any(axis=1))
-    if not cut.size:
-        return count
-    low, high = np.clip(low[cut], 0, SIDE), np.clip(high[cut], 0, SIDE)
-    bits = np.arange(SIDE)
-    rows = thumbs.rows[cut].copy()
-    rows[(bits < low[:, 1:]) | (bits >= high[:, 1:])] = 0
-    rows &= _ones(high[:, :1]) & ~_ones(low[:, :1])
-    count[cut] = np.bitwise_count(rows).sum(axis=1, dtype=np.int64)
-    return count
-
-
-def _ones(count: np.ndarray) -> np.ndarray:
-    """Words whose lowest ``count`` bits are set, 0-64."""
-    word = (np.uint64(1) << np.minimum(count, SIDE - 1).astype(np.uint64)) - np.uint64(1)
-    return np.where(count < SIDE, word, ~np.uint64(0))
-
-
-def pair(
-    first: Thumbnails, second: Thumbnails, rows: np.ndarray, columns: np.ndarray
-) -> ThumbnailPairs:
-    """Bring the thumbnails of pairs (rows of ``first``, columns of ``second``) to common grids.
-
-    Of the two levels of a pair the coarser is taken.
-    """
-    level = np.maximum(first.level[rows], second.level[columns])
-    known = [_at_levels(t, i, level) for t, i in ((first, rows), (second, columns))]
-    return ThumbnailPairs(*known, np.exp2(level))
-
-
-def _at_levels(thumbs: Thumbnails, index: np.ndarray, level: np.ndarray) -> Thumbnails:
-    """Thumbnails ``index`` at ``level``, int64 (p,) both."""
-    if not index.size:
-        return thumbs[index]
-    result = thumbs[index]
-    origin, rows, cells = result.origin, result.rows, result.cells  # copies
-    used, number = np.unique(index[result.level < level], return_inverse=True)
-    now = thumbs[used]
-    finer = np.flatnonzero(result.level < level)
-    for wanted in np.unique(level[finer]).tolist():
-        now = _coarsened(now, wanted)
-        here = level[finer] == wanted
-        chosen, source = finer[here], number[here]
-        origin[chosen], rows[chosen], cells[chosen] = (
-            now.origin[source],
-            now.rows[source],
-            now.cells[source],
-        )
-    return Thumbnails(level, origin, rows, cells, thumbs.turned)
-
-
-def _coarsened(thumbs: Thumbnails, level: int) -> Thumbnails:
-    """Drop samples until every thumbnail has at least ``level``."""
-    if not (thumbs.level < level).any():
-        return thumbs
-    now, origin, rows = thumbs.level.copy(), thumbs.origin.copy(), thumbs.rows.copy()
-    while (now < level).any():
-        fine = np.flatnonzero(now < level)
-        odd = origin[fine] & 1
-        word = every_second_bit(rows[fine] >> odd[:, :1].astype(np.uint64))
-        half = np.zeros_like(word)
-        half[:, : SIDE // 2] = np.where(odd[:, 1:] == 1, word[:, 1::2], word[:, 0::2])
-        rows[fine] = half
-        origin[fine] = (origin[fine] + 1) >> 1
-        now[fine] += 1
-    cells = np.bitwise_count(rows).sum(axis=1, dtype=np.int64)
-    return Thumbnails(now, origin, rows, cells, thumbs.turned)
+    def _rows(self, index: np.ndarray, step: np.ndarray, before: np.ndarray | int) -> np.ndarray:
+        """64 rows, coarser by ``step``, from ``before`` rows before the first on, (p, 64)."""
+        word = WINDOWS[step, SIDE - before]
+        word += (index * WORDS)[:, None]
+        return self._words.ravel().take(word)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from consistency.matching import assign_pairs
 from consistency.measure import FrameMeasurement
-from consistency.overlap import iou
-from consistency.tracks import expected
+from consistency.pairs import PairTable
+from consistency.tracks import Target, expected
 
 INSIDE = 0.7  # share of a piece that lies inside the whole
 AREA_TOLERANCE = 0.3  # of the sum of the pieces' areas, as a share of the whole's
@@ -36,9 +37,8 @@ class Split:
 
 def find_splits(
     tracks: np.ndarray,
-    now: FrameMeasurement,
-    t: int,
-    pairs: list[tuple[int, int]],
+    target: Target,
+    pairs: tuple[np.ndarray, np.ndarray],
     free: np.ndarray,
     divisions: bool,
 ) -> list[Split]:
@@ -47,7 +47,7 @@ def find_splits(
     Parameters
     ----------
     tracks : TRACK (n,), with a mask in the frame before where they occur in ``pairs``.
-    pairs : (track, mask) already assigned.
+    pairs : int64 (p,) twice, tracks and masks already assigned.
     free : int64 (k,), masks without a track.
     divisions : look for divisions too, not for cuts alone.
 
@@ -55,53 +55,75 @@ def find_splits(
     -------
     Splits, each mask and track in one at most.
     """
-    if not pairs or not free.size:
+    rows, masks = pairs
+    if not rows.size or not free.size:
         return []
-    rows, masks = np.array(pairs).T
-    value = _cut(tracks[rows], now, masks, free)
+    i, k, value = _cut(tracks[rows], target.now, masks, free)
     if divisions:
-        value = np.maximum(value, _division(tracks[rows], now, t, masks, free))
-    from scipy.optimize import linear_sum_assignment
-
-    chosen = zip(*linear_sum_assignment(value, maximize=True), strict=True)
-    return [Split(int(rows[i]), int(masks[i]), int(free[k])) for i, k in chosen if value[i, k] > 0]
+        table = _division(tracks[rows], target, masks, free)
+        table[i, k] = np.maximum(table[i, k], value)
+        i, k = np.nonzero(table)
+        value = table[i, k]
+    chosen = assign_pairs(i, k, value)
+    found = zip(rows[i[chosen]], masks[i[chosen]], free[k[chosen]], strict=True)
+    return [Split(*(int(number) for number in split)) for split in found]
 
 
 def _cut(
     tracks: np.ndarray, now: FrameMeasurement, masks: np.ndarray, free: np.ndarray
-) -> np.ndarray:
-    """How well each pair of an assigned and a free mask makes up its track, float64 (n, k)."""
-    shared = now.earlier[0][tracks["mask"]]
-    inside = shared / now.areas[None, :]
-    areas = now.areas[masks][:, None] + now.areas[free][None, :]
-    rest = np.abs(areas / tracks["area"][:, None] - 1)
-    smaller = np.minimum(now.areas[masks][:, None], now.areas[free][None, :])
-    own = inside[np.arange(masks.size), masks][:, None]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of an assigned and a free mask that make up their track, and how well they do.
+
+    Returns
+    -------
+    int64 (p,), (p,) and float64 (p,): number of the track and its mask, of the free mask, value.
+    """
+    table = now.earlier[0]
+    i, k = _touching(table, tracks["mask"], free)
+    whole, first, second = tracks["mask"][i], masks[i], free[k]
+    areas = now.areas[first], now.areas[second]
+    rest = np.abs((areas[0] + areas[1]) / tracks["area"][i] - 1)
     cut = (
-        (own >= INSIDE)
-        & (inside[:, free] >= INSIDE)
+        (table.at(whole, first) >= INSIDE * areas[0])
+        & (table.at(whole, second) >= INSIDE * areas[1])
         & (rest <= AREA_TOLERANCE)
-        & (now.within[np.ix_(masks, free)] < APART * smaller)
+        & (now.within.at(first, second) < APART * np.minimum(*areas))
     )
-    return np.where(cut, 1 - rest, 0.0)
+    return i[cut], k[cut], 1 - rest[cut]
+
+
+def _touching(
+    table: PairTable, rows: np.ndarray, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of those among ``rows`` and ``columns`` that share pixels, int64 (p,) each.
+
+    Each row and each column is there once at most.
+    """
+    numbers = [np.full(count, -1) for count in table.shape]
+    for number, chosen in zip(numbers, (rows, columns), strict=True):
+        number[chosen] = np.arange(chosen.size)
+    i, k = (n[place] for n, place in zip(numbers, table.places(), strict=True))
+    both = (i >= 0) & (k >= 0)
+    return i[both], k[both]
 
 
 def _division(
-    tracks: np.ndarray, now: FrameMeasurement, t: int, masks: np.ndarray, free: np.ndarray
+    tracks: np.ndarray, target: Target, masks: np.ndarray, free: np.ndarray
 ) -> np.ndarray:
     """How much each pair of an assigned and a free mask looks like two daughters, (n, k)."""
+    now = target.now
     first, second = now.areas[masks][:, None], now.areas[free][None, :]
     places = now.centroids[masks][:, None], now.centroids[free][None, :]
     weight = (first / (first + second))[..., None]
     middle = places[0] * weight + places[1] * (1 - weight)
     # Mothers stop to divide: halfway between where she was and where she was heading.
-    mother = (tracks["place"] + expected(tracks, t)) / 2
+    mother = (tracks["place"] + expected(tracks, target.t)) / 2
     size = np.maximum(np.sqrt(tracks["area"])[:, None], np.sqrt((first + second) / 2))
     off = np.linalg.norm(middle - mother[:, None], axis=2) / size
     separation = np.linalg.norm(places[0] - places[1], axis=2) / size
     like = np.minimum(first, second) / np.maximum(first, second)
-    shared = now.earlier[0][tracks["mask"]]
-    unchanged = iou(shared, tracks["area"], now.areas)[np.arange(masks.size), masks]
+    shared = now.earlier[0].at(tracks["mask"], masks)
+    unchanged = shared / (tracks["area"] + now.areas[masks] - shared)
     divides = (
         (off < MIDDLE)
         & (separation < SEPARATION)
@@ -112,23 +134,30 @@ def _division(
 
 
 def find_merges(
-    tracks: np.ndarray, now: FrameMeasurement, pairs: list[tuple[int, int]], lost: np.ndarray
+    tracks: np.ndarray,
+    now: FrameMeasurement,
+    pairs: tuple[np.ndarray, np.ndarray],
+    lost: np.ndarray,
 ) -> list[tuple[int, int]]:
     """Find tracks that have become one mask with another: (lost track, track that goes on).
 
     ``lost`` int64 (k,) are rows of ``tracks`` with a mask in the frame before and none in this
-    one; ``pairs`` the (track, mask) that go on from the frame before.
+    one; ``pairs``, int64 (p,) twice, are tracks and masks that go on from the frame before.
     """
     lost = lost[tracks["nested"][lost] < APART]  # a part that is lost merges not
-    if not lost.size or not pairs:
+    rows, masks = pairs
+    if not lost.size or not rows.size:
         return []
-    rows, masks = np.array(pairs).T
-    shared = now.earlier[0]
-    area, other = tracks["area"][lost, None], tracks["area"][None, rows]
+    table = now.earlier[0]
+    i, k = _touching(table, tracks["mask"][lost], masks)
+    one, other, mask = lost[i], rows[k], masks[k]
+    areas = tracks["area"][one], tracks["area"][other]
     merges = (
-        (shared[tracks["mask"][lost]][:, masks] >= INSIDE * area)
-        & (shared[tracks["mask"][rows], masks] >= INSIDE * other)
-        & (np.abs((area + other) / now.areas[masks] - 1) <= AREA_TOLERANCE)
+        (table.at(tracks["mask"][one], mask) >= INSIDE * areas[0])
+        & (table.at(tracks["mask"][other], mask) >= INSIDE * areas[1])
+        & (np.abs((areas[0] + areas[1]) / now.areas[mask] - 1) <= AREA_TOLERANCE)
     )
-    chosen = np.flatnonzero(merges.any(axis=1))
-    return [(int(lost[k]), int(rows[merges[k].argmax()])) for k in chosen]
+    heirs: dict[int, int] = {}
+    for number in np.flatnonzero(merges)[np.argsort(k[merges], kind="stable")].tolist():
+        heirs.setdefault(int(one[number]), int(other[number]))
+    return sorted(heirs.items())

@@ -20,7 +20,7 @@ import numpy as np
 from consistency.follow import Lineage
 from consistency.labels import FrameLabels
 from consistency.motion import to_first as motion_to_first
-from consistency.shape import NO_THUMBNAILS, Thumbnails, pair
+from consistency.shape import NO_THUMBNAILS, ThumbnailPool, Thumbnails, joined
 
 END_MASKS = 5  # masks at each end that its velocity and its largest shape are taken from
 LIMIT = 3.0  # object sizes, for a gap of one frame
@@ -28,6 +28,7 @@ GAP_EXPONENT = 0.5  # the limit grows like the square root of time (random walk)
 LEAST_EVIDENCE = 0.25
 # Beyond the memory a link has to look like the object.
 LEAST_LONG_SHAPE = 0.6
+FORGET_FRAMES = 64  # after so many thumbnails that are not needed are given up
 PAIRS_AT_A_TIME = 16384  # a pair takes 2 kB while its shapes are compared
 
 END = np.dtype(
@@ -43,6 +44,16 @@ END = np.dtype(
     ]
 )
 
+SHOWN = np.dtype(
+    [
+        ("label", np.int64),
+        ("ordinal", np.int64),  # of the mask among those of its label
+        ("area", np.int64),
+        ("t", np.int64),
+        ("mask", np.int64),
+    ]
+)
+
 
 @dataclass(frozen=True, eq=False)
 class _Candidates:
@@ -53,8 +64,87 @@ class _Candidates:
     evidence: np.ndarray
 
 
+class EndShapes:
+    """Thumbnails of the largest masks near both ends of every track, as tracks grow.
+
+    Those in between are given up, so that memory follows the number of tracks, not of frames.
+
+    Parameters
+    ----------
+    longest : number of frames after which a track does not return.
+    """
+
+    def __init__(self, longest: int):
+        self._longest = longest
+        self._t = 0
+        self._table = np.zeros(0, SHOWN)
+        self._shapes = NO_THUMBNAILS
+        self._new: list[tuple[np.ndarray, Thumbnails]] = []
+
+    def add(self, labels: Sequence[int], areas: np.ndarray, shapes: Thumbnails) -> None:
+        """Take the next frame's: labels, areas int64 (n,) in pixels, thumbnails."""
+        table = np.zeros(areas.size, SHOWN)
+        table["label"], table["area"], table["t"] = labels, areas, self._t
+        table["mask"] = np.arange(areas.size)
+        self._new.append((table, shapes))
+        self._t += 1
+        if len(self._new) == FORGET_FRAMES:
+            self._forget()
+
+    def _forget(self) -> None:
+        if not self._new:
+            return
+        tables, shapes = zip(*self._new, strict=True)
+        self._new.clear()
+        table = np.concatenate([self._table, *tables])
+        _count(table, len(self._table))
+        total = np.zeros(table["label"].max(initial=0) + 1, np.int64)
+        np.maximum.at(total, table["label"], table["ordinal"] + 1)
+        latest = np.zeros(total.size, np.int64)
+        np.maximum.at(latest, table["label"], table["t"])
+        first = table["ordinal"] < END_MASKS
+        last = table["ordinal"] >= total[table["label"]] - END_MASKS
+        over = self._t - 1 - latest[table["label"]] > self._longest
+        wanted = (last & ~over) | _largest(table, first) | _largest(table, last)
+        # How many masks a track has had is known by its latest, which stays.
+        wanted |= table["ordinal"] == total[table["label"]] - 1
+        self._table = table[wanted]
+        self._shapes = joined([self._shapes, *shapes])[np.flatnonzero(wanted)]
+
+    def find(self, frames: np.ndarray, masks: np.ndarray) -> Thumbnails:
+        """Return the thumbnails of ``masks`` int64 (k,) of ``frames`` int64 (k,)."""
+        self._forget()
+        key = self._table["t"] << 32 | self._table["mask"]
+        return self._shapes[np.searchsorted(key, frames << 32 | masks)]
+
+
+def _count(table: np.ndarray, known: int) -> None:
+    """Number the masks of each label; the first ``known`` rows are numbered."""
+    label = table["label"]
+    so_far = np.zeros(label.max(initial=0) + 1, np.int64)
+    np.maximum.at(so_far, label[:known], table["ordinal"][:known] + 1)
+    order = np.argsort(label[known:], kind="stable")
+    new = label[known:][order]
+    rank = np.arange(new.size) - np.searchsorted(new, new)
+    table["ordinal"][known:][order] = so_far[new] + rank
+
+
+def _largest(table: np.ndarray, some: np.ndarray) -> np.ndarray:
+    """Mark of each label the largest mask among ``some``, the first of equal ones, bool (k,)."""
+    chosen = np.flatnonzero(some)
+    order = chosen[np.lexsort((-table["area"][chosen], table["label"][chosen]))]
+    label = table["label"][order]
+    result = np.zeros(some.size, bool)
+    result[order[np.diff(label, prepend=-1) != 0]] = True
+    return result
+
+
 def stitch(
-    frames: Sequence[FrameLabels], lineage: Lineage, memory: int, long_memory: int = 0
+    frames: Sequence[FrameLabels],
+    lineage: Lineage,
+    shapes: EndShapes,
+    memory: int,
+    long_memory: int = 0,
 ) -> dict[int, int]:
     """Decide which tracklets are one track.
 
@@ -62,6 +152,7 @@ def stitch(
     ----------
     frames : the whole sequence, labelled.
     lineage : a mother whose label ended in a split, and her daughters, are not joined there.
+    shapes : thumbnails of the largest masks near the ends of the tracks.
     memory : longest gap in frames without a mask.
     long_memory : a longer one, where the camera's motion is known throughout and shapes agree.
 
@@ -78,7 +169,7 @@ def stitch(
     born = {label for change in divided for label in change.others}
     starts = starts[[label not in born for label in starts["label"].tolist()]]
     ends = ends[[label not in mothers for label in ends["label"].tolist()]]
-    found = _weigh(frames, starts, ends, memory, max(memory, long_memory))
+    found = _weigh(frames, shapes, starts, ends, memory, max(memory, long_memory))
     joined: dict[int, int] = {}
     for before, after in _assign(found):
         joined[after] = before
@@ -91,65 +182,107 @@ def _first(label: int, joined: dict[int, int]) -> int:
     return label
 
 
+@dataclass(frozen=True, eq=False)
+class _Masks:
+    """All masks of a sequence, by label and within it by time; each array of length N.
+
+    Attributes
+    ----------
+    t, mask : int64, frame and number within it.
+    area : float64, pixels.
+    place : float64 (N, 2), centroid as the camera of the first frame sees it, x, y in pixels.
+    """
+
+    t: np.ndarray
+    mask: np.ndarray
+    area: np.ndarray
+    place: np.ndarray
+
+
 def _ends(frames: Sequence[FrameLabels], to_first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both ends of every tracklet, END (k,) twice, in order of labels."""
-    seen: dict[int, list[tuple[int, int]]] = {}
-    for t, frame in enumerate(frames):
-        for mask, label in enumerate(frame.labels):
-            seen.setdefault(label, []).append((t, mask))
-    starts, ends = np.zeros(len(seen), END), np.zeros(len(seen), END)
-    for k, label in enumerate(sorted(seen)):
-        starts[k] = _end(frames, to_first, label, seen[label][:END_MASKS], 0)
-        ends[k] = _end(frames, to_first, label, seen[label][-END_MASKS:], -1)
-    return starts, ends
+    sizes = [len(frame.labels) for frame in frames]
+    label = np.array([label for frame in frames for label in frame.labels], np.int64)
+    order = np.argsort(label, kind="stable")
+    t = np.repeat(np.arange(len(frames)), sizes)[order]
+    mask = np.concatenate([np.arange(size) for size in sizes] or [order])[order]
+    area = np.concatenate([frame.areas for frame in frames] or [order])[order].astype(np.float64)
+    centroid = np.concatenate([frame.centroids for frame in frames] or [np.zeros((0, 2))])[order]
+    place = np.einsum("nij,nj->ni", to_first[t, :2, :2], centroid) + to_first[t, :2, 2]
+    masks = _Masks(t, mask, area, place)
+    labels, first, count = np.unique(label[order], return_index=True, return_counts=True)
+    used = np.minimum(count, END_MASKS)
+    scale = np.abs(np.linalg.det(to_first[:, :2, :2])) ** -0.5
+    starts = _end(labels, masks, first, used, first, scale)
+    return starts, _end(labels, masks, first + count - used, used, first + count - 1, scale)
 
 
 def _end(
-    frames: Sequence[FrameLabels],
-    to_first: np.ndarray,
-    label: int,
-    masks: list[tuple[int, int]],
-    which: int,
-) -> tuple:
-    times = np.array([t for t, _ in masks], np.float64)
-    places = np.array([to_first[t] @ (*frames[t].centroids[i], 1) for t, i in masks])[:, :2]
-    areas = np.array([frames[t].areas[i] for t, i in masks], np.float64)
-    largest = int(areas.argmax())
-    velocity = _velocity(times, places, areas)
-    scale = abs(np.linalg.det(to_first[masks[which][0]][:2, :2])) ** -0.5
-    return (label, masks[which][0], places[which], velocity, scale, areas[largest], *masks[largest])
+    labels: np.ndarray,
+    masks: _Masks,
+    first: np.ndarray,
+    count: np.ndarray,
+    last: np.ndarray,
+    scale: np.ndarray,
+) -> np.ndarray:
+    """One end of each track, END (k,).
 
-
-def _velocity(times: np.ndarray, centroids: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Slope of the weighted straight line through the centroids; NaN for a single one."""
-    weights = weights / weights.sum()
-    time = times - weights @ times
-    spread = weights @ time**2
-    if spread == 0:
-        return np.full(2, np.nan)
-    return (weights * time) @ (centroids - weights @ centroids) / spread
+    Parameters
+    ----------
+    labels : int64 (k,).
+    first, count : int64 (k,), where in ``masks`` those near the end are.
+    last : int64 (k,), where the outermost of them is.
+    scale : float64, of each frame.
+    """
+    near = np.arange(END_MASKS)
+    known = near < count[:, None]
+    near = first[:, None] + np.where(known, near, 0)
+    weight = np.where(known, masks.area[near], 0.0)
+    largest = near[np.arange(labels.size), weight.argmax(axis=1)]
+    weight /= weight.sum(axis=1, keepdims=True)
+    # The slope of the weighted straight line through the centroids.
+    time = masks.t[near] - (weight * masks.t[near]).sum(axis=1, keepdims=True)
+    away = masks.place[near] - np.einsum("kn,knd->kd", weight, masks.place[near])[:, None]
+    spread = (weight * time**2).sum(axis=1)
+    slope = np.einsum("kn,knd->kd", weight * time, away)
+    result = np.zeros(labels.size, END)
+    result["label"], result["frame"] = labels, masks.t[last]
+    result["place"], result["scale"] = masks.place[last], scale[masks.t[last]]
+    alone = count == 1
+    result["velocity"] = slope / np.where(alone, np.nan, spread)[:, None]
+    result["area"] = masks.area[largest]
+    result["shape_frame"], result["shape_mask"] = masks.t[largest], masks.mask[largest]
+    return result
 
 
 def _weigh(
-    frames: Sequence[FrameLabels], starts: np.ndarray, ends: np.ndarray, memory: int, longest: int
+    frames: Sequence[FrameLabels],
+    shapes: EndShapes,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    memory: int,
+    longest: int,
 ) -> _Candidates:
     """Compare all ends with the beginnings after them, some ends at a time."""
     starts = starts[np.argsort(starts["frame"], kind="stable")]
     low = np.searchsorted(starts["frame"], ends["frame"] + 1)
     high = np.searchsorted(starts["frame"], ends["frame"] + 1 + longest, side="right")
     unknown = np.cumsum([not frame.motion.known for frame in frames])
-    shapes = _shapes(frames, ends), _shapes(frames, starts)
     parts = []
     for some in np.split(np.arange(ends.size), _cuts(high - low)):
-        row = np.repeat(some, (high - low)[some])
-        column = np.concatenate([np.arange(low[k], high[k]) for k in some.tolist()] or [row])
+        count = (high - low)[some]
+        row = np.repeat(some, count)
+        column = np.arange(row.size) + np.repeat(low[some] - np.cumsum(count) + count, count)
         gap = (starts["frame"][column] - ends["frame"][row]).astype(np.float64)
-        nearness = 1 - _distance(ends[row], starts[column], gap) / (LIMIT * gap**GAP_EXPONENT)
         areas = ends["area"][row], starts["area"][column]
-        most = nearness * np.sqrt(np.minimum(*areas) / np.maximum(*areas))  # were shapes equal
+        sizes = np.sqrt(np.minimum(*areas) / np.maximum(*areas))
+        like = np.flatnonzero(sizes >= LEAST_EVIDENCE)
+        row, column, gap, sizes = row[like], column[like], gap[like], sizes[like]
+        nearness = 1 - _distance(ends, starts, row, column, gap) / (LIMIT * gap**GAP_EXPONENT)
+        most = nearness * sizes  # were shapes equal
         near = np.flatnonzero(most >= LEAST_EVIDENCE)
         row, column, gap = row[near], column[near], gap[near]
-        shape = _shape_iou(*shapes, row, column)
+        shape = _shape_iou(frames, shapes, ends[row], starts[column])
         evidence = most[near] * (1 + shape) / 2
         sure = unknown[ends["frame"][row]] == unknown[starts["frame"][column]]
         strong = evidence >= LEAST_EVIDENCE
@@ -159,53 +292,36 @@ def _weigh(
     return _Candidates(first[strong], second[strong], evidence[strong])
 
 
+def _shape_iou(
+    frames: Sequence[FrameLabels], shapes: EndShapes, ends: np.ndarray, starts: np.ndarray
+) -> np.ndarray:
+    """IoU of the shapes of pairs of END (p,), centroids aligned, float64 (p,)."""
+    key = ["shape_frame", "shape_mask"]
+    used, number = np.unique(np.concatenate([ends[key], starts[key]]), return_inverse=True)
+    centroids = [frames[t].centroids[i] for t, i in used.tolist()]
+    place = np.array(centroids).reshape(-1, 2)[number]
+    pool = ThumbnailPool(shapes.find(used["shape_frame"], used["shape_mask"]))
+    return pool.iou(*np.split(number, 2), place[ends.size :] - place[: ends.size])
+
+
 def _cuts(counts: np.ndarray) -> np.ndarray:
     """Where to cut a list whose items have ``counts`` pairs, for about PAIRS_AT_A_TIME a part."""
     return np.flatnonzero(np.diff(np.cumsum(counts) // PAIRS_AT_A_TIME)) + 1
 
 
-def _distance(before: np.ndarray, after: np.ndarray, gap: np.ndarray) -> np.ndarray:
+def _distance(
+    ends: np.ndarray, starts: np.ndarray, row: np.ndarray, column: np.ndarray, gap: np.ndarray
+) -> np.ndarray:
     """Mean of the two extrapolations' misses, float64 (p,), in object sizes."""
-    known = np.isnan(before["velocity"]), np.isnan(after["velocity"])
-    forward = np.where(known[0], after["velocity"], before["velocity"])
-    backward = np.where(known[1], before["velocity"], after["velocity"])
-    way = after["place"] - before["place"]
-    misses = [
-        np.linalg.norm(way - np.nan_to_num(velocity) * gap[:, None], axis=1)
-        for velocity in (forward, backward)
-    ]
-    scale = np.sqrt(before["scale"] * after["scale"])
-    return scale * (misses[0] + misses[1]) / 2 / (before["area"] * after["area"]) ** 0.25
-
-
-@dataclass(frozen=True, eq=False)
-class _Shapes:
-    """The largest mask near each of some ends: thumbnails and centroids, x, y in pixels."""
-
-    thumbnails: Thumbnails
-    centroids: np.ndarray
-
-
-def _shapes(frames: Sequence[FrameLabels], table: np.ndarray) -> _Shapes:
-    where = table[["shape_frame", "shape_mask"]].tolist()
-    if not where:
-        return _Shapes(NO_THUMBNAILS, np.zeros((0, 2)))
-    parts = [frames[t].thumbnails[np.array([i])] for t, i in where]
-    fields = [
-        np.concatenate([getattr(p, name) for p in parts])
-        for name in ("level", "origin", "rows", "cells")
-    ]
-    return _Shapes(
-        Thumbnails(*fields, parts[0].turned), np.array([frames[t].centroids[i] for t, i in where])
-    )
-
-
-def _shape_iou(ends: _Shapes, starts: _Shapes, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """IoU of the shapes of pairs (ends[row], starts[column]), centroids aligned, float64 (p,)."""
-    if not row.size:
-        return np.zeros(0)
-    displacement = starts.centroids[column] - ends.centroids[row]
-    return pair(ends.thumbnails, starts.thumbnails, row, column).iou(displacement)
+    before, after = ends["velocity"][row], starts["velocity"][column]
+    forward = np.nan_to_num(np.where(np.isnan(before), after, before))
+    backward = np.nan_to_num(np.where(np.isnan(after), before, after))
+    way = starts["place"][column] - ends["place"][row]
+    misses = [way - velocity * gap[:, None] for velocity in (forward, backward)]
+    misses = [np.hypot(miss[:, 0], miss[:, 1]) for miss in misses]
+    scale = np.sqrt(ends["scale"][row] * starts["scale"][column])
+    size = (ends["area"][row] * starts["area"][column]) ** 0.25
+    return scale * (misses[0] + misses[1]) / 2 / size
 
 
 def _assign(found: _Candidates) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from consistency.measure import FrameMeasurement
 from consistency.motion import Motion
-from consistency.shape import SIDE, Thumbnails
+from consistency.shape import ThumbnailPool
 
 VELOCITY_GAIN = 0.4  # weight of the newest displacement in a track's velocity
 SIZE_DECAY = 0.8  # of the remembered size, a frame: an occluded object is larger than its mask
@@ -23,6 +23,8 @@ LONGEST_DRIFT = 10  # frames for which a lost track is thought to go on as befor
 LONGEST_DRIFT_SEEN = 3  # ... where the camera's motion is known: what moves by itself soon stops
 GAP_EXPONENT = 0.5  # uncertainty grows like the square root of time (random walk)
 
+# Sides of a box: left, top, -right, -bottom, pixels.  What two boxes have in common are the larger
+# ones of their sides.
 # One row a track; positions in pixels of the present frame, velocities in pixels a frame.
 TRACK = np.dtype(
     [
@@ -39,19 +41,17 @@ TRACK = np.dtype(
         ("sure", np.bool_),  # the camera's motion has been known ever since the last mask
         ("cut", np.bool_),  # the last mask touches the frame's border
         ("variance", np.float64),  # of the residual, object sizes squared
-        ("level", np.int64),  # thumbnail of the last mask
-        ("origin", np.int64, 2),
-        ("rows", np.uint64, SIDE),
-        ("cells", np.int64),
+        ("extent", np.float64, 4),  # sides of its box, from its centroid
+        ("shape", np.int64),  # number of its thumbnail
         ("whole_area", np.float64),  # of the largest recent mask
         ("whole_centroid", np.float64, 2),
-        ("whole_level", np.int64),
-        ("whole_origin", np.int64, 2),
-        ("whole_rows", np.uint64, SIDE),
-        ("whole_cells", np.int64),
+        ("whole_extent", np.float64, 4),
+        ("whole_shape", np.int64),
     ]
 )
-SHAPE = ("level", "origin", "rows", "cells")
+# What a mask tells at once, and what is remembered of the largest.
+SEEN = ("frame", "mask", "area", "nested", "centroid", "place", "sure", "cut", "extent", "shape")
+WHOLE = ("area", "centroid", "extent", "shape")
 
 
 @dataclass(frozen=True)
@@ -86,48 +86,63 @@ def _moved_towards(value: float, squared: np.ndarray) -> float:
     return value + weight * (float(squared.mean()) - value)
 
 
+@dataclass(frozen=True, eq=False)
+class Target:
+    """The next frame, as tracks look for their masks in it.
+
+    Attributes
+    ----------
+    now : its measurement.
+    t : its index.
+    masks : TRACK (m,), each mask as the beginning of a track that stands still; without label.
+    sides : float64 (m, 4), of the masks' boxes.
+    frame : float64 (4,), of the frame; zeros if it has no masks.
+    shapes : thumbnails; tracks and masks refer to them by number.
+    """
+
+    now: FrameMeasurement
+    t: int
+    masks: np.ndarray
+    sides: np.ndarray
+    frame: np.ndarray
+    shapes: ThumbnailPool
+
+    @classmethod
+    def of(cls, now: FrameMeasurement, t: int, pool: ThumbnailPool) -> "Target":
+        """Take the thumbnails into ``pool``."""
+        masks = np.zeros(now.kept.size, TRACK)
+        masks["frame"], masks["mask"], masks["links"] = t, np.arange(now.kept.size), 1
+        masks["area"], masks["size"] = now.areas, np.sqrt(now.areas)
+        masks["nested"], masks["sure"] = nesting(now), True
+        masks["centroid"] = masks["place"] = now.centroids
+        low = now.boxes[:, :2].astype(np.float64)
+        sides = np.concatenate([low, -(low + now.boxes[:, 2:])], axis=1)
+        height, width = now.shape or (0, 0)
+        frame = np.array([0.0, 0.0, -width, -height])
+        masks["cut"] = (sides == frame).any(axis=1)
+        masks["extent"] = sides - np.concatenate([now.centroids, -now.centroids], axis=1)
+        masks["shape"] = pool.add(now.thumbnails)
+        _remember_whole(masks, np.ones(masks.size, bool))
+        return cls(now, t, masks, sides, frame, pool)
+
+
+def surface(sides: np.ndarray) -> np.ndarray:
+    """Area of boxes by their sides float64 (n, 4), float64 (n,); 0 where there is nothing."""
+    lengths = np.minimum(sides[:, :2] + sides[:, 2:], 0.0)  # negative
+    return lengths[:, 0] * lengths[:, 1]
+
+
 def nesting(now: FrameMeasurement) -> np.ndarray:
     """Share of each mask that lies in a larger mask of its frame, the largest, float64 (n,)."""
-    larger = now.areas[:, None] > now.areas[None, :]
-    return np.where(larger, now.within / now.areas[None, :], 0.0).max(axis=0, initial=0.0)
-
-
-def cut_off(now: FrameMeasurement) -> np.ndarray:
-    """Whether each mask touches the border of the frame, bool (n,)."""
-    if now.shape is None:
-        return np.zeros(0, bool)
-    low, high = now.boxes[:, :2], now.boxes[:, :2] + now.boxes[:, 2:]
-    return (low == 0).any(axis=1) | (high == np.array(now.shape[::-1])).any(axis=1)
-
-
-def born(
-    now: FrameMeasurement, t: int, masks: np.ndarray, first_label: int, nested: np.ndarray
-) -> np.ndarray:
-    """Return new tracks, TRACK (k,), for the masks ``masks`` of frame ``t``; they stand still."""
-    tracks = np.zeros(masks.size, TRACK)
-    tracks["label"] = first_label + np.arange(masks.size)
-    _show(tracks, now, t, masks, nested)
-    tracks["size"] = np.sqrt(now.areas[masks])
-    tracks["links"] = 1
-    _remember_whole(tracks, np.ones(masks.size, bool))
-    return tracks
-
-
-def _show(
-    tracks: np.ndarray, now: FrameMeasurement, t: int, masks: np.ndarray, nested: np.ndarray
-) -> None:
-    """Write what is seen of ``masks`` into ``tracks``."""
-    tracks["frame"], tracks["mask"] = t, masks
-    tracks["area"], tracks["nested"] = now.areas[masks], nested[masks]
-    tracks["centroid"] = tracks["place"] = now.centroids[masks]
-    tracks["sure"] = True
-    tracks["cut"] = cut_off(now)[masks]
-    for name in SHAPE:
-        tracks[name] = getattr(now.thumbnails, name)[masks]
+    result = np.zeros(now.areas.size)
+    part, whole = now.within.places()  # both ways round
+    inside = np.where(now.areas[whole] > now.areas[part], now.within.value / now.areas[part], 0.0)
+    np.maximum.at(result, part, inside)
+    return result
 
 
 def _remember_whole(tracks: np.ndarray, renew: np.ndarray) -> None:
-    for name in ("area", "centroid", *SHAPE):
+    for name in WHOLE:
         tracks[f"whole_{name}"][renew] = tracks[name][renew]
 
 
@@ -153,15 +168,9 @@ def expected(tracks: np.ndarray, t: int) -> np.ndarray:
 
 
 def extended(
-    tracks: np.ndarray,
-    now: FrameMeasurement,
-    t: int,
-    masks: np.ndarray,
-    residual: np.ndarray,
-    usual: Usual,
-    nested: np.ndarray,
+    tracks: np.ndarray, target: Target, masks: np.ndarray, residual: np.ndarray, usual: Usual
 ) -> tuple[np.ndarray, Usual]:
-    """Give tracks their masks in frame ``t``.
+    """Give tracks their masks in a frame.
 
     Parameters
     ----------
@@ -169,33 +178,25 @@ def extended(
     masks : int64 (k,), their masks.
     residual : float64 (k,), distance of each mask from where it was expected, in object sizes.
     """
-    gap = t - tracks["frame"]
+    seen = target.masks[masks]
+    gap = target.t - tracks["frame"]
     squared = (residual / gap**GAP_EXPONENT) ** 2
     is_first = tracks["links"] == 1
     usual = usual.learn(squared, is_first)
     result = tracks.copy()
-    step = (now.centroids[masks] - tracks["place"]) / gap[:, None]
+    step = (seen["centroid"] - tracks["place"]) / gap[:, None]
     gain = np.where(is_first, 1.0, VELOCITY_GAIN)
-    if now.motion.known:  # else even the velocity of a part is better than none
-        gain[tracks["cut"] | cut_off(now)[masks]] = 0.0
+    if target.now.motion.known:  # else even the velocity of a part is better than none
+        gain[tracks["cut"] | seen["cut"]] = 0.0
     result["velocity"] += gain[:, None] * (step - tracks["velocity"])
     capped = _capped(squared, tracks["variance"])
     own = tracks["variance"] + RESIDUAL_GAIN * (capped - tracks["variance"])
     result["variance"] = np.where(is_first, usual.later, own)
     decay = SIZE_DECAY**gap
-    result["size"] = np.maximum(np.sqrt(now.areas[masks]), tracks["size"] * decay)
+    result["size"] = np.maximum(seen["size"], tracks["size"] * decay)
     result["whole_area"] *= decay**2
     result["links"] += 1
-    _show(result, now, t, masks, nested)
+    for name in SEEN:
+        result[name] = seen[name]
     _remember_whole(result, result["area"] >= result["whole_area"])
     return result, usual
-
-
-def last_shapes(tracks: np.ndarray, turned: bool) -> Thumbnails:
-    """Thumbnails of the last masks."""
-    return Thumbnails(*(tracks[name] for name in SHAPE), turned)
-
-
-def whole_shapes(tracks: np.ndarray, turned: bool) -> Thumbnails:
-    """Thumbnails of the largest recent masks."""
-    return Thumbnails(*(tracks[f"whole_{name}"] for name in SHAPE), turned)

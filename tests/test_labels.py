@@ -12,7 +12,7 @@ from test_packed import random_masks
 
 from backends import open_backend
 from consistency.dataset import open_dataset
-from consistency.matching import assign_greedy, assign_optimal
+from consistency.matching import assign_greedy, assign_optimal, assign_pairs
 from consistency.pipeline import Options, Report, label
 
 MATCHINGS = ["track", "optimal", "greedy"]
@@ -49,6 +49,16 @@ def test_optimal_assignment_is_one_to_one_and_has_the_largest_sum(table, least):
     gated = np.where(table >= least, table, 0)
     best = gated[linear_sum_assignment(-gated)].sum() if table.size else 0
     assert sum(table[i, j] for i, j in pairs) == pytest.approx(best)
+
+
+@given(tables)
+def test_assignment_of_pairs_is_one_to_one_and_has_the_largest_sum(table):
+    rows, columns = (places.ravel() for places in np.indices(table.shape))
+    chosen = assign_pairs(rows, columns, table.ravel())
+    assert len(set(rows[chosen])) == len(set(columns[chosen])) == len(chosen)
+    assert (table.ravel()[chosen] > 0).all()
+    best = table[linear_sum_assignment(-table)].sum() if table.size else 0
+    assert table.ravel()[chosen].sum() == pytest.approx(best)
 
 
 @given(tables, st.floats(0, 1))

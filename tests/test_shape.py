@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from consistency.packed import every_second_bit
 from consistency.packing import pack
-from consistency.shape import SIDE, pair, thumbnails
+from consistency.shape import SIDE, ThumbnailPool, joined, thumbnails
 
 
 def shapes(seed, count=3):
@@ -32,7 +32,9 @@ def made(masks, order="C"):
 
 def drawn(thumbs, i):
     """Thumbnail ``i`` as bool (64, 64), y, x, and the x, y of its first cell."""
-    cells = np.unpackbits(thumbs.rows[i].view(np.uint8).reshape(SIDE, 8), axis=1, bitorder="little")
+    cells = np.unpackbits(
+        thumbs.words[i, :SIDE].view(np.uint8).reshape(SIDE, 8), axis=1, bitorder="little"
+    )
     if thumbs.turned:
         return cells.T.astype(bool), thumbs.origin[i, ::-1]
     return cells.astype(bool), thumbs.origin[i]
@@ -52,7 +54,7 @@ def test_a_thumbnail_holds_every_sample_of_its_mask(order, seed):
         expected = np.zeros((600, 600), bool)
         expected[: samples.shape[0], : samples.shape[1]] = samples
         np.testing.assert_array_equal(canvas, expected)
-        assert thumbs.cells[i] == samples.sum()
+        assert thumbs.cells[i, 0] == samples.sum()
 
 
 def test_the_grid_is_the_finest_that_covers_the_box():
@@ -63,20 +65,64 @@ def test_the_grid_is_the_finest_that_covers_the_box():
     assert made(masks).level.tolist() == [0, 1, 3]
 
 
+def samples_iou(masks, step, move, frame=None):
+    """IoU of every ``step``-th sample after moving the first mask by whole samples, x, y."""
+    first, second = (np.pad(mask[::step, ::step], 400) for mask in masks)
+    seen = np.pad(np.ones_like(masks[0][::step, ::step]), 400)
+    way = {"shift": (move[1], move[0]), "axis": (0, 1)}
+    first, shown = np.roll(first, **way), seen & np.roll(seen, **way)
+    if frame:
+        first, second = first & shown, second & shown
+    union = (first | second).sum()
+    return (first & second).sum() / union if union else 0.0
+
+
+@pytest.mark.parametrize("inside", [False, True])
 @pytest.mark.parametrize("order", ["C", "F"])
 @settings(deadline=None)
 @given(seed=st.integers(0, 10**6))
-def test_iou_equals_that_of_the_moved_samples(order, seed):
+def test_iou_equals_that_of_the_moved_samples(order, inside, seed):
     masks = shapes(seed, 2)
     thumbs = made(masks, order)
-    pairs = pair(thumbs, thumbs, np.array([0]), np.array([1]))
-    step = int(pairs.step[0])
+    step = 1 << int(thumbs.level.max())
     move = np.random.default_rng(seed).integers(-40, 40, 2)
-    samples = [np.pad(mask[::step, ::step], 400) for mask in masks]
-    moved = np.roll(samples[0], (move[1], move[0]), axis=(0, 1))
-    union = (moved | samples[1]).sum()
-    expected = (moved & samples[1]).sum() / union if union else 0.0
-    assert pairs.iou(np.array([move * step], float))[0] == pytest.approx(expected)
+    pool = ThumbnailPool(thumbs)
+    pair = np.array([0]), np.array([1]), np.array([move * step], float)
+    found = pool.iou(*pair, masks[0].shape, np.array([inside]))[0]
+    assert found == pytest.approx(samples_iou(masks, step, move, inside))
+
+
+def test_a_shape_overlaps_nothing_that_is_a_hundred_times_as_large():
+    masks = [np.zeros((1 << 13, 1 << 13), bool) for _ in range(2)]
+    masks[0][:3, :3] = True
+    masks[1][:, ::1000] = True
+    thumbs = made(masks)
+    assert np.diff(thumbs.level) == [7]
+    assert ThumbnailPool(thumbs).iou(np.array([0]), np.array([1]), np.zeros((1, 2))) == 0
+
+
+@given(seed=st.integers(0, 10**6))
+def test_a_pool_gives_each_thumbnail_its_own_place(seed):
+    rng = np.random.default_rng(seed)
+    pool, there = ThumbnailPool(), {}  # number: thumbnail of its own
+    for _ in range(4):
+        new = made(shapes(seed, rng.integers(1, 5)))
+        numbers = pool.add(new).tolist()
+        assert not set(numbers) & set(there)
+        there |= {number: new[k : k + 1] for k, number in enumerate(numbers)}
+        for number, own in there.items():
+            alone = ThumbnailPool(own, new[:1])
+            pair = np.array([number]), np.array(numbers[:1]), np.zeros((1, 2))
+            assert pool.iou(*pair) == alone.iou(np.array([0]), np.array([1]), np.zeros((1, 2)))
+        there = {number: own for number, own in there.items() if rng.random() < 0.5}
+        pool.keep(np.array(list(there), np.int64))
+
+
+def test_joined_thumbnails_are_those_of_their_frames():
+    parts = [made(shapes(seed)) for seed in range(3)]
+    both = joined(parts)
+    for k, part in enumerate(parts):
+        np.testing.assert_array_equal(both[3 * k : 3 * k + 3].words, part.words)
 
 
 @given(st.integers(0, 2**64 - 1))

@@ -1,14 +1,17 @@
-"""Tables of pairs travel without their zeros and arrive as they were."""
+"""Tables of pairs travel without their zeros, and are read as if these were there."""
 
 import pickle
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
-from consistency.compact import compact, expand
 from consistency.dataset import Frame
 from consistency.measure import Chunk, MeasureOptions, measure_chunk, measure_frames
 from consistency.packing import pack
+from consistency.pairs import PairTable, no_pairs
 
 
 class Frames:
@@ -43,17 +46,36 @@ def chunk():
 def test_what_arrives_is_what_was_measured(chunk):
     sent = list(measure_frames(*chunk))
     assert [len(m.earlier) for m in sent] == [1, 2, 2, 2]
-    assert any(m.within.any() for m in sent)
-    received = [expand(item) for item in pickle.loads(pickle.dumps(measure_chunk(*chunk)))]
+    assert any(m.within.value.any() for m in sent)
+    received = pickle.loads(pickle.dumps(measure_chunk(*chunk)))
     for a, b in zip(sent, received, strict=True):
         for one, other in zip((a.within, *a.earlier), (b.within, *b.earlier), strict=True):
-            assert one.dtype == other.dtype
-            np.testing.assert_array_equal(one, other)
+            np.testing.assert_array_equal(one.dense(), other.dense())
         np.testing.assert_array_equal(a.areas, b.areas)
         assert (a.name, a.lookback, a.dropped) == (b.name, b.lookback, b.dropped)
 
 
 def test_a_message_is_much_smaller_than_its_tables(chunk):
     last = list(measure_frames(*chunk))[-1]
-    full = sum(table.nbytes for table in (last.within, *last.earlier))
-    assert len(pickle.dumps(compact(last))) < full / 10
+    tables = (last.within, *last.earlier)
+    assert len(pickle.dumps(tables)) < sum(table.dense().nbytes for table in tables) / 10
+
+
+@given(
+    hnp.arrays(
+        np.int64,
+        hnp.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=6),
+        elements=st.integers(0, 2),
+    )
+)
+def test_a_table_without_its_zeros_reads_like_the_table(table):
+    pairs = PairTable.of(table)
+    np.testing.assert_array_equal(pairs.dense(), table)
+    expected = [[i, j, table[i, j]] for i, j in zip(*np.nonzero(table), strict=True)]
+    assert pairs.listed().tolist() == expected
+    rows, columns = (places.ravel() for places in np.indices(table.shape))
+    np.testing.assert_array_equal(pairs.at(rows, columns), table.ravel())
+
+
+def test_masks_that_share_nothing():
+    assert no_pairs(3, 2).dense().tolist() == [[0, 0]] * 3
