@@ -17,8 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from consistency.candidates import Candidates, Reach, residuals, within_reach
-from consistency.measure import FrameMeasurement
+from consistency.candidates import Reach, comparisons, residuals, within_reach
 from consistency.tracks import Target
 
 STANDING_LINKS = 2  # up to so many masks a velocity is not known
@@ -67,25 +66,29 @@ def weigh(
     reach = Reach.of(tracks, gap, "uncertainty" in without)
     near = np.zeros((tracks.size, now.areas.size), bool)
     near[within_reach(tracks, now, aim, reach)] = True
-    standing = _standing(tracks, target, gap, without)
-    if standing.any():
-        near[_touching(tracks, now, standing)] = True
-    rows, columns = np.divmod(near.ravel().nonzero()[0], max(now.areas.size, 1))
-    similarity, place = np.zeros(rows.size), np.zeros(rows.size)
-    if rows.size:
-        residual = residuals(tracks["size"][rows], aim[rows], now, columns)
+    begun_rows, begun_columns, overlap = _standing(tracks, target, gap, without)
+    near[begun_rows, begun_columns] = True
+    flat = near.ravel().nonzero()[0]
+    rows, columns = np.divmod(flat, max(now.areas.size, 1))
+    similarity, place = np.zeros(flat.size), np.zeros(flat.size)
+    if flat.size:
+        residual = residuals(tracks["size"][rows], aim.take(rows, axis=0), now, columns)
         nearness = np.where((gap <= memory + 1)[rows], reach.nearness(rows, residual), 0.0)
-        larger = np.flatnonzero(tracks["whole_area"] > WHOLE_RATIO * tracks["area"])
-        if "whole" in without:
-            larger = larger[:0]
-        found = Candidates(tracks, larger, target, rows, columns)
-        aligned = found.aligned(nearness * ("shape" not in without), least)
-        at_place = found.at_place(aim, np.where("velocity" in without, np.inf, least))
-        values = found.iou([aligned, at_place])
-        np.maximum.at(similarity, aligned.pair, values[0] * nearness[aligned.pair])
-        np.maximum.at(place, at_place.pair, values[1])
-        similarity = np.maximum(similarity, place)
-        _add_standing(similarity, tracks, now, rows, columns, standing)
+        larger = (tracks["whole_area"] > WHOLE_RATIO * tracks["area"]).nonzero()[0]
+        some = comparisons(
+            tracks,
+            larger[: 0 if "whole" in without else None],
+            aim,
+            target,
+            (rows, columns),
+            (nearness * ("shape" not in without), np.full(flat.size, "velocity" not in without)),
+            least,
+        )
+        values = target.shapes.iou(some.first, some.second, some.move, now.shape, some.cut)
+        np.maximum.at(similarity, some.pair, values * some.weight)
+        np.maximum.at(place, some.pair, values * some.at_place)
+        number = flat.searchsorted(begun_rows * now.areas.size + begun_columns)
+        similarity[number] = np.maximum(similarity[number], overlap)
     if "nesting" not in without:
         deeper = np.maximum(target.masks["nested"][columns] - tracks["nested"][rows], 0.0)
         similarity *= 1 - NESTING_WEIGHT * deeper
@@ -94,37 +97,19 @@ def weigh(
 
 def _standing(
     tracks: np.ndarray, target: Target, gap: np.ndarray, without: frozenset[str]
-) -> np.ndarray:
-    """Whose masks are compared as they lie: tracks just begun, bool (n,)."""
-    moving = not target.now.motion.still and "motion" not in without
-    if moving or "place" in without or not target.now.earlier:
-        return np.zeros(tracks.size, bool)  # with a moving camera masks as they lie say little
-    return (gap == 1) & (tracks["links"] <= STANDING_LINKS)
-
-
-def _touching(
-    tracks: np.ndarray, now: FrameMeasurement, standing: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows in ``standing``, and masks that they have pixels in common with, int64 (k,) each."""
-    earlier, later = now.earlier[0].places()
-    row_of = np.full(now.earlier[0].shape[0], -1)
-    row_of[tracks["mask"][standing]] = np.flatnonzero(standing)
-    row = row_of[earlier]
-    return row[row >= 0], later[row >= 0]
-
-
-def _add_standing(
-    similarity: np.ndarray,
-    tracks: np.ndarray,
-    now: FrameMeasurement,
-    rows: np.ndarray,
-    columns: np.ndarray,
-    standing: np.ndarray,
-) -> None:
-    """Raise ``similarity`` to the exact IoU with the frame before, for tracks that stand."""
-    some = np.flatnonzero(standing[rows])
-    if some.size:
-        row, column = rows[some], columns[some]
-        shared = now.earlier[0].at(tracks["mask"][row], column)
-        union = tracks["area"][row] + now.areas[column] - shared
-        similarity[some] = np.maximum(similarity[some], shared / union)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tracks just begun, masks, and the exact IoU of the two as they lie, if it is not 0."""
+    now, none = target.now, np.zeros(0, np.int64)
+    moving = not now.motion.still and "motion" not in without
+    begun = ((gap == 1) & (tracks["links"] <= STANDING_LINKS)).nonzero()[0]
+    # With a moving camera masks as they lie say little.
+    if moving or "place" in without or not now.earlier or not begun.size:
+        return none, none, none
+    table = now.earlier[0]
+    earlier, later = table.places()
+    track_of = np.full(table.shape[0], -1)
+    track_of[tracks["mask"][begun]] = begun
+    row = track_of[earlier]
+    some = (row >= 0).nonzero()[0]
+    row, column, shared = row[some], later[some], table.value[some]
+    return row, column, shared / (tracks["area"][row] + now.areas[column] - shared)

@@ -114,18 +114,19 @@ class Follower:
         # Whose place has become unknown does not return after long.
         long = tracks["sure"] & (tracks["links"] > 1) & (missed <= self.long_memory)
         alive = (missed <= self.memory) | long
-        tracks, missed = tracks[alive], missed[alive]
+        alive = alive.nonzero()[0]
+        tracks, missed = tracks.take(alive), missed[alive]
         aim = expected(tracks, self._t)
         rows, masks, splits = self._match(tracks, aim, missed, target)
-        found = residuals(tracks["size"][rows], aim[rows], now, masks)
-        going, self._usual = extended(tracks[rows], target, masks, found, self._usual)
+        found = residuals(tracks["size"][rows], aim.take(rows, axis=0), now, masks)
+        going, self._usual = extended(tracks.take(rows), target, masks, found, self._usual)
         new = self._begin(target, masks, going)
         self._note(tracks, now, (rows, masks), splits, new)
         idle = np.ones(tracks.size, bool)
         idle[rows] = False
         if self.on_split == "new":
             idle[[split.track for split in splits]] = False
-        self._tracks = _joined([tracks[idle], going, new])
+        self._tracks = _joined([tracks.take(idle.nonzero()[0]), going, new])
         self._pool.keep(self._tracks["shape"], self._tracks["whole_shape"])
         self._t += 1
         labels = np.zeros(now.kept.size, np.int64)
@@ -171,7 +172,7 @@ class Follower:
     def _begin(self, target: Target, masks: np.ndarray, going: np.ndarray) -> np.ndarray:
         free = np.ones(target.masks.size, bool)
         free[masks] = False
-        new = target.masks[free]
+        new = target.masks.take(free.nonzero()[0])
         new["label"] = self._next_label + np.arange(new.size)
         self._next_label += new.size
         new["variance"] = self._usual.first

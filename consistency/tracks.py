@@ -178,7 +178,7 @@ def extended(
     masks : int64 (k,), their masks.
     residual : float64 (k,), distance of each mask from where it was expected, in object sizes.
     """
-    seen = target.masks[masks]
+    seen = target.masks.take(masks)
     gap = target.t - tracks["frame"]
     squared = (residual / gap**GAP_EXPONENT) ** 2
     is_first = tracks["links"] == 1
