@@ -210,12 +210,12 @@ def _most_promising(view: np.ndarray, promise: np.ndarray, least: np.ndarray) ->
     """Choose of each view the MOST_CANDIDATES with the largest promise, if it is ``least``."""
     some = (promise >= least).nonzero()[0]
     view = view[some]
-    count = np.bincount(view)
-    if not some.size or count.max() <= MOST_CANDIDATES:
+    crowded = (np.bincount(view) > MOST_CANDIDATES)[view].nonzero()[0]
+    if not crowded.size:
         return some
-    order = np.lexsort((-promise[some], view))
-    rank = np.arange(some.size) - (np.cumsum(count) - count)[view[order]]
-    return np.sort(some[order[rank < MOST_CANDIDATES]])
+    order = crowded[np.lexsort((-promise[some[crowded]], view[crowded]))]
+    rank = np.arange(order.size) - view[order].searchsorted(view[order])
+    return np.delete(some, order[rank >= MOST_CANDIDATES])
 
 
 def _seen(area: np.ndarray, part: np.ndarray, box: np.ndarray) -> np.ndarray:

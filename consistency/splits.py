@@ -58,9 +58,9 @@ def find_splits(
     rows, masks = pairs
     if not rows.size or not free.size:
         return []
-    i, k, value = _cut(tracks[rows], target.now, masks, free)
+    i, k, value = _cut(tracks.take(rows), target.now, masks, free)
     if divisions:
-        table = _division(tracks[rows], target, masks, free)
+        table = _division(tracks.take(rows), target, masks, free)
         table[i, k] = np.maximum(table[i, k], value)
         i, k = np.nonzero(table)
         value = table[i, k]

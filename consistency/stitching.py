@@ -29,6 +29,7 @@ LEAST_EVIDENCE = 0.25
 # Beyond the memory a link has to look like the object.
 LEAST_LONG_SHAPE = 0.6
 FORGET_FRAMES = 64  # after so many thumbnails that are not needed are given up
+MASK_BITS = (1 << 32) - 1  # of a key, the number within the frame; the frame is above
 PAIRS_AT_A_TIME = 16384  # a pair takes 2 kB while its shapes are compared
 
 END = np.dtype(
@@ -39,8 +40,7 @@ END = np.dtype(
         ("velocity", np.float64, 2),  # the same, pixels a frame; NaN for a single mask
         ("scale", np.float64),  # pixels of its own frame for one of the first
         ("area", np.float64),  # of the largest mask near the end
-        ("shape_frame", np.int64),  # where that one is
-        ("shape_mask", np.int64),
+        ("shape", np.int64),  # key of that one
     ]
 )
 
@@ -50,7 +50,7 @@ SHOWN = np.dtype(
         ("ordinal", np.int64),  # of the mask among those of its label
         ("area", np.int64),
         ("t", np.int64),
-        ("mask", np.int64),
+        ("key", np.int64),
     ]
 )
 
@@ -85,7 +85,7 @@ class EndShapes:
         """Take the next frame's: labels, areas int64 (n,) in pixels, thumbnails."""
         table = np.zeros(areas.size, SHOWN)
         table["label"], table["area"], table["t"] = labels, areas, self._t
-        table["mask"] = np.arange(areas.size)
+        table["key"] = keys(self._t, np.arange(areas.size))
         self._new.append((table, shapes))
         self._t += 1
         if len(self._new) == FORGET_FRAMES:
@@ -111,11 +111,15 @@ class EndShapes:
         self._table = table[wanted]
         self._shapes = joined([self._shapes, *shapes])[np.flatnonzero(wanted)]
 
-    def find(self, frames: np.ndarray, masks: np.ndarray) -> Thumbnails:
-        """Return the thumbnails of ``masks`` int64 (k,) of ``frames`` int64 (k,)."""
+    def find(self, keys: np.ndarray) -> Thumbnails:
+        """Return the thumbnails of masks by their keys, int64 (k,)."""
         self._forget()
-        key = self._table["t"] << 32 | self._table["mask"]
-        return self._shapes[np.searchsorted(key, frames << 32 | masks)]
+        return self._shapes[np.searchsorted(self._table["key"], keys)]
+
+
+def keys(frames: np.ndarray | int, masks: np.ndarray) -> np.ndarray:
+    """One number for a frame and a mask in it, rising with both, int64."""
+    return frames * (MASK_BITS + 1) + masks
 
 
 def _count(table: np.ndarray, known: int) -> None:
@@ -251,7 +255,7 @@ def _end(
     alone = count == 1
     result["velocity"] = slope / np.where(alone, np.nan, spread)[:, None]
     result["area"] = masks.area[largest]
-    result["shape_frame"], result["shape_mask"] = masks.t[largest], masks.mask[largest]
+    result["shape"] = keys(masks.t[largest], masks.mask[largest])
     return result
 
 
@@ -282,7 +286,7 @@ def _weigh(
         most = nearness * sizes  # were shapes equal
         near = np.flatnonzero(most >= LEAST_EVIDENCE)
         row, column, gap = row[near], column[near], gap[near]
-        shape = _shape_iou(frames, shapes, ends[row], starts[column])
+        shape = _shape_iou(frames, shapes, ends["shape"][row], starts["shape"][column])
         evidence = most[near] * (1 + shape) / 2
         sure = unknown[ends["frame"][row]] == unknown[starts["frame"][column]]
         strong = evidence >= LEAST_EVIDENCE
@@ -293,15 +297,14 @@ def _weigh(
 
 
 def _shape_iou(
-    frames: Sequence[FrameLabels], shapes: EndShapes, ends: np.ndarray, starts: np.ndarray
+    frames: Sequence[FrameLabels], shapes: EndShapes, end: np.ndarray, start: np.ndarray
 ) -> np.ndarray:
-    """IoU of the shapes of pairs of END (p,), centroids aligned, float64 (p,)."""
-    key = ["shape_frame", "shape_mask"]
-    used, number = np.unique(np.concatenate([ends[key], starts[key]]), return_inverse=True)
-    centroids = [frames[t].centroids[i] for t, i in used.tolist()]
-    place = np.array(centroids).reshape(-1, 2)[number]
-    pool = ThumbnailPool(shapes.find(used["shape_frame"], used["shape_mask"]))
-    return pool.iou(*np.split(number, 2), place[ends.size :] - place[: ends.size])
+    """IoU of shapes, centroids aligned, float64 (p,); both are keys of masks, int64 (p,)."""
+    used, number = np.unique(np.concatenate([end, start]), return_inverse=True)
+    centroids = [frames[key >> 32].centroids[key & MASK_BITS] for key in used.tolist()]
+    place = np.array(centroids).reshape(-1, 2).take(number, axis=0)
+    pool = ThumbnailPool(shapes.find(used))
+    return pool.iou(*np.split(number, 2), place[end.size :] - place[: end.size])
 
 
 def _cuts(counts: np.ndarray) -> np.ndarray:

@@ -122,7 +122,8 @@ class Target:
         masks["cut"] = (sides == frame).any(axis=1)
         masks["extent"] = sides - np.concatenate([now.centroids, -now.centroids], axis=1)
         masks["shape"] = pool.add(now.thumbnails)
-        _remember_whole(masks, np.ones(masks.size, bool))
+        for name in WHOLE:
+            masks[f"whole_{name}"] = masks[name]
         return cls(now, t, masks, sides, frame, pool)
 
 
@@ -139,11 +140,6 @@ def nesting(now: FrameMeasurement) -> np.ndarray:
     inside = np.where(now.areas[whole] > now.areas[part], now.within.value / now.areas[part], 0.0)
     np.maximum.at(result, part, inside)
     return result
-
-
-def _remember_whole(tracks: np.ndarray, renew: np.ndarray) -> None:
-    for name in WHOLE:
-        tracks[f"whole_{name}"][renew] = tracks[name][renew]
 
 
 def carried(tracks: np.ndarray, motion: Motion, t: int) -> np.ndarray:
@@ -198,5 +194,7 @@ def extended(
     result["links"] += 1
     for name in SEEN:
         result[name] = seen[name]
-    _remember_whole(result, result["area"] >= result["whole_area"])
+    larger = (result["area"] >= result["whole_area"]).nonzero()[0]
+    for name in WHOLE:
+        result[f"whole_{name}"][larger] = seen[name].take(larger, axis=0)
     return result, usual

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consistency.shape import STEPS, WORDS, Thumbnails
-from consistency.stitching import END_MASKS, EndShapes
+from consistency.stitching import END_MASKS, EndShapes, keys
 
 
 def marked(numbers):
@@ -41,7 +41,7 @@ def test_the_largest_masks_near_both_ends_are_remembered(seed):
         for end in (masks[:END_MASKS], masks[-END_MASKS:])
     ]
     _, frames, masks, expected = np.array(wanted).T
-    assert shapes.find(frames, masks).level.tolist() == expected.tolist()
+    assert shapes.find(keys(frames, masks)).level.tolist() == expected.tolist()
 
 
 def test_memory_follows_the_number_of_tracks():
@@ -50,6 +50,6 @@ def test_memory_follows_the_number_of_tracks():
         shapes = EndShapes(longest=30)
         for t in range(length):
             shapes.add([1, 2, t + 3], np.array([5, 5, 5]), marked([0, 0, 0]))
-        shapes.find(np.array([0]), np.array([0]))
+        shapes.find(np.array([0]))
         kept.append(shapes._table.size - length)
     assert kept[0] == kept[1] < 50
