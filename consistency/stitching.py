@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from consistency.candidates import CLEARLY
 from consistency.follow import Lineage
 from consistency.labels import FrameLabels
 from consistency.motion import to_first as motion_to_first
@@ -273,24 +274,25 @@ def _weigh(
     high = np.searchsorted(starts["frame"], ends["frame"] + 1 + longest, side="right")
     unknown = np.cumsum([not frame.motion.known for frame in frames])
     parts = []
-    for some in np.split(np.arange(ends.size), _cuts(high - low)):
-        count = (high - low)[some]
-        row = np.repeat(some, count)
-        column = np.arange(row.size) + np.repeat(low[some] - np.cumsum(count) + count, count)
+    for block in np.split(np.arange(ends.size), _cuts(high - low)):
+        count = (high - low)[block]
+        row = np.repeat(block, count)
+        column = np.arange(row.size) + np.repeat(low[block] - np.cumsum(count) + count, count)
         gap = (starts["frame"][column] - ends["frame"][row]).astype(np.float64)
         areas = ends["area"][row], starts["area"][column]
-        sizes = np.sqrt(np.minimum(*areas) / np.maximum(*areas))
-        like = np.flatnonzero(sizes >= LEAST_EVIDENCE)
-        row, column, gap, sizes = row[like], column[like], gap[like], sizes[like]
-        nearness = 1 - _distance(ends, starts, row, column, gap) / (LIMIT * gap**GAP_EXPONENT)
-        most = nearness * sizes  # were shapes equal
-        near = np.flatnonzero(most >= LEAST_EVIDENCE)
-        row, column, gap = row[near], column[near], gap[near]
-        shape = _shape_iou(frames, shapes, ends["shape"][row], starts["shape"][column])
-        evidence = most[near] * (1 + shape) / 2
+        ratio = np.minimum(*areas) / np.maximum(*areas)  # no IoU is larger
+        long = gap > memory + 1
         sure = unknown[ends["frame"][row]] == unknown[starts["frame"][column]]
-        strong = evidence >= LEAST_EVIDENCE
-        strong &= (gap <= memory + 1) | (sure & (shape >= LEAST_LONG_SHAPE))
+        like = ~long | sure & (ratio >= CLEARLY * LEAST_LONG_SHAPE)
+        some = (like & (np.sqrt(ratio) * (1 + ratio) / 2 >= CLEARLY * LEAST_EVIDENCE)).nonzero()[0]
+        row, column, gap, ratio, long = (each[some] for each in (row, column, gap, ratio, long))
+        nearness = 1 - _distance(ends, starts, row, column, gap) / (LIMIT * gap**GAP_EXPONENT)
+        without_shape = nearness * np.sqrt(ratio)
+        near = without_shape * (1 + ratio) / 2 >= CLEARLY * LEAST_EVIDENCE
+        row, column, long = row[near], column[near], long[near]
+        shape = _shape_iou(frames, shapes, ends["shape"][row], starts["shape"][column])
+        evidence = without_shape[near] * (1 + shape) / 2
+        strong = (evidence >= LEAST_EVIDENCE) & (~long | (shape >= LEAST_LONG_SHAPE))
         parts.append((ends["label"][row], starts["label"][column], evidence, strong))
     first, second, evidence, strong = (np.concatenate(p) for p in zip(*parts, strict=True))
     return _Candidates(first[strong], second[strong], evidence[strong])
@@ -316,12 +318,12 @@ def _distance(
     ends: np.ndarray, starts: np.ndarray, row: np.ndarray, column: np.ndarray, gap: np.ndarray
 ) -> np.ndarray:
     """Mean of the two extrapolations' misses, float64 (p,), in object sizes."""
-    before, after = ends["velocity"][row], starts["velocity"][column]
+    before, after = ends["velocity"].take(row, axis=0), starts["velocity"].take(column, axis=0)
     forward = np.nan_to_num(np.where(np.isnan(before), after, before))
     backward = np.nan_to_num(np.where(np.isnan(after), before, after))
-    way = starts["place"][column] - ends["place"][row]
-    misses = [way - velocity * gap[:, None] for velocity in (forward, backward)]
-    misses = [np.hypot(miss[:, 0], miss[:, 1]) for miss in misses]
+    way = starts["place"].take(column, axis=0) - ends["place"].take(row, axis=0)
+    misses = [(way - velocity * gap[:, None]) ** 2 for velocity in (forward, backward)]
+    misses = [np.sqrt(miss[:, 0] + miss[:, 1]) for miss in misses]
     scale = np.sqrt(ends["scale"][row] * starts["scale"][column])
     size = (ends["area"][row] * starts["area"][column]) ** 0.25
     return scale * (misses[0] + misses[1]) / 2 / size
