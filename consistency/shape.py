@@ -53,10 +53,10 @@ class Thumbnails:
         words = np.frombuffer(zlib.decompress(state["words"]), np.uint64).reshape(-1, WORDS)
         vars(self).update(state | {"words": words, "cells": state["cells"].astype(np.int64)})
 
-    def __getitem__(self, index: np.ndarray | slice) -> "Thumbnails":
-        """Return the thumbnails of some masks."""
+    def take(self, index: np.ndarray) -> "Thumbnails":
+        """Return the thumbnails of some masks, int64 (k,)."""
         parts = (self.level, self.origin, self.words, self.cells)
-        return Thumbnails(*(part[index] for part in parts), self.turned)
+        return Thumbnails(*(part.take(index, axis=0) for part in parts), self.turned)
 
 
 NO_THUMBNAILS = Thumbnails(
