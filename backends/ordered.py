@@ -1,5 +1,7 @@
 """Run a function over items on an executor: lazily, in order, with few results waiting."""
 
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -27,35 +29,81 @@ def run_in_order(
         which hands out the work does its share of it; None to only wait.
     """
     pending: deque[tuple[Future, Any]] = deque()
+    ours = _Ours(own) if own else None
     try:
         for item in items:
-            pending.append((executor.submit(function, item), item))
+            future = executor.submit(function, item)
+            if ours:
+                future.add_done_callback(ours.stop_if_failed)
+            pending.append((future, item))
             if len(pending) >= window:
-                yield _next_result(pending, own)
+                yield _next_result(pending, ours)
         while pending:
-            yield _next_result(pending, own)
+            yield _next_result(pending, ours)
     finally:
         running = [future for future, _ in pending if not future.cancel()]
         wait(running, timeout=PATIENCE)
 
 
-def _next_result(pending: deque, own: Callable[[Any], Any] | None) -> Any:
+class _FailedElsewhereError(BaseException):
+    """Not an Exception: nothing that computes an item may take it for its own."""
+
+
+class _Ours:
+    """Computes items in this process, and stops at once when an item fails in another.
+
+    A chunk may take long, and who waits for its end learns late that the run is over.  The signal
+    is one that systems ignore if nobody asked for it; it also ends a read that hangs.
+    """
+
+    def __init__(self, function: Callable[[Any], Any]):
+        self._function = function
+        self._busy = self._failed = False
+        self._thread = threading.get_ident()
+        can_stop = threading.current_thread() is threading.main_thread()
+        self._signal = getattr(signal, "SIGURG", None) if can_stop else None
+        if self._signal:
+            signal.signal(self._signal, self._stop)
+
+    def _stop(self, *_: Any) -> None:
+        if self._busy:
+            self._busy = False
+            raise _FailedElsewhereError
+
+    def stop_if_failed(self, future: Future) -> None:
+        """Tell the computing thread if ``future`` has failed; called in another thread."""
+        if future.cancelled() or future.exception() is None:
+            return
+        self._failed = True
+        if self._busy and self._signal:
+            signal.pthread_kill(self._thread, self._signal)
+
+    def compute(self, future: Future, item: Any) -> None:
+        """Give ``future`` its result; none if an item has failed elsewhere."""
+        try:
+            self._busy = True
+            if self._failed:
+                raise _FailedElsewhereError
+            future.set_result(self._function(item))
+        except _FailedElsewhereError:
+            future.cancel()
+        finally:
+            self._busy = False
+
+
+def _next_result(pending: deque, ours: _Ours | None) -> Any:
     """Wait for the first of ``pending`` and take it off; an error of any other is raised first."""
     while not pending[0][0].done():
         free = None
-        if own:  # cancelling succeeds for items that no worker has begun; the first of them is ours
+        if ours:  # cancelling succeeds for items that no worker has begun; the first is ours
             free = next((k for k, (future, _) in enumerate(pending) if future.cancel()), None)
         if free is None:
             wait([f for f, _ in pending if not f.done()], return_when=FIRST_COMPLETED)
         else:
-            pending[free] = _done(own, pending[free][1]), pending[free][1]
+            future, item = Future(), pending[free][1]
+            pending[free] = future, item
+            ours.compute(future, item)
         for future, _ in pending:
-            if future.done():
+            if future.done() and not future.cancelled():
                 future.result()
     return pending.popleft()[0].result()
-
-
-def _done(own: Callable[[Any], Any], item: Any) -> Future:
-    future: Future = Future()
-    future.set_result(own(item))
-    return future

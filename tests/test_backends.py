@@ -336,9 +336,10 @@ if __name__ == "__main__":
 
 
 @needs_mpi
-def test_a_failing_rank_ends_ranks_that_never_would(tmp_path):
+@pytest.mark.parametrize("hanging", [0, 1])
+def test_a_failing_rank_ends_ranks_that_never_would(hanging, tmp_path):
     program = tmp_path / "hang_or_fail.py"
-    program.write_text(HANG_OR_FAIL)
+    program.write_text(HANG_OR_FAIL.replace("rank == 1", f"rank == {hanging}"))
     done = start([*ranks(3), sys.executable, program])
     assert done.returncode != 0
     assert done.stderr.count("error: rank 2 on ") == 1
