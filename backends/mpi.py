@@ -92,7 +92,8 @@ def _world():
     if started > 1 and MPI.COMM_WORLD.size == 1:
         refuse(
             f"the launcher started {started} ranks that do not see one another: it belongs to "
-            "another MPI than mpi4py; use the mpirun of the library that mpi4py was built with"
+            "another MPI than mpi4py; use the mpirun of the library that mpi4py was built with, or "
+            "srun --mpi=pmi2 (MPICH) or --mpi=pmix (Open MPI)"
         )
     return MPI.COMM_WORLD
 
