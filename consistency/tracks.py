@@ -83,7 +83,7 @@ def _moved_towards(value: float, squared: np.ndarray) -> float:
     if not squared.size:
         return value
     weight = 1 - (1 - USUAL_GAIN) ** squared.size
-    return value + weight * (float(squared.mean()) - value)
+    return value + weight * (float(squared.sum()) / squared.size - value)
 
 
 @dataclass(frozen=True, eq=False)
