@@ -124,55 +124,115 @@ def comparisons(
     weights : float64 (p,) twice, of the IoU with centroids aligned and at the expected place.
     least : float64 (n,), weighted IoU that a comparison has to promise.
     """
-    masks, areas = target.masks, target.now.areas
-    track = np.concatenate([np.arange(tracks.size), larger])
-    shape, area, centroid, extent = (
-        np.concatenate([tracks[name], tracks[f"whole_{name}"][larger]])
-        for name in ("shape", "area", "centroid", "extent")
-    )
+    shapes = _Shapes.of(tracks, larger)
+    aim = aim.take(shapes.track, axis=0)
+    boxes = _Boxes.of(shapes, aim, target)
     pair, view, mask = _views(tracks.size, larger, *pairs)
-    # Twice all views and all masks: first as seen from their centroids, then where they are.
-    views, count = track.size, areas.size
+    # Everything twice, as in the boxes.
     weight = np.concatenate([weights[0][pair], weights[1][pair]])
-    pair = np.concatenate([pair, pair])
-    view, mask = np.concatenate([view, view + views]), np.concatenate([mask, mask + count])
-    aim, least = aim.take(track, axis=0), CLEARLY * least[track]
-    move = aim - centroid
-    there = np.concatenate([extent, extent + np.concatenate([aim, -aim], axis=1)])
-    found = np.concatenate([masks["extent"], target.sides])
-    window = np.full(there.shape, -np.inf)
-    border = np.concatenate([move, -move], axis=1)
-    window[views:] = np.maximum(border, 0.0, out=border) + target.frame
-    area, areas = np.concatenate([area, area]), np.concatenate([areas, areas])
-    least = np.concatenate([least, least])
-    seen, box = np.maximum(there, window), surface(found)
-    common = surface(np.maximum(seen.take(view, axis=0), found.take(mask, axis=0)))
-    seen = _seen(area, surface(seen), surface(there))
-    some = ((common > 0) & (weight * common >= (least * seen)[view])).nonzero()[0]
-    view, mask, common, weight = view[some], mask[some], common[some], weight[some]
-    around, other = window.take(view, axis=0), found.take(mask, axis=0)
-    other_seen = _seen(areas[mask], surface(np.maximum(around, other)), box[mask])
-    promise = weight * _most_iou(common, (area[view], areas[mask]), (seen[view], other_seen))
-    chosen = _most_promising(view, promise, least[view])
-    view, mask = view[chosen], mask[chosen]
-    # How far from the window's sides they are, in cells of the grid of comparison.
-    around, other = around.take(chosen, axis=0), other.take(chosen, axis=0)
-    inside = np.minimum(there.take(view, axis=0), other) - around
-    inside = np.minimum(inside[:, :2], inside[:, 2:])
-    at_place = view >= views
-    view, mask = view - views * at_place, mask - count * at_place
-    first, second = shape[view], masks["shape"][mask]
-    aligned = target.now.centroids.take(mask, axis=0) - centroid.take(view, axis=0)
+    pair, least = np.concatenate([pair, pair]), np.tile(CLEARLY * least[shapes.track], 2)
+    view = np.concatenate([view, view + shapes.area.size])
+    mask = np.concatenate([mask, mask + target.masks.size])
+    some = boxes.promising(view, mask, weight, least)
+    view, mask = view[some], mask[some]
+    room = boxes.room(view, mask)
+    at_place = view >= shapes.area.size
+    view, mask = view - shapes.area.size * at_place, mask - target.masks.size * at_place
+    first, second = shapes.number[view], target.masks["shape"][mask]
+    aligned = target.now.centroids.take(mask, axis=0) - shapes.centroid.take(view, axis=0)
+    move = (aim - shapes.centroid).take(view, axis=0)
     level = target.shapes.level
     return Comparisons(
-        pair[some[chosen]],
-        weight[chosen],
+        pair[some],
+        weight[some],
         at_place,
         first,
         second,
-        np.where(at_place[:, None], move.take(view, axis=0), aligned),
-        np.minimum(inside[:, 0], inside[:, 1]) < np.exp2(np.maximum(level[first], level[second])),
+        np.where(at_place[:, None], move, aligned),
+        room < np.exp2(np.maximum(level[first], level[second])),  # less than a cell
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Shapes:
+    """Shapes of tracks: the last mask of each, then the largest recent one of some.
+
+    Attributes
+    ----------
+    track : int64 (v,).
+    number : int64 (v,), of the thumbnail.
+    area : float64 (v,), pixels.
+    centroid : float64 (v, 2), x, y in pixels, in the frame of the mask.
+    extent : float64 (v, 4), sides of its box from the centroid.
+    """
+
+    track: np.ndarray
+    number: np.ndarray
+    area: np.ndarray
+    centroid: np.ndarray
+    extent: np.ndarray
+
+    @classmethod
+    def of(cls, tracks: np.ndarray, larger: np.ndarray) -> "_Shapes":
+        fields = (
+            np.concatenate([tracks[name], tracks[f"whole_{name}"][larger]])
+            for name in ("shape", "area", "centroid", "extent")
+        )
+        return cls(np.concatenate([np.arange(tracks.size), larger]), *fields)
+
+
+@dataclass(frozen=True, eq=False)
+class _Boxes:
+    """Boxes of v shapes and m masks, twice: from their centroids, then at the expected place.
+
+    Attributes
+    ----------
+    there, found : float64 (2 v, 4) and (2 m, 4), their sides.
+    window : float64 (2 v, 4), what the frame shows before and after the move of the shape.
+    area, areas : float64 (2 v,) and (2 m,), pixels of the masks in them.
+    """
+
+    there: np.ndarray
+    found: np.ndarray
+    window: np.ndarray
+    area: np.ndarray
+    areas: np.ndarray
+
+    @classmethod
+    def of(cls, shapes: _Shapes, aim: np.ndarray, target: Target) -> "_Boxes":
+        move, areas = aim - shapes.centroid, target.now.areas
+        there = shapes.extent + np.concatenate([aim, -aim], axis=1)
+        window = np.maximum(np.concatenate([move, -move], axis=1), 0.0) + target.frame
+        return cls(
+            np.concatenate([shapes.extent, there]),
+            np.concatenate([target.masks["extent"], target.sides]),
+            np.concatenate([np.full(window.shape, -np.inf), window]),
+            np.concatenate([shapes.area, shapes.area]),
+            np.concatenate([areas, areas]),
+        )
+
+    def promising(
+        self, view: np.ndarray, mask: np.ndarray, weight: np.ndarray, least: np.ndarray
+    ) -> np.ndarray:
+        """Numbers of the pairs (view, mask) whose weighted IoU may be ``least`` float64 (2 v,)."""
+        shown = np.maximum(self.there, self.window)
+        common = surface(np.maximum(shown.take(view, axis=0), self.found.take(mask, axis=0)))
+        seen = _seen(self.area, surface(shown), surface(self.there))
+        some = ((common > 0) & (weight * common >= (least * seen)[view])).nonzero()[0]
+        view, mask, common = view[some], mask[some], common[some]
+        found = self.found.take(mask, axis=0)
+        part = surface(np.maximum(self.window.take(view, axis=0), found))
+        other_seen = _seen(self.areas[mask], part, surface(found))
+        areas = self.area[view], self.areas[mask]
+        promise = weight[some] * _most_iou(common, areas, (seen[view], other_seen))
+        return some[_most_promising(view, promise, least[view])]
+
+    def room(self, view: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Least distance of both boxes from the sides of the window, pixels, float64 (q,)."""
+        boxes = np.minimum(self.there.take(view, axis=0), self.found.take(mask, axis=0))
+        inside = boxes - self.window.take(view, axis=0)
+        inside = np.minimum(inside[:, :2], inside[:, 2:])
+        return np.minimum(inside[:, 0], inside[:, 1])
 
 
 def _views(
