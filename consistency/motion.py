@@ -9,6 +9,8 @@ an estimate counts only where edges are spread over the frame.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
 
 import numpy as np
 
@@ -152,9 +154,17 @@ def estimate(earlier: EdgeMap, later: EdgeMap, kind: str = "affine") -> Motion:
     return Motion(scaled, True)
 
 
-def _translation(earlier: EdgeMap, later: EdgeMap) -> np.ndarray:
+@cache
+def _opencv() -> ModuleType:
+    """Import OpenCV; on pictures this small its threads only take processors from others."""
     import cv2
 
+    cv2.setNumThreads(1)
+    return cv2
+
+
+def _translation(earlier: EdgeMap, later: EdgeMap) -> np.ndarray:
+    cv2 = _opencv()
     height, width = earlier.picture.shape
     window = cv2.createHanningWindow((width, height), cv2.CV_32F)
     # phaseCorrelate multiplies the window into its arguments where it needs no padding.
@@ -165,8 +175,7 @@ def _translation(earlier: EdgeMap, later: EdgeMap) -> np.ndarray:
 
 def _affine(earlier: EdgeMap, later: EdgeMap, start: np.ndarray) -> np.ndarray | None:
     """Refine ``start``; None where the iteration finds no maximum or a wild one."""
-    import cv2
-
+    cv2 = _opencv()
     inverse = cv2.invertAffineTransform(start).astype(np.float32)
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, ECC_STEPS, ECC_CHANGE)
     try:
@@ -182,8 +191,7 @@ def _affine(earlier: EdgeMap, later: EdgeMap, start: np.ndarray) -> np.ndarray |
 
 def _correlation(earlier: EdgeMap, later: EdgeMap, transform: np.ndarray) -> float:
     """Correlation of the later edges with the moved earlier ones where both are in the frame."""
-    import cv2
-
+    cv2 = _opencv()
     height, width = later.picture.shape
     moved = cv2.warpAffine(earlier.picture, transform, (width, height))
     seen = cv2.warpAffine(np.ones_like(moved), transform, (width, height)) > 0.5
