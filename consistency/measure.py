@@ -110,14 +110,15 @@ class Chunk:
 def chunks(frames: Sequence[Frame], lookback: int, workers: int = 1) -> Iterator[Chunk]:
     """Cut a sequence into chunks, each with its halo of ``lookback`` frames.
 
-    Each is the share of one worker in what is left, so that chunks become shorter towards the end
-    and all workers are done at about the same time (guided self-scheduling, Polychronopoulos and
-    Kuck 1987).
+    Each is two thirds of one worker's share in what is left, so that chunks become shorter towards
+    the end and all workers are done at about the same time (guided self-scheduling,
+    Polychronopoulos and Kuck 1987); and so that the last ones, in order, leave few frames to be
+    labelled when nothing is left to measure.
     """
     shortest = min(SHORTEST_CHUNK * lookback, -(-len(frames) // workers))
     start = 0
     while start < len(frames):
-        share = -(-(len(frames) - start) // workers)
+        share = -(-(len(frames) - start) * 2 // (workers * 3))
         length = min(max(share, shortest, 1), CHUNK_FRAMES)
         halo = min(lookback, start)
         yield Chunk(tuple(frames[start - halo : start + length]), halo)

@@ -28,7 +28,7 @@ from consistency.dataset import Dataset, open_dataset  # noqa: E402
 from consistency.measure import chunks  # noqa: E402
 from consistency.pipeline import Options  # noqa: E402
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).resolve().parent / "results"
 PAGE = ROOT / "docs" / "performance.md"  # shows the results
 
 
@@ -49,7 +49,12 @@ def parser() -> argparse.ArgumentParser:
     add("--times", type=int, default=1, help="name the same files so many times, as more frames")
     add("--draw", action="store_true", help="draw each result, too")
     add("--machine", default=machine_name(), help="names the results")
-    add("--results", type=Path, default=RESULTS, help="where results are kept")
+    add(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        help="where results are kept; docs/performance.md shows those of the default",
+    )
     add("--scratch", type=Path, help="folder for output; default: a temporary one")
     add("--compare", action="store_true", help="measure nothing, draw the stored results again")
     add("--study", action="store_true", help="measure processes × drawing instead")
@@ -193,7 +198,9 @@ def main(argv: list[str] | None = None) -> int:
         if "study" in content or "backends" in content:
             text = (study if "study" in content else figures).report(content, stem)
             print(text)
-            figures.renew(PAGE, stem.name, text, sorted(args.results.glob(f"{stem.name}*.png")))
+            if args.results.resolve() == RESULTS:
+                pictures = sorted(args.results.glob(f"{stem.name}*.png"))
+                figures.renew(PAGE, stem.name, text, pictures)
     return 0
 
 

@@ -33,7 +33,7 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         """Keep the largest memory and number of threads seen."""
-        while self.root.is_running() and self.root.status() != psutil.STATUS_ZOMBIE:
+        while self._goes_on():
             memory = threads = 0
             for process in self._family():
                 try:
@@ -44,6 +44,12 @@ class Watch(threading.Thread):
                     continue
             self.memory, self.threads = max(self.memory, memory), max(self.threads, threads)
             sleep(INTERVAL)
+
+    def _goes_on(self) -> bool:
+        try:
+            return self.root.is_running() and self.root.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:  # it has ended between the two questions
+            return False
 
     def _family(self) -> list[psutil.Process]:
         try:

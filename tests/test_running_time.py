@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "running_time"))
@@ -102,3 +103,14 @@ def test_the_gpu_benchmark_checks_its_methods_against_one_another(monkeypatch):
     text = gpu.table(rows, {"device": "NumPy in its place", "cpu": "this CPU"})
     assert text.count("60 × 40") == 3
     assert ["predecessor" in row for row in rows] == [True, True, False]
+
+
+def test_watching_survives_the_end_of_what_it_watches(monkeypatch):
+    class Gone:
+        def is_running(self):
+            return True
+
+        def status(self):
+            raise psutil.NoSuchProcess(1)
+
+    study.Watch(Gone()).run()
