@@ -79,7 +79,7 @@ def associate(
         follower = Follower(
             how.frames_missed(), how.most_missed(), how.on_split, frozenset(how.without)
         )
-        shapes = EndShapes(how.most_missed())
+        shapes = EndShapes(max(how.frames_missed(), how.most_missed()))
         labelled = _shown(follow(measurements, follower), shapes if how.passes > 1 else None)
         frames = list(gathered(labelled))
         lineage = follower.lineage

@@ -156,7 +156,7 @@ class ThumbnailPool:
             known = self._used.size
             self._grow(max(missing, known // 4))
             numbers = np.concatenate([numbers, known + np.arange(missing)])
-        self._turned = new.turned
+        self._turned = new.turned if new.level.size else self._turned
         self._used[numbers] = True
         self.level[numbers], self._origin[numbers] = new.level, new.origin
         self._cells[numbers] = new.cells

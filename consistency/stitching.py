@@ -12,6 +12,7 @@ end, the limit grows with the square root of the gap, and the shapes are compare
 centroids aligned.
 """
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,7 +69,8 @@ class _Candidates:
 class EndShapes:
     """Thumbnails of the largest masks near both ends of every track, as tracks grow.
 
-    Those in between are given up, so that memory follows the number of tracks, not of frames.
+    Those in between are given up, and those of tracks that are over wait compressed, so that
+    memory follows the number of tracks, not of frames.
 
     Parameters
     ----------
@@ -81,6 +83,7 @@ class EndShapes:
         self._table = np.zeros(0, SHOWN)
         self._shapes = NO_THUMBNAILS
         self._new: list[tuple[np.ndarray, Thumbnails]] = []
+        self._over: list[tuple[np.ndarray, bytes]] = []  # keys, rising, and pickled thumbnails
 
     def add(self, labels: Sequence[int], areas: np.ndarray, shapes: Thumbnails) -> None:
         """Take the next frame's: labels, areas int64 (n,) in pixels, thumbnails."""
@@ -109,13 +112,27 @@ class EndShapes:
         wanted = (last & ~over) | _largest(table, first) | _largest(table, last)
         # How many masks a track has had is known by its latest, which stays.
         wanted |= table["ordinal"] == total[table["label"]] - 1
-        self._table = table[wanted]
-        self._shapes = joined([self._shapes, *shapes]).take(np.flatnonzero(wanted))
+        shown = joined([self._shapes, *shapes])
+        done = (wanted & over).nonzero()[0]
+        if done.size:
+            self._over.append((table["key"][done], pickle.dumps(shown.take(done))))
+        going = (wanted & ~over).nonzero()[0]
+        self._table, self._shapes = table[going], shown.take(going)
 
     def find(self, keys: np.ndarray) -> Thumbnails:
         """Return the thumbnails of masks by their keys, int64 (k,)."""
         self._forget()
-        return self._shapes.take(np.searchsorted(self._table["key"], keys))
+        parts, places = [self._shapes.take(np.zeros(0, np.int64))], [np.zeros(0, np.int64)]
+        for known, shapes in [(self._table["key"], self._shapes), *self._over]:
+            if not known.size:
+                continue
+            number = np.minimum(known.searchsorted(keys), known.size - 1)
+            there = (known[number] == keys).nonzero()[0]
+            if there.size:
+                thumbnails = pickle.loads(shapes) if isinstance(shapes, bytes) else shapes
+                parts.append(thumbnails.take(number[there]))
+                places.append(there)
+        return joined(parts).take(np.concatenate(places).argsort())
 
 
 def keys(frames: np.ndarray | int, masks: np.ndarray) -> np.ndarray:

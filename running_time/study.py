@@ -192,7 +192,8 @@ def answers(rows: list[dict], cpus: int) -> str:
             "Does the processor's use grow linearly? It is "
             + ", ".join(f"{processor(count):.0f} % with {count}" for count in counts)
             + (f": linear up to {max(even)} processes." if even else ": less than linearly."),
-            f"Where is the limit? Labelling is fastest with {best} processes on these {cpus} CPUs.",
+            f"Where is the limit? Labelling is fastest with "
+            f"{best} process{'es' if best > 1 else ''} on these {cpus} CPUs.",
         ]
     )
 

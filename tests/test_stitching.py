@@ -45,11 +45,13 @@ def test_the_largest_masks_near_both_ends_are_remembered(seed):
 
 
 def test_memory_follows_the_number_of_tracks():
-    kept = []
-    for length in (100, 1000):
+    going, over = [], []
+    for length in (200, 2000):
         shapes = EndShapes(longest=30)
         for t in range(length):
             shapes.add([1, 2, t + 3], np.array([5, 5, 5]), marked([0, 0, 0]))
         shapes.find(np.array([0]))
-        kept.append(shapes._table.size - length)
-    assert kept[0] == kept[1] < 50
+        going.append(shapes._table.size)
+        over.append(sum(len(block) for _, block in shapes._over))
+    assert going[0] == going[1] < 100
+    assert over[0] < over[1] < 2000 * 8 * WORDS / 4
