@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from consistency.end_shapes import EndShapes
 from consistency.follow import LONG_MEMORY, MEMORY, MEMORY_OF_LINEAGES, Follower, Lineage, follow
 from consistency.labels import (
     FrameLabels,
@@ -17,7 +18,7 @@ from consistency.labels import (
 from consistency.matching import MIN_IOU
 from consistency.measure import FrameMeasurement
 from consistency.seed import propagate_seed
-from consistency.stitching import EndShapes, stitch
+from consistency.stitching import stitch
 
 MATCHINGS = ("track", "optimal", "greedy", "seed")
 MEMORY_OF_IOU = 1  # of "optimal" and "greedy": one drop-out of the segmenter

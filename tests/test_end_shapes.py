@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consistency.end_shapes import END_MASKS, EndShapes, keys
 from consistency.shape import STEPS, WORDS, Thumbnails
-from consistency.stitching import END_MASKS, EndShapes, keys
 
 
 def marked(numbers):
