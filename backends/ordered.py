@@ -53,7 +53,8 @@ class _Ours:
     """Computes items in this process, and stops at once when an item fails in another.
 
     A chunk may take long, and who waits for its end learns late that the run is over.  The signal
-    is one that systems ignore if nobody asked for it; it also ends a read that hangs.
+    is one that systems ignore if nobody asked for it; it also ends a wait in the system, as far as
+    the system lets waits be ended.
     """
 
     def __init__(self, function: Callable[[Any], Any]):

@@ -1,7 +1,6 @@
-"""Carry labels from frame to frame: the only code in which frame t needs frame t-1.
+"""Carry labels from frame to frame by IoU alone, and what is kept of a labelled frame.
 
-Works on FrameMeasurements alone, without pixels, so that it costs well under a millisecond a frame,
-and keeps no more of them than it looks back.
+Works on FrameMeasurements, without pixels, and keeps no more of them than it looks back.
 """
 
 from collections import Counter, deque

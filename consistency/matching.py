@@ -15,16 +15,9 @@ def assign_optimal(similarity: np.ndarray, least: float) -> list[tuple[int, int]
     similarity : float64 (n, m), 0-1.
     least : pairs below it, and pairs of similarity 0, are never made.
     """
-    from scipy.optimize import linear_sum_assignment  # a third of a second to import
-
-    allowed = _allowed(similarity, least)
-    rows, columns = np.flatnonzero(allowed.any(axis=1)), np.flatnonzero(allowed.any(axis=0))
-    if not rows.size:
-        return []
-    table = np.where(allowed, similarity, 0.0)[np.ix_(rows, columns)]
-    chosen = zip(*linear_sum_assignment(table, maximize=True), strict=True)
-    pairs = [(int(rows[i]), int(columns[j])) for i, j in chosen]
-    return [(i, j) for i, j in pairs if allowed[i, j]]
+    rows, columns = np.nonzero(_allowed(similarity, least))
+    chosen = assign_pairs(rows, columns, similarity[rows, columns])
+    return list(zip(rows[chosen].tolist(), columns[chosen].tolist(), strict=True))
 
 
 def assign_pairs(rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -236,19 +236,29 @@ class ThumbnailPool:
         cells = self._cells[both, step]
         if cut.size:
             size = np.array(frame if self._turned else frame[::-1])
-            low = move.take(cut, axis=0)
-            low = np.concatenate([-low, low])
-            sides = np.concatenate([cut, cut + pairs])
-            begin = low - origin.take(sides, axis=0)
             ends = -(-size >> level[cut, None])
-            end = begin + np.concatenate([ends, ends])
-            beyond = (begin > 0) | (end < SIDE)
-            some = (beyond[:, 0] | beyond[:, 1]).nonzero()[0]
-            sides, begin, end = sides[some], begin.take(some, axis=0), end.take(some, axis=0)
-            rows = self._rows(both[sides], step[sides], 0)
-            cells[sides] = _cells_between(rows, begin, end)
+            low = move.take(cut, axis=0)
+            sides = np.concatenate([cut, cut + pairs])
+            begin = np.concatenate([-low, low]) - origin.take(sides, axis=0)
+            self._count_between(cells, sides, begin, begin + np.tile(ends, (2, 1)), both, step)
         union = cells[:pairs] + cells[pairs:] - shared
         return shared / np.maximum(union, 1)
+
+    def _count_between(
+        self,
+        cells: np.ndarray,
+        sides: np.ndarray,
+        begin: np.ndarray,
+        end: np.ndarray,
+        index: np.ndarray,
+        step: np.ndarray,
+    ) -> None:
+        """Count again ``cells`` of ``sides``, only from ``begin`` to ``end`` int64 (k, 2)."""
+        beyond = (begin > 0) | (end < SIDE)
+        some = (beyond[:, 0] | beyond[:, 1]).nonzero()[0]
+        sides = sides[some]
+        rows = self._rows(index[sides], step[sides], 0)
+        cells[sides] = _cells_between(rows, begin.take(some, axis=0), end.take(some, axis=0))
 
     def _rows(self, index: np.ndarray, step: np.ndarray, before: np.ndarray | int) -> np.ndarray:
         """64 rows, coarser by ``step``, from ``before`` rows before the first on, (p, 64)."""

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Time of the sequential stage alone, a frame, by the number of masks.
 
-Discs that drift, bounce and cover one another, one in twenty missing a frame, seen by a camera
-that stands or moves.  The frames are measured first; then only what follows is timed: following
-tracks, the second look, and gathering what the outputs need.  With DATA, real sequences too.
+Discs that drift, cover one another and come back on the other side, one in twenty missing a frame,
+seen by a camera that stands or moves.  The frames are measured first; then only what follows is
+timed: following tracks, the second look, and gathering what the outputs need.  With DATA, real
+sequences too.
 """
 
 import argparse
