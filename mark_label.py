@@ -9,8 +9,7 @@ from typing import Any
 
 from backends import ALIASES, BACKENDS, KERNELS, open_backend
 from backends.launcher import one_voice
-from consistency.association_flags import add_association_flags, association
-from consistency.command import (
+from consistency.cli.common import (
     BAD_INPUT,
     bars,
     fraction,
@@ -21,7 +20,8 @@ from consistency.command import (
     positive,
     shard,
 )
-from consistency.format_flags import add_input_flags, add_output_flags, open_input, settings
+from consistency.cli.formats import add_input_flags, add_output_flags, open_input, settings
+from consistency.cli.tracking import add_association_flags, association
 from consistency.formats import WRITERS
 
 

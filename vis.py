@@ -5,7 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from consistency.command import bars, fraction, guard, make_parser, natural, plain_name, positive
+from consistency.cli.common import bars, fraction, guard, make_parser, natural, plain_name, positive
 from consistency.formats import READERS
 
 FORMATS = ("gif", "mp4", "png", "html", "timeline", "contact", "motion")
@@ -92,7 +92,7 @@ def label_list(text: str) -> tuple[int, ...]:
 def show(args: argparse.Namespace) -> int:
     """Draw; returns the exit code."""
     from backends import open_backend
-    from consistency import look
+    from consistency.draw import look
 
     chosen = open_show(args)
     with open_backend("multi" if args.workers > 1 else "no", args.workers) as backend:
@@ -107,8 +107,8 @@ def show(args: argparse.Namespace) -> int:
 
 def open_show(args: argparse.Namespace):
     """Open what is to be drawn; raises ValueError or OSError."""
-    from consistency import look
     from consistency.dataset import open_dataset
+    from consistency.draw import look
     from consistency.experiment import open_experiment
 
     both = ("before", "after") if args.side_by_side else ("after",)

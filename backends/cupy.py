@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from backends.kernel import Kernel
-from backends.ordered import run_in_order
-from consistency.packed import PackedMasks
+from backends.windowed import run_in_order
+from consistency.masks.packed import PackedMasks
 
 THREADS = 2
 WINDOW = 2 * THREADS

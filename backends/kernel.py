@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from consistency.overlap import check_same_layout
-from consistency.packed import PackedMasks
+from consistency.masks.intersections import check_same_layout
+from consistency.masks.packed import PackedMasks
 
 # Bytes of all temporary arrays for one pair of words.
 BYTES_PER_PAIR = 96
@@ -58,7 +58,7 @@ class Kernel:
     def __call__(self, earlier: PackedMasks, later: PackedMasks) -> np.ndarray:
         """Return int64 (n, m), rows ``earlier``, columns ``later``; exact.
 
-        Raises ValueError as ``consistency.overlap.intersections``, RuntimeError if even a small
+        Raises ValueError as ``consistency.masks.intersections``, RuntimeError if even a small
         part of the work does not fit into the memory of the device.
         """
         check_same_layout(earlier, later)

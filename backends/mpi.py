@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from backends.launcher import placement, refuse
-from backends.ordered import run_in_order
-from backends.threads import one_thread_each
-from consistency.command import exit_code
+from backends.thread_limits import one_thread_each
+from backends.windowed import run_in_order
+from consistency.cli.common import exit_code
 
 # Items handed out for each rank, see backends.multi.
 WINDOW = 3
@@ -101,7 +101,7 @@ def _world():
 def _kernel(world: Any, name: str) -> Callable:
     """Return the counting kernel; where one rank has no GPU, all ranks end and rank 0 says why."""
     if name == "numpy":
-        from consistency.overlap import intersections
+        from consistency.masks.intersections import intersections
 
         return intersections
     from mpi4py import MPI

@@ -12,12 +12,12 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
-from backends.ordered import run_in_order
-from backends.threads import one_thread_each
-from consistency.overlap import intersections
+from backends.thread_limits import one_thread_each
+from backends.windowed import run_in_order
+from consistency.masks.intersections import intersections
 
 # What workers import while the caller is still opening its data.
-USED_BY_WORKERS = ("consistency.measure", "consistency.outputs")
+USED_BY_WORKERS = ("consistency.measure.frame", "consistency.formats.writing")
 # Items handed out for each worker: one it computes, one it finds when it is done, one whose result
 # waits for its turn.
 WINDOW = 3

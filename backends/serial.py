@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from consistency.overlap import intersections
+from consistency.masks.intersections import intersections
 
 
 class Serial:

@@ -9,8 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from consistency.command import bars, guard, make_parser, positive
-from consistency.format_flags import add_input_flags, add_output_flags, open_input, settings
+from consistency.cli.common import bars, guard, make_parser, positive
+from consistency.cli.formats import add_input_flags, add_output_flags, open_input, settings
 from consistency.formats import WRITERS
 
 

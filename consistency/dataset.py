@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from consistency.packed import PackedMasks
+from consistency.masks.packed import PackedMasks
 
 # Only these endings are cut off a frame's name: "frame.0001" and "frame.0002" are two frames.
 FRAME_SUFFIXES = {

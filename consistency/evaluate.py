@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from consistency.command import guard, make_parser
+from consistency.cli.common import guard, make_parser
 
 # Need a partition of the frame: they have no meaning where masks overlap.
 REFUSED = ("STQ", "VPQ", "PQ")
@@ -32,19 +32,19 @@ def parser() -> argparse.ArgumentParser:
 
 
 def scores(experiment, truth, boundaries: bool = False) -> dict[str, float]:
-    """Return all metrics of an ``Experiment`` against a ``consistency.truth.Truth``."""
-    from consistency import metrics
-    from consistency.lineage_metrics import lineage
-    from consistency.truth import compare
+    """Return all metrics of an ``Experiment`` against a ``ground_truth.Truth``."""
+    from consistency.metrics import mot
+    from consistency.metrics.ctc import lineage
+    from consistency.metrics.ground_truth import compare
 
     steps, overlaps = [], []
     for both in compare(experiment, truth):
         overlaps.append(both.overlaps)
-        steps.append(metrics.Step(both.overlaps.identities, both.overlaps.labels, both.similarity))
-    result = metrics.hota(steps) | metrics.identity(steps) | metrics.clear(steps)
-    result |= metrics.region(steps)
+        steps.append(mot.Step(both.overlaps.identities, both.overlaps.labels, both.similarity))
+    result = mot.hota(steps) | mot.identity(steps) | mot.clear(steps)
+    result |= mot.region(steps)
     if boundaries:
-        mapped, known = metrics.global_map(steps)
+        mapped, known = mot.global_map(steps)
         labels = {name: mapped.get(name) for name in known}
         result["F"] = boundary_mean(experiment, truth, labels)
         result["J&F"] = (result["J"] + result["F"]) / 2
@@ -61,8 +61,8 @@ def boundary_mean(experiment, truth, mapped: dict[int, int | None]) -> float:
     """
     import numpy as np
 
-    from consistency.boundary import boundary_f
-    from consistency.truth import compare
+    from consistency.metrics.boundary import boundary_f
+    from consistency.metrics.ground_truth import compare
 
     values: dict[int, list[float]] = {name: [] for name in mapped}
     for both in compare(experiment, truth):
@@ -89,8 +89,8 @@ def label_parents(folder: Path) -> dict[int, int]:
 def evaluate(args: argparse.Namespace) -> int:
     """Print the figures; returns the exit code."""
     from consistency.experiment import open_experiment
-    from consistency.report import describe, look
-    from consistency.truth import open_truth
+    from consistency.metrics.ground_truth import open_truth
+    from consistency.metrics.without_truth import describe, look
 
     experiment = open_experiment(args.experiment)
     if args.ground_truth:

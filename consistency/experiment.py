@@ -17,7 +17,7 @@ from pathlib import Path
 from consistency.dataset import Dataset, reopen
 from consistency.formats import native
 from consistency.formats.npy import Buffer
-from consistency.packed import PackedMasks
+from consistency.masks.packed import PackedMasks
 
 
 @contextmanager

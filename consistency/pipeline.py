@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from consistency import __version__, experiment, identities, outputs, tables
-from consistency.association import Association, associate
+from consistency import __version__, experiment
 from consistency.dataset import Dataset
-from consistency.follow import Lineage
-from consistency.labels import FrameLabels, summarise
-from consistency.measure import FrameMeasurement, MeasureOptions, chunks, measure_chunk
-from consistency.nesting import parts_of
-from consistency.outputs import LabelledInput, LabelledSequence, Plan, Settings, Written
+from consistency.formats import writing
+from consistency.formats.writing import LabelledInput, LabelledSequence, Plan, Settings, Written
+from consistency.measure.frame import FrameMeasurement, MeasureOptions, chunks, measure_chunk
+from consistency.track import given_ids, tables
+from consistency.track.association import Association, associate
+from consistency.track.parts import parts_of
+from consistency.track.results import FrameLabels, summarise
+from consistency.track.tracker import Lineage
 
 MOTION_DIGITS = 6  # of a transform in run.json: a thousandth of a pixel at a thousand pixels
 WRITE_FRAMES = 4  # frames a worker writes at a time
@@ -38,21 +40,21 @@ class Options(Association):
     (of Association) : how labels are carried.
     duplicate_iou, duplicate_containment, keep : see MeasureOptions.
     identities : what to do with those of the input: "ignore", "keep" or "only", see
-        ``consistency.identities``.
-    output : names from ``consistency.outputs``.
+        ``consistency.track.given_ids``.
+    output : names from ``consistency.formats.writing``.
     writing : what the outputs may want to know.
     """
 
     duplicate_iou: float = 0.5
     duplicate_containment: float | None = None
     keep: str = "area"
-    identities: str = identities.IGNORE
+    identities: str = given_ids.IGNORE
     output: tuple[str, ...] = ("masks",)
     writing: Settings = field(default_factory=Settings)
 
     def measuring(self) -> MeasureOptions:
         """The part that the measuring stage needs."""
-        if self.identities == identities.ONLY:  # an IoU is never above 1: all masks are kept
+        if self.identities == given_ids.ONLY:  # an IoU is never above 1: all masks are kept
             return MeasureOptions(1.0, None, "area", 1)
         if self.matching == "seed":
             return MeasureOptions(self.duplicate_iou, None, "seed", 1)
@@ -104,7 +106,7 @@ def run(
     report = Report()
     frames = label(dataset, backend, options, report, progress)
     sequence = _sequence(dataset, frames, folder.name, options, report.lineage)
-    plans = {name: outputs.plan(name, sequence, options.writing) for name in options.output}
+    plans = {name: writing.plan(name, sequence, options.writing) for name in options.output}
     with experiment.writing(folder, overwrite) as partial_folder:
         _write(dataset, sequence, plans, partial_folder, backend, report, progress)
         report.seconds["total"] = perf_counter() - began
@@ -118,11 +120,11 @@ def _sequence(
 ) -> LabelledSequence:
     """Gather what outputs may know."""
     parents, tracked = lineage.parents, True
-    if options.identities != identities.IGNORE:
-        shift = identities.first_label(dataset.frames)
+    if options.identities != given_ids.IGNORE:
+        shift = given_ids.first_label(dataset.frames)
         parents = {child + shift: mother + shift for child, mother in dataset.parents.items()}
-    if options.identities == identities.ONLY:
-        tracked = identities.has_identities(dataset.frames)
+    if options.identities == given_ids.ONLY:
+        tracked = given_ids.has_identities(dataset.frames)
     return LabelledSequence(name, dataset.frames, frames, parents, dataset.categories, tracked)
 
 
@@ -133,11 +135,11 @@ def label(
     began = perf_counter()
     measured = measurements(dataset, backend, options, report)
     measured = progress(measured, "measure", len(dataset.frames))
-    if options.identities == identities.ONLY:
-        frames = summarise(identities.take(measured, dataset.frames))
-    elif options.identities == identities.KEEP:
+    if options.identities == given_ids.ONLY:
+        frames = summarise(given_ids.take(measured, dataset.frames))
+    elif options.identities == given_ids.KEEP:
         how = "optimal" if options.matching == "track" else options.matching
-        frames = summarise(identities.keep(measured, dataset.frames, how, options.min_iou))
+        frames = summarise(given_ids.keep(measured, dataset.frames, how, options.min_iou))
     else:
         frames, report.lineage = associate(measured, options)
     report.seconds["measuring"] = perf_counter() - began
@@ -208,7 +210,7 @@ def _write(
     items = _items(sequence, plans)
     groups = [items[i : i + WRITE_FRAMES] for i in range(0, len(items), WRITE_FRAMES)]
     shared = {name: plan.shared for name, plan in plans.items()}
-    function = partial(outputs.write_chunk, layout=dataset.layout, folder=folder, shared=shared)
+    function = partial(writing.write_chunk, layout=dataset.layout, folder=folder, shared=shared)
     tracks = tables.tracks(sequence.labels, report.lineage, parts_of(sequence.labels))
     tables.write_csv(folder / "tracks.csv", tables.Track, tracks)
     covered = list(tables.changes(sequence.labels, report.lineage))
@@ -242,7 +244,7 @@ def _gatherers(
     sequence: LabelledSequence, plans: dict[str, Plan], folder: Path, stack: ExitStack
 ) -> dict[str, Callable[[int, Any], None]]:
     """Open what collects rows over the sequence, {output: add(t, rows)}."""
-    found = {name: outputs.find(name).gather for name in plans}
+    found = {name: writing.find(name).gather for name in plans}
     return {
         name: stack.enter_context(gather(sequence, plans[name], folder))
         for name, gather in found.items()

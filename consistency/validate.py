@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from consistency.command import BAD_INPUT, bars, guard, make_parser, positive
-from consistency.format_flags import add_input_flags, open_input
+from consistency.cli.common import BAD_INPUT, bars, guard, make_parser, positive
+from consistency.cli.formats import add_input_flags, open_input
 
 DUPLICATE_IOU = 0.5
 SHOWN = 20  # problems in full; the rest are counted
@@ -43,9 +43,9 @@ def examine(frame, layout) -> Finding:
     """Read one frame; runs in a worker.  What is wrong with it is in the finding, not raised."""
     import numpy as np
 
-    from consistency.duplicates import find_duplicates
     from consistency.formats.npy import Buffer
-    from consistency.overlap import self_intersections
+    from consistency.masks.intersections import self_intersections
+    from consistency.measure.duplicates import find_duplicates
 
     try:
         masks = layout.read(frame, Buffer())

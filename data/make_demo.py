@@ -28,8 +28,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from paint import Painter
-from scene import make_world
 from segmenter import SETTINGS, Found, Setting, bounding_box, segment
+from world import make_world
 
 OUTPUT_NAMES = {"sk_masks.json", "truth.json", "numpy_masks", "frames"}
 PNG_COMPRESSION = 4  # zlib level; more takes longer and gains little on wood grain

@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from scene import (
+from world import (
     BACKGROUND_DEPTH,
     BACKGROUND_MARGIN,
     CAMERA_RANGE,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from paint import noise
-from scene import PARTS_PER_OBJECT
+from world import PARTS_PER_OBJECT
 
 JITTER_CELL = 10  # pixels over which the error of an edge stays similar
 JITTER_LIMIT = 0.05  # of the square root of the area: small masks keep their shape

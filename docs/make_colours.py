@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Choose the colours of the "distinct" palette: print the table of consistency/distinct.py.
+"""Choose the colours of the "distinct" palette: print consistency/draw/colour_table.py.
 
 Farthest-point sampling from eight known colours on: each further colour is the candidate with the
 largest distance to all before it, the worst of normal and deficient colour vision deciding.

@@ -26,7 +26,7 @@ import numpy as np  # noqa: E402
 from backends import open_backend  # noqa: E402
 from consistency.dataset import Dataset, open_dataset  # noqa: E402
 from consistency.formats import native, npy, rle  # noqa: E402
-from consistency.measure import MeasureOptions, chunks, measure_chunk  # noqa: E402
+from consistency.measure.frame import MeasureOptions, chunks, measure_chunk  # noqa: E402
 from consistency.pipeline import Options, Report, label  # noqa: E402
 
 # Seconds after which a virtual machine has handed freed memory back to its host.  Taking it again

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-import figures  # noqa: E402
+import charts  # noqa: E402
 import floor  # noqa: E402
 import rivals  # noqa: E402
 import study  # noqa: E402
@@ -25,7 +25,7 @@ from runs import Run, Setup, in_rounds, mark, why_not  # noqa: E402
 from backends import BACKENDS  # noqa: E402
 from backends.multi import usable_cpus  # noqa: E402
 from consistency.dataset import Dataset, open_dataset  # noqa: E402
-from consistency.measure import chunks  # noqa: E402
+from consistency.measure.frame import chunks  # noqa: E402
 from consistency.pipeline import Options  # noqa: E402
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -196,11 +196,11 @@ def main(argv: list[str] | None = None) -> int:
         content = json.loads(path.read_text())
         stem = path.with_suffix("")
         if "study" in content or "backends" in content:
-            text = (study if "study" in content else figures).report(content, stem)
+            text = (study if "study" in content else charts).report(content, stem)
             print(text)
             if args.results.resolve() == RESULTS:
                 pictures = sorted(args.results.glob(f"{stem.name}*.png"))
-                figures.renew(PAGE, stem.name, text, pictures)
+                charts.renew(PAGE, stem.name, text, pictures)
     return 0
 
 

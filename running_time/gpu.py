@@ -22,9 +22,9 @@ import numpy as np  # noqa: E402
 
 from backends.cupy import bind  # noqa: E402
 from backends.kernel import Kernel  # noqa: E402
-from consistency.overlap import intersections, iou  # noqa: E402
-from consistency.packed import PackedMasks  # noqa: E402
-from consistency.packing import pack  # noqa: E402
+from consistency.masks.intersections import intersections, iou  # noqa: E402
+from consistency.masks.packed import PackedMasks  # noqa: E402
+from consistency.masks.packing import pack  # noqa: E402
 
 COUNTS = (1, 10, 50, 200, 1000)
 SIZES = ((270, 480), (540, 960), (1080, 1920), (2160, 3840))

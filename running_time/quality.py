@@ -19,12 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from backends import open_backend
-from consistency.association import Association, associate
 from consistency.dataset import Dataset, open_dataset
-from consistency.evidence import PARTS
-from consistency.labels import FrameLabels
-from consistency.metrics import Step, clear, hota, identity
+from consistency.metrics.mot import Step, clear, hota, identity
 from consistency.pipeline import Options, Report, measurements
+from consistency.track.association import Association, associate
+from consistency.track.results import FrameLabels
+from consistency.track.similarity import PARTS
 
 METHODS = {name: Association(matching=name) for name in ("seed", "optimal", "track")}
 ABLATIONS = {f"without {part}": Association(without=(part,)) for part in PARTS} | {

@@ -9,8 +9,8 @@ from pycocotools import mask as coco
 
 from consistency.dataset import Dataset
 from consistency.formats.npy import Buffer
-from consistency.overlap import intersections, iou
-from consistency.packing import pack
+from consistency.masks.intersections import intersections, iou
+from consistency.masks.packing import pack
 
 # Pairs of masks that the predecessor's method is timed on; the rest is extrapolated.
 SAMPLED_PAIRS = 20

@@ -21,9 +21,9 @@ import floor  # noqa: E402
 import numpy as np  # noqa: E402
 
 from backends import open_backend  # noqa: E402
-from consistency.association import associate  # noqa: E402
 from consistency.dataset import open_dataset  # noqa: E402
 from consistency.pipeline import Options, Report, measurements  # noqa: E402
+from consistency.track.association import associate  # noqa: E402
 
 COUNTS = (10, 50, 200, 500)
 FRAMES, WIDTH, HEIGHT = 60, 1920, 1080

@@ -11,7 +11,7 @@ from time import perf_counter, sleep
 import floor
 import matplotlib
 import psutil
-from figures import load
+from charts import load
 from runs import MARK, VIS, processor_seconds
 
 from backends.multi import usable_cpus

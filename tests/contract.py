@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from backends import open_backend
-from consistency.packed import PackedMasks
-from consistency.packing import pack
+from consistency.masks.packed import PackedMasks
+from consistency.masks.packing import pack
 
 SHAPE = (9, 23)  # 207 pixels: neither rows nor the frame end at the end of a word
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from conftest import labels_of, squares, write_dataset
-from test_labels import label_frames
+from labelling import label_frames
 
-from consistency.overlap import iou, self_intersections
-from consistency.packing import pack
+from consistency.masks.intersections import iou, self_intersections
+from consistency.masks.packing import pack
 
 ROOT = Path(__file__).resolve().parents[1]
 

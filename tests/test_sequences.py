@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_backends import needs_mpi, ranks, start
+from launch import needs_mpi, ranks, start
 
 import mark_label
 from consistency.sequences import Sequence, in_folder, in_table, shard

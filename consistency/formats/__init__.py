@@ -12,7 +12,7 @@ A module that reads (READERS) has
 ``pixel_slices(layout, frame, index, buffer)`` (optional)
     the pixels of one mask row by row (see Packer.add_flat), where that is cheaper than packing.
 
-A module that writes (WRITERS) has an ``Output``, see ``consistency.outputs``.
+A module that writes (WRITERS) has an ``Output``, see ``consistency.formats.writing``.
 """
 
 import importlib

@@ -14,8 +14,8 @@ from typing import Any
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import polygons
 from consistency.formats.source import Source, value_of, without_parent
-from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
-from consistency.packed import PackedMasks
+from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.masks.packed import PackedMasks
 
 FILE = "coco/instances.json"
 OBJECT = 1  # category of masks that have none

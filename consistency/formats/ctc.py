@@ -18,13 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from consistency import flatten
 from consistency.dataset import Dataset, Frame, Layout, in_order
-from consistency.formats import images
+from consistency.formats import flatten, images
+from consistency.formats.numbering import Numbering, number_labels
 from consistency.formats.source import Source
-from consistency.numbering import Numbering, number_labels
-from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
-from consistency.packed import PackedMasks
+from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.masks.packed import PackedMasks
 
 TABLES = ("res_track.txt", "man_track.txt")
 FOLDER = "ctc/01_RES"

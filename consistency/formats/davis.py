@@ -10,13 +10,12 @@ from functools import partial
 
 import numpy as np
 
-from consistency import flatten
 from consistency.dataset import Dataset, Frame, Layout, in_order
-from consistency.formats import images
+from consistency.formats import flatten, images
+from consistency.formats.numbering import gather_numbers, number_labels
 from consistency.formats.source import Source
-from consistency.numbering import gather_numbers, number_labels
-from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
-from consistency.packed import PackedMasks
+from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.masks.packed import PackedMasks
 
 VOID = (254, 255)
 LIMIT = 253

@@ -10,9 +10,9 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from consistency import flatten
-from consistency.numbering import gather_numbers, number_labels
-from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.formats import flatten
+from consistency.formats.numbering import gather_numbers, number_labels
+from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
 
 FOLDER = "gaussian-grouping"
 LIMIT = 255

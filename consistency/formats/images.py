@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from consistency.dataset import Frame
-from consistency.packed import MAX_PIXELS, PackedMasks
-from consistency.packing import Packer, pack_runs
+from consistency.masks.packed import MAX_PIXELS, PackedMasks
+from consistency.masks.packing import Packer, pack_runs
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 # Pillow modes whose pixels are numbers; "P" are numbers too, with colours to show them in.

@@ -8,13 +8,12 @@ Written: label_maps/<frame stem>.png, 8 bits where they hold all labels, else 16
 
 from functools import partial
 
-from consistency import flatten
 from consistency.dataset import Dataset, Frame, Layout, in_order
-from consistency.formats import ctc, images
+from consistency.formats import ctc, flatten, images
+from consistency.formats.numbering import gather_numbers, number_labels
 from consistency.formats.source import Source
-from consistency.numbering import gather_numbers, number_labels
-from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
-from consistency.packed import PackedMasks
+from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.masks.packed import PackedMasks
 
 FOLDER = "label_maps"
 LIMIT = 65_535

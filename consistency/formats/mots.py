@@ -15,13 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from consistency import flatten
 from consistency.dataset import Dataset, Frame, Layout, frame_range, in_order
-from consistency.formats import images, rle
+from consistency.formats import flatten, images, rle
+from consistency.formats.numbering import Numbering, count_labels, keep_largest
 from consistency.formats.source import Source
-from consistency.numbering import Numbering, count_labels, keep_largest
-from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
-from consistency.packed import PackedMasks
+from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.masks.packed import PackedMasks
 
 COLUMNS = 6
 IGNORE_CLASS = 10

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from consistency.outputs import LabelledSequence, Output, Plan, Task, Written
+from consistency.formats.writing import LabelledSequence, Output, Plan, Task, Written
 
 FOLDER = "napari"
 

@@ -17,9 +17,9 @@ import numpy as np
 from consistency.dataset import Dataset, Frame, Layout, in_order, natural_key
 from consistency.formats import npy, rle
 from consistency.formats.source import Source, load_json
-from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
-from consistency.packed import PackedMasks
-from consistency.packing import Packer
+from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.masks.packed import PackedMasks
+from consistency.masks.packing import Packer
 
 JSON_NAME = "sk_masks.json"
 FOLDER_NAME = "numpy_masks"

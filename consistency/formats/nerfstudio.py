@@ -15,9 +15,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from consistency import flatten
+from consistency.formats import flatten
 from consistency.formats.source import load_json, value_of
-from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
 
 FOLDER = "nerfstudio"
 

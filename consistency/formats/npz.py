@@ -19,7 +19,7 @@ import numpy as np
 from consistency.dataset import Dataset, Frame, Layout, frame_range, in_order
 from consistency.formats import npy, rle
 from consistency.formats.source import Source
-from consistency.packed import MAX_PIXELS, PackedMasks
+from consistency.masks.packed import MAX_PIXELS, PackedMasks
 
 PACKED = ("packbits", "packed")
 INDEX = "frame_indices"

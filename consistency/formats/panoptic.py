@@ -15,7 +15,7 @@ import numpy as np
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import images
 from consistency.formats.source import Source, load_json, value_of
-from consistency.packed import PackedMasks
+from consistency.masks.packed import PackedMasks
 
 
 def matches(source: Source) -> bool:

@@ -6,7 +6,7 @@ DATA/<frame>/<i>.png
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import amg, images
 from consistency.formats.source import IMAGE_SUFFIXES, Source
-from consistency.packed import PackedMasks
+from consistency.masks.packed import PackedMasks
 
 
 def matches(source: Source) -> bool:

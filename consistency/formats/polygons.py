@@ -7,7 +7,7 @@ from pycocotools import mask as coco
 
 from consistency.dataset import Frame
 from consistency.formats import rle
-from consistency.packed import PackedMasks
+from consistency.masks.packed import PackedMasks
 
 # Annotation tools round: corners up to one pixel beyond the edge are clipped, not refused.
 TOLERANCE = 1.0

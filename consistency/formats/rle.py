@@ -12,8 +12,8 @@ import numpy as np
 from pycocotools import mask as coco
 
 from consistency.dataset import Frame
-from consistency.packed import MAX_PIXELS, PackedMasks
-from consistency.packing import Packer, pack_runs
+from consistency.masks.packed import MAX_PIXELS, PackedMasks
+from consistency.masks.packing import Packer, pack_runs
 
 
 def read_size(rle: dict) -> tuple[int, int]:

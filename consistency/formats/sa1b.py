@@ -9,7 +9,7 @@ from pathlib import Path
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import rle
 from consistency.formats.source import Source, load_json, value_of
-from consistency.packed import PackedMasks
+from consistency.masks.packed import PackedMasks
 
 
 def matches(source: Source) -> bool:

@@ -11,7 +11,7 @@ import re
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import images, rle
 from consistency.formats.source import Source, value_of
-from consistency.packed import PackedMasks
+from consistency.masks.packed import PackedMasks
 
 OBJECT_FOLDER = re.compile(r"\d{3}")
 FRAME_FILE = re.compile(r"\d{5}\.png")

@@ -19,9 +19,9 @@ import numpy as np
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import images
 from consistency.formats.source import Source
-from consistency.outputs import LabelledSequence, Output, Plan, Settings, Task, Written
-from consistency.packed import PackedMasks
-from consistency.packing import Packer, sort_words
+from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.masks.packed import PackedMasks
+from consistency.masks.packing import Packer, sort_words
 
 LAYER = re.compile(r"(.+)_layer(\d+)")
 LIMIT = 2**32 - 1

@@ -15,8 +15,8 @@ from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import polygons
 from consistency.formats.coco import OBJECT, categories_of
 from consistency.formats.source import Source, choose, value_of, without_parent
-from consistency.outputs import LabelledSequence, Output, Plan, Task, Written
-from consistency.packed import PackedMasks
+from consistency.formats.writing import LabelledSequence, Output, Plan, Task, Written
+from consistency.masks.packed import PackedMasks
 
 FILE = "ytvis/instances.json"
 PER_FRAME = {"segmentations": "segmentation", "areas": "area", "bboxes": "bbox"}

@@ -1,0 +1,1 @@
+"""What the command lines share: parsers, flags, errors and exit codes."""

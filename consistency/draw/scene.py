@@ -1,0 +1,175 @@
+"""What is to be drawn: frames of an experiment or a data set, and a label for each mask."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from consistency.dataset import Dataset, Frame, Layout
+from consistency.experiment import Experiment
+from consistency.formats.npy import Buffer
+from consistency.masks.packed import PackedMasks
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
+
+
+@dataclass(frozen=True)
+class View:
+    """One frame to draw; small, travels to a worker.
+
+    Attributes
+    ----------
+    frame : where its masks are.
+    indices : the masks to draw, as they are numbered in ``frame``.
+    labels : label (int >= 1) of each of them.
+    image : the photograph of this frame, if it is drawn over one.
+    """
+
+    frame: Frame
+    indices: tuple[int, ...]
+    labels: tuple[int, ...]
+    image: Path | None = None
+
+    def read(self, layout: Layout, buffer: Buffer) -> PackedMasks:
+        """Pack the masks in the order of ``labels``."""
+        return layout.read(self.frame, buffer).select(self.indices)
+
+    def keep(self, wanted: Callable[[int, int], bool]) -> "View":
+        """Leave out masks for which ``wanted(index, label)`` is False."""
+        pairs = [p for p in zip(self.indices, self.labels, strict=True) if wanted(*p)]
+        return replace(
+            self, indices=tuple(i for i, _ in pairs), labels=tuple(label for _, label in pairs)
+        )
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A sequence to draw.
+
+    Attributes
+    ----------
+    layout : how its masks are read.
+    views : the frames in the order of time.
+    """
+
+    layout: Layout
+    views: tuple[View, ...] = field(repr=False)
+
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels; ValueError where no frame has a mask."""
+        for view in self.views:
+            if view.frame.records:
+                return self.layout.read(view.frame, Buffer()).shape
+        raise ValueError(f"{self.layout.root}: there is no mask in any frame, so nothing to draw")
+
+    def labels(self) -> list[tuple[int, ...]]:
+        """The labels of each frame."""
+        return [view.labels for view in self.views]
+
+    def part(self, frames: slice) -> "Scene":
+        """Some of the frames; ValueError if that leaves none."""
+        views = self.views[frames]
+        if not views:
+            raise ValueError(
+                f"--start {frames.start} --stop {frames.stop} leave none of {len(self.views)} "
+                "frames; frames are counted from 0"
+            )
+        return replace(self, views=views)
+
+
+def labelled(experiment: Experiment) -> Scene:
+    """The masks of an experiment with the labels they were given."""
+    pairs = zip(experiment.dataset.frames, experiment.frames, strict=True)
+    views = (View(frame, known.indices, known.labels) for frame, known in pairs)
+    return Scene(experiment.dataset.layout, tuple(views))
+
+
+def unlabelled(dataset: Dataset) -> Scene:
+    """All masks of a data set as a segmenter left them: numbered 1, 2, ... in every frame anew."""
+    counts = [len(frame.records) for frame in dataset.frames]
+    return Scene(
+        dataset.layout,
+        tuple(
+            View(frame, tuple(range(count)), tuple(range(1, count + 1)))
+            for frame, count in zip(dataset.frames, counts, strict=True)
+        ),
+    )
+
+
+def before(experiment: Experiment) -> Scene:
+    """The input of an experiment, duplicates included.
+
+    Raises
+    ------
+    ValueError
+        If the input is gone, or is not the one that was marked.
+    """
+    path = experiment.run["input"]["path"]
+    try:
+        scene = unlabelled(experiment.input())
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{path}: the input of experiment {experiment.name!r} is gone, so it cannot be drawn; "
+            "restore it or leave --before and --side-by-side out"
+        ) from error
+    if [view.frame.name for view in scene.views] != [f.name for f in experiment.frames]:
+        raise ValueError(
+            f"{path}: its frames are not those of experiment {experiment.name!r}; mark it again"
+        )
+    return scene
+
+
+def only_labels(scene: Scene, labels: Iterable[int]) -> Scene:
+    """Leave out all masks but those with one of ``labels``; ValueError if a label is unknown."""
+    wanted = set(labels)
+    unknown = wanted - {label for view in scene.views for label in view.labels}
+    if unknown:
+        raise ValueError(f"--only {min(unknown)}: no mask has this label; tracks.csv lists them")
+    return _keep_labels(scene, wanted)
+
+
+def hide_shorter(scene: Scene, frames: int) -> Scene:
+    """Leave out tracks with masks in fewer than ``frames`` frames."""
+    seen = Counter(label for view in scene.views for label in set(view.labels))
+    return _keep_labels(scene, {label for label, count in seen.items() if count >= frames})
+
+
+def _keep_labels(scene: Scene, wanted: set[int]) -> Scene:
+    views = (view.keep(lambda _, label: label in wanted) for view in scene.views)
+    return replace(scene, views=tuple(views))
+
+
+def same_masks(unlabelled_scene: Scene, scene: Scene) -> Scene:
+    """Leave out of an input the masks that are not in the labelled ``scene`` either."""
+    views = []
+    for view, other in zip(unlabelled_scene.views, scene.views, strict=True):
+        indices = set(input_indices(other))
+        views.append(view.keep(lambda index, _, indices=indices: index in indices))
+    return replace(unlabelled_scene, views=tuple(views))
+
+
+def input_indices(view: View) -> list[int]:
+    """Index in the input of each mask of a view of an experiment."""
+    records = view.frame.records
+    return [records[index].get("mask_index", index) for index in view.indices]
+
+
+def with_photographs(scene: Scene, folder: Path) -> Scene:
+    """Give every frame the image of its name in ``folder``.
+
+    Raises FileNotFoundError, with the name of the frame, if one has none.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; give the images with --frames-path")
+    views = (replace(view, image=_photograph(view.frame, folder)) for view in scene.views)
+    return replace(scene, views=tuple(views))
+
+
+def _photograph(frame: Frame, folder: Path) -> Path:
+    suffixes = [s for suffix in IMAGE_SUFFIXES for s in (suffix, suffix.upper())]
+    for name in (frame.name, *(frame.stem + suffix for suffix in suffixes)):
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(
+        f"{folder}: no image for frame {frame.name!r}; expected {frame.stem}.png, .jpg or alike"
+    )

@@ -1,0 +1,127 @@
+"""Write the viewer: a page, what it says of the sequence, and a block of masks a frame."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TextIO
+
+from consistency.draw import colours, history
+from consistency.draw.movies import Progress, Show, replacing
+from consistency.draw.scene import Scene, View, input_indices
+from consistency.draw.viewer.blocks import encode_stretch, stretches
+
+STRETCH_FRAMES = 12  # that a worker encodes at a time
+LONGEST_PHOTOGRAPH = 1280  # pixels; enough for a screen, and a hundredth of the masks' megabytes
+
+
+def write_html(show: Show, path: Path, backend: Any, progress: Progress) -> None:
+    """Write one HTML file that opens from disk, without a network."""
+    source = labelled_input(show)
+    numbers = {label: i for i, label in enumerate(history.spans(_kept(source)))}
+    scale = min(show.style.scale, 1.0, LONGEST_PHOTOGRAPH / max(show.style.size))
+    function = partial(
+        encode_stretch,
+        layout=source.layout,
+        style=replace(show.style, scale=scale),
+        tracks=numbers,
+    )
+    parts = backend.map(function, stretches(source.views, STRETCH_FRAMES))
+    blocks = progress((block for part in parts for block in part), "html", len(source.views))
+    page = _asset("viewer.html")
+    head, body, foot = page.split("<!-- here -->")
+    with replacing(path) as partial_path, open(partial_path, "w", encoding="utf-8") as file:
+        file.write(f"{head}<style>\n{_asset('viewer.css')}</style>{body}")
+        _write_data(file, "about", "application/json", as_json(describe(show, source)))
+        _write_blocks(file, blocks)
+        file.write(f"<script>\n{_asset('viewer.js')}</script>{foot}")
+
+
+def _asset(name: str) -> str:
+    return (files("consistency.draw.viewer") / name).read_text(encoding="utf-8")
+
+
+def _write_blocks(file: TextIO, blocks: Iterator[tuple[str, str]]) -> None:
+    for t, (block, photograph) in enumerate(blocks):
+        _write_data(file, f"masks{t}", "text/plain", block)
+        if photograph:
+            _write_data(file, f"image{t}", "text/plain", photograph)
+
+
+def _write_data(file: TextIO, name: str, kind: str, text: str) -> None:
+    file.write(f'<script type="{kind}" id="{name}">{text}</script>\n')
+
+
+def as_json(value: Any) -> str:
+    """JSON in which no text can end the element that holds it."""
+    text = json.dumps(value, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def labelled_input(show: Show) -> Scene:
+    """All masks of the input with their labels, 0 for those that the result leaves out.
+
+    Where the input is gone, the masks of the result; for a data set, all masks with label 0.
+    """
+    if show.after is None:
+        views = (replace(view, labels=(0,) * len(view.labels)) for view in show.before.views)
+        return replace(show.before, views=tuple(views))
+    if show.before is None:
+        return show.after
+    views = []
+    for view, result in zip(show.before.views, show.after.views, strict=True):
+        known = dict(zip(input_indices(result), result.labels, strict=True))
+        views.append(replace(view, labels=tuple(known.get(i, 0) for i in view.indices)))
+    return replace(show.before, views=tuple(views))
+
+
+def _kept(scene: Scene) -> list[View]:
+    return [view.keep(lambda _, label: label > 0) for view in scene.views]
+
+
+def describe(show: Show, source: Scene) -> dict[str, Any]:
+    """What the page says beside the masks; labels are text, as they may exceed its numbers."""
+    kept = _kept(source)
+    spans = history.spans(kept)
+    inks = colours.colours(spans, show.style.palette)
+    table = history.tracks(show.experiment.folder) if show.experiment else {}
+    tracks = [
+        {
+            "label": str(label),
+            "colour": _hex(ink),
+            "spans": parts,
+            "columns": table.get(label, {}),
+        }
+        for (label, parts), ink in zip(spans.items(), inks, strict=True)
+    ]
+    most = max((index + 1 for view in source.views for index in view.indices), default=0)
+    return {
+        "name": show.name,
+        "size": show.style.size,
+        "order": source.layout.order,
+        "fps": show.fps,
+        "alpha": show.style.alpha,
+        "frames": [view.frame.name for view in source.views],
+        "tracks": tracks,
+        "events": _events(show, kept, {label: i for i, label in enumerate(spans)}),
+        "numbers": [_hex(c) for c in colours.colours(range(most + 1), show.style.palette)],
+        "labelled": show.after is not None,
+        "duplicates": show.before is not None,
+        "photographs": any(view.image is not None for view in source.views),
+    }
+
+
+def _events(show: Show, kept: Sequence[View], tracks: dict[int, int]) -> list[list]:
+    """[frame, kind, track or -1, columns] of each event."""
+    if show.experiment is None:
+        return []
+    return [
+        [event.frame, event.kind, tracks.get(event.label, -1), event.columns]
+        for event in history.happenings(show.experiment.folder, kept)
+    ]
+
+
+def _hex(colour: Sequence[int]) -> str:
+    return "#" + "".join(f"{int(channel):02x}" for channel in colour)

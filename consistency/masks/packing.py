@@ -1,0 +1,135 @@
+"""Ways to make PackedMasks: of pixels, slice by slice, and of runs without any pixels."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from consistency.masks.packed import FULL_WORD, MAX_PIXELS, WORD_BITS, PackedMasks
+
+
+def pack(masks: Iterable[np.ndarray], shape: tuple[int, int], order: str = "C") -> PackedMasks:
+    """Pack bool or integer (height, width) arrays; non-zero is foreground."""
+    packer = Packer(shape, order)
+    for mask in masks:
+        packer.add_pixels(mask)
+    return packer.finish()
+
+
+class Packer:
+    """Collects the masks of one frame, in any mixture of forms, into a PackedMasks."""
+
+    def __init__(self, shape: tuple[int, int], order: str = "C"):
+        if order not in ("C", "F"):
+            raise ValueError(f"order is {order!r}; allowed: 'C' (rows first), 'F' (columns first)")
+        self.shape = (int(shape[0]), int(shape[1]))
+        self.order = order
+        self.pixels = self.shape[0] * self.shape[1]
+        if self.pixels > MAX_PIXELS:
+            raise ValueError(f"masks of {self.shape} are above {MAX_PIXELS} pixels; cut them up")
+        self._words = np.zeros(-(-self.pixels // WORD_BITS), np.uint64)
+        self._parts: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def add_pixels(self, mask: np.ndarray) -> None:
+        """Add one (height, width) array; non-zero is foreground."""
+        if mask.shape != self.shape:
+            raise ValueError(f"mask of {mask.shape} pixels among masks of {self.shape}")
+        flat = mask.ravel(order=self.order)
+        if flat.dtype != np.uint8:
+            flat = flat.view(np.uint8) if flat.dtype == bool else flat != 0
+        self.add_flat((flat,))
+
+    def add_flat(self, slices: Iterable[np.ndarray]) -> None:
+        """Add one mask given as consecutive slices of its flattened pixels.
+
+        Each slice is uint8 or bool (pixels,), non-zero is foreground; all but the last hold a
+        multiple of 64 pixels.  A slice may be reused by the caller as soon as the next is asked
+        for: slices that fit the processor's cache are packed while they are there.
+        """
+        packed, end = self._words.view(np.uint8), 0
+        for pixels in slices:
+            bits = np.packbits(pixels, bitorder="little")
+            packed[end : end + bits.size] = bits
+            end += bits.size
+        packed[end:] = 0
+        position = np.flatnonzero(self._words != 0)  # on bools eight times as fast as on uint64
+        self._parts.append((position.astype(np.int32), self._words[position]))
+
+    def finish(self) -> PackedMasks:
+        """Return all masks added so far, in the order of adding."""
+        lengths = [position.size for position, _ in self._parts]
+        mask = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+        position = _concatenate([p for p, _ in self._parts], np.int32)
+        word = _concatenate([w for _, w in self._parts], np.uint64)
+        return sort_words(self.shape, self.order, len(lengths), position, mask, word)
+
+
+def _concatenate(parts: list[np.ndarray], dtype: type) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype)
+
+
+def sort_words(
+    shape: tuple[int, int],
+    order: str,
+    count: int,
+    position: np.ndarray,
+    mask: np.ndarray,
+    word: np.ndarray,
+) -> PackedMasks:
+    """Build a PackedMasks from words sorted by mask, then position (arrays as in PackedMasks)."""
+    # A stable sort keeps masks in order at one position and, being a merge of the masks' sorted
+    # runs, is ten times as fast as a general one.
+    by_position = np.argsort(position, kind="stable")
+    return PackedMasks(
+        (int(shape[0]), int(shape[1])),
+        order,
+        count,
+        position[by_position],
+        mask[by_position],
+        word[by_position],
+    )
+
+
+def pack_runs(
+    shape: tuple[int, int],
+    count: int,
+    mask: np.ndarray,
+    start: np.ndarray,
+    stop: np.ndarray,
+    order: str = "F",
+) -> PackedMasks:
+    """Pack runs of foreground pixels without ever making the pixels.
+
+    Parameters
+    ----------
+    shape : (height, width).
+    count : number of masks.
+    mask : int (r,), non-decreasing; the mask a run belongs to.
+    start, stop : int64 (r,), run ``start <= p < stop`` of flattened pixels; within a mask
+        ascending and disjoint.
+    order : how pixels are flattened; COCO run lengths are "F".
+    """
+    filled = np.flatnonzero(stop > start)
+    mask, start, stop = mask[filled], start[filled], stop[filled]
+    first, last = start // WORD_BITS, (stop - 1) // WORD_BITS
+    spans = last - first + 1
+    ends = np.cumsum(spans)
+    begins = ends - spans
+    total = int(ends[-1]) if ends.size else 0
+    word = np.full(total, FULL_WORD)
+    word[begins] &= FULL_WORD << (start % WORD_BITS).astype(np.uint64)
+    word[ends - 1] &= FULL_WORD >> (WORD_BITS - 1 - (stop - 1) % WORD_BITS).astype(np.uint64)
+    position = np.arange(total) + np.repeat(first - begins, spans)
+    owner = np.repeat(mask, spans)
+    # Short runs share a word; their bits are disjoint, so the sum is the union.
+    new = np.ones(total, bool)
+    new[1:] = (position[1:] != position[:-1]) | (owner[1:] != owner[:-1])
+    heads = np.flatnonzero(new)
+    word = np.add.reduceat(word, heads) if heads.size else word
+    return sort_words(
+        shape,
+        order,
+        count,
+        position[heads].astype(np.int32),
+        owner[heads].astype(np.int32),
+        word,
+    )

@@ -1,0 +1,268 @@
+"""Small pictures of masks, from which the overlap of two shapes at any displacement is read.
+
+A thumbnail is a mask sampled on a grid whose cells have a power-of-two size, the finest of which
+64 × 64 cells cover the mask's box.  The grids of all masks are parts of one another, so that a
+fine thumbnail turns into a coarser one by dropping every second sample.  The coarser ones are made
+at once, where pixels are measured, and kept beside the finest (an image pyramid; Burt 1981): two
+shapes of different size are then compared without any work on either.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from consistency.masks.packed import PackedMasks, every_second_bit
+
+SIDE = 64  # cells along each side, one word a row
+# A pyramid of 64, 32, ... 1 rows; what is 128 times as large as another shape overlaps it nowhere.
+STEPS = 7
+FIRST_ROW = np.cumsum([0] + [SIDE >> step for step in range(STEPS)])
+WORDS = int(FIRST_ROW[-1]) + 1
+PAIRS_AT_A_TIME = 1024  # of half a kilobyte each: what fits the processor's cache
+
+
+@dataclass(frozen=True, eq=False)
+class Thumbnails:
+    """Thumbnails of n masks with their pyramids.
+
+    Attributes
+    ----------
+    level : int64 (n,), the finest cell size is ``2**level`` pixels.
+    origin : int64 (n, 2), x, y of the first cell, in finest cells; y, x where ``turned``.
+    words : uint64 (n, 128), rows of cells, bit 0 first: 64 of the finest size, 32 of twice that,
+        ... 1, and an empty one; columns where ``turned``.
+    cells : int64 (n, 8), number of set cells of each size, and 0.
+    turned : rows are columns of the picture (frames packed in the order "F").
+    """
+
+    level: np.ndarray
+    origin: np.ndarray
+    words: np.ndarray
+    cells: np.ndarray
+    turned: bool = False
+
+    def __getstate__(self) -> dict:
+        """Pickle in a tenth of the space: an MPI library is slow to pass on what is large."""
+        words = zlib.compress(self.words.tobytes(), level=1)
+        return vars(self) | {"words": words, "cells": self.cells.astype(np.uint16)}
+
+    def __setstate__(self, state: dict) -> None:
+        """Take the pickled state."""
+        words = np.frombuffer(zlib.decompress(state["words"]), np.uint64).reshape(-1, WORDS)
+        vars(self).update(state | {"words": words, "cells": state["cells"].astype(np.int64)})
+
+    def take(self, index: np.ndarray) -> "Thumbnails":
+        """Return the thumbnails of some masks, int64 (k,)."""
+        parts = (self.level, self.origin, self.words, self.cells)
+        return Thumbnails(*(part.take(index, axis=0) for part in parts), self.turned)
+
+
+NO_THUMBNAILS = Thumbnails(
+    np.zeros(0, np.int64),
+    np.zeros((0, 2), np.int64),
+    np.zeros((0, WORDS), np.uint64),
+    np.zeros((0, STEPS + 1), np.int64),
+)
+
+
+def thumbnails(masks: PackedMasks, boxes: np.ndarray) -> Thumbnails:
+    """Sample masks; ``boxes`` int64 (n, 4), x, y, width, height in pixels."""
+    turned = masks.order == "F"
+    low, size = boxes[:, :2], boxes[:, 2:]
+    level = np.zeros(masks.count, np.int64)
+    for _ in range(32):
+        cells = ((low + size - 1) >> level[:, None]) - (low >> level[:, None]) + 1
+        level += (cells > SIDE).any(axis=1)
+    origin = -(-low >> level[:, None])  # the first multiple at or after the box
+    if turned:
+        origin = origin[:, ::-1]
+    line, start, word, mask = masks.samples(level)
+    shift = start - origin[mask, 0]
+    word = np.where(shift >= 0, word << np.maximum(shift, 0).astype(np.uint64), word)
+    word = np.where(shift < 0, word >> np.maximum(-shift, 0).astype(np.uint64), word)
+    words = np.zeros((masks.count, WORDS), np.uint64)
+    np.bitwise_or.at(words, (mask, line - origin[mask, 1]), word)
+    _add_coarser(words, origin)
+    sums = np.add.reduceat(np.bitwise_count(words), FIRST_ROW, axis=1, dtype=np.int64)
+    return Thumbnails(level, origin, words, sums, turned)
+
+
+def _add_coarser(words: np.ndarray, origin: np.ndarray) -> None:
+    """Fill in all but the first 64 rows of pyramids, each from the one before."""
+    for step in range(1, STEPS):
+        begin, end = FIRST_ROW[step - 1], FIRST_ROW[step]
+        odd = origin & 1
+        finer = words[:, begin:end]
+        kept = np.where(odd[:, 1:] == 1, finer[:, 1::2], finer[:, 0::2])
+        words[:, end : FIRST_ROW[step + 1]] = every_second_bit(kept >> odd[:, :1].astype(np.uint64))
+        origin = (origin + 1) >> 1
+
+
+def joined(parts: Sequence[Thumbnails]) -> Thumbnails:
+    """Put thumbnails of several frames one behind the other."""
+    parts = [part for part in parts if part.level.size] or [NO_THUMBNAILS]
+    names = ("level", "origin", "words", "cells")
+    fields = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
+    return Thumbnails(*fields, parts[0].turned)
+
+
+def _windows() -> np.ndarray:
+    """Table [129 step + 64 - r]: the 64 words of a pyramid from r rows before its first one on."""
+    rows = np.full((STEPS + 1, 3 * SIDE), WORDS - 1)
+    for step in range(STEPS):
+        rows[step, SIDE : SIDE + (SIDE >> step)] = FIRST_ROW[step] + np.arange(SIDE >> step)
+    windows = np.lib.stride_tricks.sliding_window_view(rows, SIDE, axis=1)
+    return np.ascontiguousarray(windows).reshape(-1, SIDE)
+
+
+WINDOWS = _windows()
+
+
+def _cells_between(rows: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Count set bits with ``begin <= (bit, row) < end``, int64 (p,); rows uint64 (p, 64)."""
+    begin, end = (np.minimum(np.maximum(x, 0), SIDE) for x in (begin, end))
+    rows &= _ones(end[:, :1]) & ~_ones(begin[:, :1])
+    number = np.arange(SIDE, dtype=np.uint8)
+    first, last = begin[:, 1:].astype(np.uint8), end[:, 1:].astype(np.uint8)
+    counts = np.bitwise_count(rows) * ((number >= first) & (number < last))
+    return counts.sum(axis=1, dtype=np.int64)
+
+
+def _ones(count: np.ndarray) -> np.ndarray:
+    """Words whose lowest ``count`` bits are set, 0-64."""
+    return (np.uint64(1) << count.astype(np.uint64)) - np.uint64(1)  # 1 << 64 gives 0
+
+
+class ThumbnailPool:
+    """Thumbnails that are compared, by number."""
+
+    def __init__(self, *parts: Thumbnails) -> None:
+        self.level = np.zeros(0, np.int64)
+        self._origin = np.zeros((0, 2), np.int64)
+        self._words = np.zeros((0, WORDS), np.uint64)
+        self._cells = np.zeros((0, STEPS + 1), np.int64)
+        self._turned = False
+        self._used = np.zeros(0, bool)
+        for part in parts:
+            self.add(part)
+
+    def add(self, new: Thumbnails) -> np.ndarray:
+        """Take up k thumbnails; returns their numbers, int64 (k,), rising."""
+        numbers = (~self._used).nonzero()[0][: new.level.size]
+        missing = new.level.size - numbers.size
+        if missing:
+            known = self._used.size
+            self._grow(max(missing, known // 4))
+            numbers = np.concatenate([numbers, known + np.arange(missing)])
+        self._turned = new.turned if new.level.size else self._turned
+        self._used[numbers] = True
+        self.level[numbers], self._origin[numbers] = new.level, new.origin
+        self._cells[numbers] = new.cells
+        self._words[numbers] = new.words
+        return numbers
+
+    def _grow(self, more: int) -> None:
+        self.level, self._used = np.pad(self.level, (0, more)), np.pad(self._used, (0, more))
+        self._origin = np.pad(self._origin, ((0, more), (0, 0)))
+        self._words = np.pad(self._words, ((0, more), (0, 0)))
+        self._cells = np.pad(self._cells, ((0, more), (0, 0)))
+
+    def keep(self, *wanted: np.ndarray) -> None:
+        """Give up all but the numbers in ``wanted``."""
+        self._used[:] = False
+        for numbers in wanted:
+            self._used[numbers] = True
+
+    def iou(
+        self,
+        first: np.ndarray,
+        second: np.ndarray,
+        displacement: np.ndarray,
+        frame: tuple[int, int] | None = None,
+        within: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """IoU of pairs after moving the first of each, on the coarser grid of the two.
+
+        Parameters
+        ----------
+        first, second : int64 (p,), numbers of thumbnails.
+        displacement : float64 (p, 2), x, y in pixels; rounded to whole cells.
+        frame : (height, width) in pixels, for ``within``.
+        within : bool (p,), pairs of which only what lay in the frame before and after is compared,
+            so that an object that enters or leaves is not taken for a smaller one.
+
+        Returns
+        -------
+        float64 (p,) in [0, 1]; 0 where both are empty.
+        """
+        result = np.empty(first.size)
+        for begin in range(0, first.size, PAIRS_AT_A_TIME):
+            some = slice(begin, begin + PAIRS_AT_A_TIME)
+            cut = np.zeros(0, np.int64) if within is None else within[some].nonzero()[0]
+            result[some] = self._iou(first[some], second[some], displacement[some], frame, cut)
+        return result
+
+    def _iou(
+        self,
+        first: np.ndarray,
+        second: np.ndarray,
+        displacement: np.ndarray,
+        frame: tuple[int, int] | None,
+        cut: np.ndarray,
+    ) -> np.ndarray:
+        """See ``iou``; ``cut`` are the numbers of the pairs ``within``."""
+        pairs = first.size
+        both = np.concatenate([first, second])
+        finest = self.level[both]
+        level = np.maximum(finest[:pairs], finest[pairs:])
+        # How much coarser than its finest each is needed, and its first cell there.
+        step = np.minimum(np.concatenate([level, level]) - finest, STEPS)
+        origin = -(-self._origin.take(both, axis=0) >> step[:, None])
+        if self._turned:
+            displacement = displacement[:, ::-1]
+        move = np.rint(displacement * np.exp2(-level)[:, None]).astype(np.int64)
+        way = origin[:pairs] + move - origin[pairs:]
+        before = np.zeros(2 * pairs, np.int64)
+        before[:pairs] = np.minimum(np.maximum(way[:, 1], -SIDE), SIDE)
+        rows = self._rows(both, step, before)
+        moved = rows[:pairs]
+        along = way[:, :1]  # by 64 gives 0
+        moved <<= np.minimum(np.maximum(along, 0), SIDE).astype(np.uint64)
+        moved >>= np.minimum(np.maximum(-along, 0), SIDE).astype(np.uint64)
+        moved &= rows[pairs:]
+        shared = np.bitwise_count(moved).sum(axis=1, dtype=np.int64)
+        cells = self._cells[both, step]
+        if cut.size:
+            size = np.array(frame if self._turned else frame[::-1])
+            ends = -(-size >> level[cut, None])
+            low = move.take(cut, axis=0)
+            sides = np.concatenate([cut, cut + pairs])
+            begin = np.concatenate([-low, low]) - origin.take(sides, axis=0)
+            self._count_between(cells, sides, begin, begin + np.tile(ends, (2, 1)), both, step)
+        union = cells[:pairs] + cells[pairs:] - shared
+        return shared / np.maximum(union, 1)
+
+    def _count_between(
+        self,
+        cells: np.ndarray,
+        sides: np.ndarray,
+        begin: np.ndarray,
+        end: np.ndarray,
+        index: np.ndarray,
+        step: np.ndarray,
+    ) -> None:
+        """Count again ``cells`` of ``sides``, only from ``begin`` to ``end`` int64 (k, 2)."""
+        beyond = (begin > 0) | (end < SIDE)
+        some = (beyond[:, 0] | beyond[:, 1]).nonzero()[0]
+        sides = sides[some]
+        rows = self._rows(index[sides], step[sides], 0)
+        cells[sides] = _cells_between(rows, begin.take(some, axis=0), end.take(some, axis=0))
+
+    def _rows(self, index: np.ndarray, step: np.ndarray, before: np.ndarray | int) -> np.ndarray:
+        """64 rows, coarser by ``step``, from ``before`` rows before the first on, (p, 64)."""
+        # Of rows of a table ``take`` gathers ten times as many a second as an index does.
+        word = WINDOWS.take(step * (2 * SIDE + 1) + (SIDE - before), axis=0)
+        word += (index * WORDS)[:, None]
+        return self._words.ravel().take(word)

@@ -1,0 +1,203 @@
+"""How the camera moved between two frames, from the edges of their masks alone.
+
+The edges of all masks, sampled at a reduced size, make one binary picture a frame.  Phase
+correlation (Kuglin and Hines 1975) finds the translation between two of them, maximising the
+enhanced correlation coefficient (ECC; Evangelidis and Psarakis 2008) refines it to an affine
+transform.  Masks that cover only part of the frame tell how objects move, not the camera:
+an estimate counts only where edges are spread over the frame.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+
+import numpy as np
+
+from consistency.masks.packed import WORD_BITS, PackedMasks
+
+KINDS = ("none", "translation", "affine", "frames")
+
+EDGE_CELLS = 1 << 15  # an edge picture has at most this many cells: 240 × 135 of full HD
+BLOCKS = 4  # the frame is divided into BLOCKS × BLOCKS blocks ...
+SPREAD = 0.75  # ... and edges must lie in more than this share of them
+LEAST_CORRELATION = 0.3  # of the moved edges with those of the later frame
+LEAST_GAIN = 0.2  # of what no motion leaves unexplained (1 - correlation), as a share
+ECC_STEPS = 15
+ECC_CHANGE = 1e-3
+LARGEST_DEFORMATION = 0.5  # of the affine part, against the identity
+
+IDENTITY = np.eye(2, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """Motion of the camera from the frame before to this one.
+
+    Attributes
+    ----------
+    transform : float64 (2, 3), ``later = transform @ (x, y, 1)`` in pixels.
+    known : False where there is no estimate and ``transform`` is the identity.
+    moves : float64 (n, 2), displacement in pixels of each mask of the earlier frame, where the
+        images tell it; None where the transform is all that is known.
+    """
+
+    transform: np.ndarray
+    known: bool
+    moves: np.ndarray | None = None
+
+    @property
+    def still(self) -> bool:
+        """The camera stood still, as far as is known."""
+        return bool((self.transform == IDENTITY).all())
+
+    def move(self, points: np.ndarray) -> np.ndarray:
+        """Carry points, float64 (n, 2), x, y in pixels, into the later frame."""
+        return points @ self.transform[:, :2].T + self.transform[:, 2]
+
+    def turn(self, velocities: np.ndarray) -> np.ndarray:
+        """Carry velocities, float64 (n, 2), pixels a frame, into the later frame."""
+        return velocities @ self.transform[:, :2].T
+
+
+UNKNOWN = Motion(IDENTITY, False)
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeMap:
+    """Edges of a frame's masks: ``picture`` float32 (h, w) of 0 and 1, cells of ``step`` pixels."""
+
+    picture: np.ndarray
+    step: int
+
+    def spread(self) -> float:
+        """Share of the blocks of the frame in which there are edges, 0-1."""
+        strips = np.array_split(self.picture, BLOCKS)
+        return float(np.mean([b.any() for s in strips for b in np.array_split(s, BLOCKS, axis=1)]))
+
+
+def edge_map(masks: PackedMasks) -> EdgeMap:
+    """Draw the edges of all masks: cells whose neighbour is inside a mask that they are not in."""
+    height, width = masks.shape
+    level = 0
+    while (height >> level) * (width >> level) > EDGE_CELLS:
+        level += 1
+    size = (-(-height >> level), -(-width >> level))
+    lines, length = size if masks.order == "C" else size[::-1]
+    grid = _grid(masks, level, lines, length)
+    along = grid ^ _next(grid)
+    last = length - 1  # the last cell has no neighbour in the frame
+    along[..., last // WORD_BITS] &= ~np.uint64(1 << last % WORD_BITS)
+    across = grid[:, 1:] ^ grid[:, :-1]
+    along, across = np.bitwise_or.reduce(along, axis=0), np.bitwise_or.reduce(across, axis=0)
+    edges = along | _previous(along)
+    edges[1:] |= across
+    edges[:-1] |= across
+    bits = np.unpackbits(edges.view(np.uint8), axis=1, bitorder="little")[:, :length]
+    picture = bits if masks.order == "C" else bits.T
+    return EdgeMap(np.ascontiguousarray(picture, np.float32), 1 << level)
+
+
+def _grid(masks: PackedMasks, level: int, lines: int, length: int) -> np.ndarray:
+    """Sampled masks, uint64 (count, lines, words): bit x of a line is its sample x."""
+    line, start, word, mask = masks.samples(np.full(masks.count, level))
+    grid = np.zeros((masks.count, lines, length // WORD_BITS + 2), np.uint64)
+    place, offset = start // WORD_BITS, (start % WORD_BITS).astype(np.uint64)
+    np.bitwise_or.at(grid, (mask, line, place), word << offset)
+    spill = np.flatnonzero(offset)
+    rest = word[spill] >> (np.uint64(WORD_BITS) - offset[spill])
+    np.bitwise_or.at(grid, (mask[spill], line[spill], place[spill] + 1), rest)
+    return grid
+
+
+def _next(grid: np.ndarray) -> np.ndarray:
+    """Every cell's right neighbour."""
+    moved = grid >> np.uint64(1)
+    moved[..., :-1] |= grid[..., 1:] << np.uint64(WORD_BITS - 1)
+    return moved
+
+
+def _previous(grid: np.ndarray) -> np.ndarray:
+    """Every cell's left neighbour."""
+    moved = grid << np.uint64(1)
+    moved[..., 1:] |= grid[..., :-1] >> np.uint64(WORD_BITS - 1)
+    return moved
+
+
+def to_first(motions: Sequence[Motion]) -> np.ndarray:
+    """Transforms from each frame into the first one, float64 (n, 3, 3); ``motions[0]`` is unused.
+
+    Motions that are not known count as none.
+    """
+    found = np.tile(np.eye(3), (len(motions), 1, 1))
+    for t in range(1, len(motions)):
+        step = np.vstack([motions[t].transform, [0, 0, 1]])
+        found[t] = found[t - 1] @ np.linalg.inv(step)
+    return found
+
+
+def estimate(earlier: EdgeMap, later: EdgeMap, kind: str = "affine") -> Motion:
+    """Estimate the motion between two frames of one size; ``kind`` "translation" or "affine"."""
+    if min(earlier.spread(), later.spread()) <= SPREAD:
+        return UNKNOWN
+    shift = _translation(earlier, later)
+    candidates = [shift] if kind == "translation" else [_affine(earlier, later, shift), shift]
+    found = [(_correlation(earlier, later, c), c) for c in candidates if c is not None]
+    value, best = max(found, key=lambda item: item[0])
+    still = _correlation(earlier, later, IDENTITY)
+    if 1 - value >= (1 - LEAST_GAIN) * (1 - still):
+        value, best = still, IDENTITY
+    if value < LEAST_CORRELATION:
+        return UNKNOWN
+    scaled = best.copy()
+    scaled[:, 2] *= earlier.step
+    return Motion(scaled, True)
+
+
+@cache
+def _opencv() -> ModuleType:
+    """Import OpenCV; on pictures this small its threads only take processors from others."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    return cv2
+
+
+def _translation(earlier: EdgeMap, later: EdgeMap) -> np.ndarray:
+    cv2 = _opencv()
+    height, width = earlier.picture.shape
+    window = cv2.createHanningWindow((width, height), cv2.CV_32F)
+    # phaseCorrelate multiplies the window into its arguments where it needs no padding.
+    pictures = earlier.picture.copy(), later.picture.copy()
+    (x, y), _ = cv2.phaseCorrelate(*pictures, window)
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
+
+
+def _affine(earlier: EdgeMap, later: EdgeMap, start: np.ndarray) -> np.ndarray | None:
+    """Refine ``start``; None where the iteration finds no maximum or a wild one."""
+    cv2 = _opencv()
+    inverse = cv2.invertAffineTransform(start).astype(np.float32)
+    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, ECC_STEPS, ECC_CHANGE)
+    try:
+        _, inverse = cv2.findTransformECC(
+            later.picture, earlier.picture, inverse, cv2.MOTION_AFFINE, stop, None, 1
+        )
+    except cv2.error:
+        return None
+    if np.abs(inverse[:, :2] - np.eye(2)).max() > LARGEST_DEFORMATION:
+        return None
+    return cv2.invertAffineTransform(inverse.astype(np.float64))
+
+
+def _correlation(earlier: EdgeMap, later: EdgeMap, transform: np.ndarray) -> float:
+    """Correlation of the later edges with the moved earlier ones where both are in the frame."""
+    cv2 = _opencv()
+    height, width = later.picture.shape
+    moved = cv2.warpAffine(earlier.picture, transform, (width, height))
+    seen = cv2.warpAffine(np.ones_like(moved), transform, (width, height)) > 0.5
+    if not seen.any():
+        return -1.0
+    a, b = moved[seen], later.picture[seen]
+    a, b = a - a.mean(), b - b.mean()
+    norm = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / norm if norm else 0.0

@@ -1,0 +1,93 @@
+"""Which masks of one frame to keep, and why each other one goes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from consistency.masks.intersections import containment, iou
+
+KEEP = ("area", "score")
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A mask that is left out of its frame.
+
+    Attributes
+    ----------
+    mask_index : index in the frame's list of records.
+    reason : "empty", "iou" or "containment".
+    kept : index of the mask that stands for it; -1 for an empty mask.
+    value : IoU or containment with that mask, 0-1.
+    """
+
+    mask_index: int
+    reason: str
+    kept: int = -1
+    value: float = 0.0
+
+
+def find_duplicates(
+    shared: np.ndarray,
+    areas: np.ndarray,
+    order: np.ndarray,
+    iou_limit: float,
+    containment_limit: float | None = None,
+) -> tuple[np.ndarray, list[Dropped]]:
+    """Walk through the masks in ``order`` and drop those too like one kept before.
+
+    Parameters
+    ----------
+    shared : int64 (n, n), common pixels of the frame's masks.
+    areas : int64 (n,), pixels.
+    order : int (n,), indices of the masks, the most trusted first.
+    iou_limit : a mask goes if its IoU with a kept one is larger; 0-1.
+    containment_limit : a mask also goes if its intersection over the smaller area is larger.
+
+    Returns
+    -------
+    kept : int64 (k,), indices in ``order``.
+    dropped : the others, in ``order``.
+    """
+    tests = [("iou", iou(shared, areas, areas), iou_limit)]
+    if containment_limit is not None:
+        tests.append(("containment", containment(shared, areas, areas), containment_limit))
+    kept: list[int] = []
+    dropped = []
+    for mask in order.tolist():
+        reason = _duplicate_of(mask, kept, tests) if areas[mask] else Dropped(mask, "empty")
+        if reason is None:
+            kept.append(mask)
+        else:
+            dropped.append(reason)
+    return np.array(kept, np.int64), dropped
+
+
+def _duplicate_of(mask: int, kept: list[int], tests: list) -> Dropped | None:
+    for reason, values, limit in tests:
+        if kept:
+            best = kept[int(np.argmax(values[mask, kept]))]
+            if values[mask, best] > limit:
+                return Dropped(mask, reason, best, float(values[mask, best]))
+    return None
+
+
+def find_duplicates_of_any(
+    shared: np.ndarray, areas: np.ndarray, order: np.ndarray, iou_limit: float
+) -> tuple[np.ndarray, list[Dropped]]:
+    """Drop the later of every pair above ``iou_limit``, even where the earlier is dropped itself.
+
+    The predecessor's rule; arguments and results as in ``find_duplicates``.
+    """
+    values = iou(shared, areas, areas)[np.ix_(order, order)]
+    kept, dropped = [], []
+    for i, mask in enumerate(order.tolist()):
+        before = values[i, :i]
+        if not areas[mask]:
+            dropped.append(Dropped(mask, "empty"))
+        elif (before > iou_limit).any():
+            best = int(np.argmax(before))
+            dropped.append(Dropped(mask, "iou", int(order[best]), float(before[best])))
+        else:
+            kept.append(mask)
+    return np.array(kept, np.int64), dropped

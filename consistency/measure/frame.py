@@ -1,0 +1,265 @@
+"""Everything that needs pixels and does not depend on labels, frame by frame.
+
+A worker gets a chunk of consecutive frames, reads them and returns one small FrameMeasurement a
+frame.  The frames just before the chunk (the halo) are read again by the worker, so that chunks
+are independent of one another and their results do not depend on how the sequence was cut.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from consistency.dataset import Frame, Layout
+from consistency.formats.npy import Buffer
+from consistency.masks.intersections import PairTable, intersections, no_pairs, self_intersections
+from consistency.masks.packed import PackedMasks
+from consistency.masks.thumbnails import NO_THUMBNAILS, Thumbnails, thumbnails
+from consistency.measure.camera_motion import UNKNOWN, EdgeMap, Motion, edge_map, estimate
+from consistency.measure.duplicates import Dropped, find_duplicates, find_duplicates_of_any
+from consistency.measure.optical_flow import FlowView, estimate_flow, flow_view
+
+Kernel = Callable[[PackedMasks, PackedMasks], np.ndarray]
+
+# Most consecutive frames a worker takes at a time: the halo is lookback / CHUNK_FRAMES of the
+# reading, and the results of a chunk wait in memory for their turn.
+CHUNK_FRAMES = 64
+# ... and fewest, in multiples of lookback, unless there are too few frames for all workers.
+SHORTEST_CHUNK = 4
+
+
+@dataclass(frozen=True)
+class MeasureOptions:
+    """What decides which masks are kept and how far back they are compared.
+
+    Attributes
+    ----------
+    duplicate_iou : a mask goes if its IoU with a kept one is larger.
+    duplicate_containment : ... or its intersection over the smaller area; None = off.
+    keep : "area" keeps the largest of duplicates, "score" the one with the best
+        predicted_iou · stability_score, "seed" is the predecessor's rule.
+    lookback : number of frames before a frame whose masks are compared with its masks.
+    shapes : make a thumbnail of each mask.
+    motion : estimate the camera's motion, one of ``consistency.measure.camera_motion.KINDS``.
+    frames_path : folder with the images, for the motion "frames".
+    """
+
+    duplicate_iou: float = 0.5
+    duplicate_containment: float | None = None
+    keep: str = "area"
+    lookback: int = 1
+    shapes: bool = False
+    motion: str = "none"
+    frames_path: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FrameMeasurement:
+    """One frame without its pixels: small, exact, picklable.
+
+    Masks are in canonical order: from large to small, equal areas by their pixels, so that no
+    result depends on the order of the input ("seed": by the records' area, as the predecessor).
+
+    Attributes
+    ----------
+    name : the frame's name.
+    shape : (height, width) in pixels; None for a frame without masks.
+    count : number of masks in the input.
+    kept : int64 (n,), index of each kept mask in the input.
+    areas : int64 (n,), pixels.
+    boxes : int64 (n, 4), x, y, width, height in pixels.
+    centroids : float64 (n, 2), x, y in pixels.
+    record_areas : float64 (n,), the records' "area", or the pixels where there is none.
+    within : (n, n), common pixels of the frame's own masks.
+    earlier : (n_k, n) each, common pixels with the kept masks of the frame 1, 2, ... before.
+    lookback : number of frames before this one that later frames are compared with.
+    dropped : the masks not kept.
+    thumbnails : of the kept masks; empty if not asked for.
+    motion : of the camera since the frame before.
+    seconds_read, seconds_measured : time spent on this frame.
+    """
+
+    name: str
+    shape: tuple[int, int] | None
+    count: int
+    kept: np.ndarray
+    areas: np.ndarray
+    boxes: np.ndarray
+    centroids: np.ndarray
+    record_areas: np.ndarray
+    within: PairTable
+    earlier: tuple[PairTable, ...]
+    lookback: int
+    dropped: tuple[Dropped, ...]
+    thumbnails: Thumbnails
+    motion: Motion
+    seconds_read: float
+    seconds_measured: float
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive frames; the first ``halo`` of them are there to be compared with only."""
+
+    frames: tuple[Frame, ...]
+    halo: int
+
+
+def chunks(frames: Sequence[Frame], lookback: int, workers: int = 1) -> Iterator[Chunk]:
+    """Cut a sequence into chunks, each with its halo of ``lookback`` frames.
+
+    Each is two thirds of one worker's share in what is left, so that chunks become shorter towards
+    the end and all workers are done at about the same time (guided self-scheduling,
+    Polychronopoulos and Kuck 1987); and so that the last ones, in order, leave few frames to be
+    labelled when nothing is left to measure.
+    """
+    shortest = min(SHORTEST_CHUNK * lookback, -(-len(frames) // workers))
+    start = 0
+    while start < len(frames):
+        share = -(-(len(frames) - start) * 2 // (workers * 3))
+        length = min(max(share, shortest, 1), CHUNK_FRAMES)
+        halo = min(lookback, start)
+        yield Chunk(tuple(frames[start - halo : start + length]), halo)
+        start += length
+
+
+def measure_chunk(
+    chunk: Chunk, layout: Layout, options: MeasureOptions, kernel: Kernel = intersections
+) -> list[FrameMeasurement]:
+    """Read and measure the frames of one chunk; runs in a worker.
+
+    Raises ValueError or OSError that name the file or record and the frame.
+    """
+    return list(measure_frames(chunk, layout, options, kernel))
+
+
+def measure_frames(
+    chunk: Chunk, layout: Layout, options: MeasureOptions, kernel: Kernel = intersections
+) -> Iterator[FrameMeasurement]:
+    """Yield the frames of one chunk behind its halo; raises as ``measure_chunk``."""
+    buffer = Buffer()
+    before: list[PackedMasks] = []
+    view: EdgeMap | FlowView | None = None
+    for i, frame in enumerate(chunk.frames):
+        began = perf_counter()
+        masks = layout.read(frame, buffer)
+        read = perf_counter()
+        within = self_intersections(masks)
+        areas = np.diagonal(within)
+        kept, dropped = _keep(frame, masks, within, areas, options)
+        masks = masks.select(kept)
+        view_before, view = view, _view(frame, masks, options)
+        if i >= chunk.halo:
+            boxes, centroids = masks.boxes_and_centroids()
+            earlier = tuple(_compare(other, masks, frame.name, kernel) for other in before)
+            yield FrameMeasurement(
+                name=frame.name,
+                shape=masks.shape if frame.records else None,
+                count=len(frame.records),
+                kept=kept,
+                areas=areas[kept],
+                boxes=boxes,
+                centroids=centroids,
+                record_areas=_record_areas(frame, areas)[kept],
+                within=PairTable.of(within[np.ix_(kept, kept)]),
+                earlier=earlier,
+                lookback=options.lookback,
+                dropped=tuple(dropped),
+                thumbnails=thumbnails(masks, boxes) if options.shapes else NO_THUMBNAILS,
+                motion=_motion(view_before, view, options),
+                seconds_read=read - began,
+                seconds_measured=perf_counter() - read,
+            )
+        before = [masks, *before][: options.lookback]
+
+
+def _view(frame: Frame, masks: PackedMasks, options: MeasureOptions) -> EdgeMap | FlowView | None:
+    """What the motion is estimated from; None where there is nothing."""
+    if not masks.count or options.motion == "none":
+        return None
+    if options.motion == "frames":
+        return flow_view(frame, masks, options.frames_path)
+    return edge_map(masks)
+
+
+def _motion(
+    earlier: EdgeMap | FlowView | None, later: EdgeMap | FlowView | None, options: MeasureOptions
+) -> Motion:
+    if earlier is None or later is None:
+        return UNKNOWN
+    if options.motion == "frames":
+        return estimate_flow(earlier, later)
+    if earlier.picture.shape != later.picture.shape:
+        return UNKNOWN
+    return estimate(earlier, later, options.motion)
+
+
+def _compare(earlier: PackedMasks, later: PackedMasks, frame: str, kernel: Kernel) -> PairTable:
+    if earlier.count == 0 or later.count == 0:  # a frame without masks has no size either
+        return no_pairs(earlier.count, later.count)
+    if earlier.shape != later.shape:
+        raise ValueError(
+            f"frame {frame!r}: masks of {later.shape[0]} × {later.shape[1]} pixels after masks of "
+            f"{earlier.shape[0]} × {earlier.shape[1]}; all masks of a sequence have one size"
+        )
+    return PairTable.of(kernel(earlier, later))
+
+
+def _keep(
+    frame: Frame,
+    masks: PackedMasks,
+    within: np.ndarray,
+    areas: np.ndarray,
+    options: MeasureOptions,
+) -> tuple[np.ndarray, list[Dropped]]:
+    """Drop duplicates; returns kept indices in canonical order and the dropped masks."""
+    if options.keep == "seed":
+        by_record = np.argsort(-_record_areas(frame, areas), kind="stable")
+        return find_duplicates_of_any(within, areas, by_record, options.duplicate_iou)
+    canonical = canonical_order(masks, areas)
+    trusted = canonical
+    if options.keep == "score":
+        trusted = canonical[np.argsort(-_scores(frame)[canonical], kind="stable")]
+    limits = options.duplicate_iou, options.duplicate_containment
+    kept, dropped = find_duplicates(within, areas, trusted, *limits)
+    rank = np.empty(masks.count, np.int64)
+    rank[canonical] = np.arange(masks.count)
+    return kept[np.argsort(rank[kept])], dropped
+
+
+def canonical_order(masks: PackedMasks, areas: np.ndarray) -> np.ndarray:
+    """Indices from the largest mask to the smallest; equal areas in an order their pixels decide.
+
+    Only identical masks are left in the order of the input.
+    """
+    order = np.argsort(-areas, kind="stable")
+    ties = np.flatnonzero(np.diff(areas[order]) == 0)
+    if not ties.size:
+        return order
+    tied = set(order[ties].tolist()) | set(order[ties + 1].tolist())
+    pixels = {}
+    for index in tied:
+        mine = masks.mask == index
+        pixels[index] = (masks.position[mine].tolist(), masks.word[mine].tolist())
+    return np.array(sorted(order.tolist(), key=lambda i: (-areas[i], pixels.get(i, ()), i)))
+
+
+def _record_areas(frame: Frame, areas: np.ndarray) -> np.ndarray:
+    values = [record.get("area") for record in frame.records]
+    if not all(isinstance(v, int | float) for v in values):
+        return areas.astype(np.float64)
+    return np.array(values, np.float64)
+
+
+def _scores(frame: Frame) -> np.ndarray:
+    try:
+        return np.array(
+            [record["predicted_iou"] * record["stability_score"] for record in frame.records],
+            np.float64,
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"frame {frame.name!r}: --keep score needs the numbers 'predicted_iou' and "
+            "'stability_score' in every record; use --keep area"
+        ) from error

@@ -1,0 +1,96 @@
+"""How each mask moves, from the images: the motion "frames".
+
+Dense optical flow (DIS; Kroeger et al., ECCV 2016) between the images of two frames at a reduced
+size; a mask's displacement is the median of the flow on it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from consistency.dataset import Frame
+from consistency.masks.packed import PackedMasks
+from consistency.measure.camera_motion import IDENTITY, UNKNOWN, Motion
+
+FLOW_CELLS = 1 << 17  # the reduced image has at most this many pixels: 480 × 270 of full HD
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True, eq=False)
+class FlowView:
+    """One frame: ``grey`` uint8 (h, w), its image reduced ``2**level`` times, and its masks."""
+
+    grey: np.ndarray
+    level: int
+    masks: PackedMasks
+
+
+def flow_view(frame: Frame, masks: PackedMasks, folder: str) -> FlowView:
+    """Read the image of ``frame`` from ``folder``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no image with the name or the stem of the frame.
+    ValueError
+        If it cannot be read, or has another size than the masks.
+    """
+    import cv2
+
+    path = image_path(frame, Path(folder))
+    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        raise ValueError(f"{path}: is no image that can be read; frame {frame.name!r}")
+    if image.shape != masks.shape:
+        raise ValueError(
+            f"{path}: {image.shape[0]} × {image.shape[1]} pixels, but the masks of frame "
+            f"{frame.name!r} have {masks.shape[0]} × {masks.shape[1]}; give images of their size"
+        )
+    level = 0
+    while image.size >> 2 * level > FLOW_CELLS:
+        level += 1
+    size = (-(-image.shape[1] >> level), -(-image.shape[0] >> level))
+    return FlowView(cv2.resize(image, size, interpolation=cv2.INTER_AREA), level, masks)
+
+
+def image_path(frame: Frame, folder: Path) -> Path:
+    """Return the frame's image: of its very name, or its stem with the ending of an image."""
+    names = [frame.name, *(frame.stem + suffix for suffix in IMAGE_SUFFIXES)]
+    found = next((folder / name for name in names if (folder / name).is_file()), None)
+    if found is None:
+        raise FileNotFoundError(
+            f"{folder}: no image for frame {frame.name!r}; name them like the frames, for "
+            f"example {frame.stem}.jpg"
+        )
+    return found
+
+
+def estimate_flow(earlier: FlowView, later: FlowView) -> Motion:
+    """Estimate the displacement of each mask of the earlier frame."""
+    import cv2
+
+    if earlier.grey.shape != later.grey.shape or not earlier.masks.count:
+        return UNKNOWN
+    engine = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = engine.calc(earlier.grey, later.grey, None).astype(np.float64) * (1 << earlier.level)
+    whole = np.median(flow.reshape(-1, 2), axis=0)
+    moves = np.tile(whole, (earlier.masks.count, 1))
+    x, y, mask = _samples(earlier.masks, earlier.level)
+    for index in range(earlier.masks.count):
+        mine = np.flatnonzero(mask == index)
+        if mine.size:
+            moves[index] = np.median(flow[y[mine], x[mine]], axis=0)
+    transform = IDENTITY.copy()
+    transform[:, 2] = whole
+    return Motion(transform, True, moves)
+
+
+def _samples(masks: PackedMasks, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Reduced pixels x, y of all masks, and which mask each belongs to."""
+    line, start, word, mask = masks.samples(np.full(masks.count, level))
+    bits = np.unpackbits(word.view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
+    piece, bit = np.nonzero(bits)
+    along, across = start[piece] + bit, line[piece]
+    x, y = (along, across) if masks.order == "C" else (across, along)
+    return x, y, mask[piece]

@@ -1,0 +1,1 @@
+"""How good labels are: against ground truth, or by signs of trouble without it."""

@@ -1,0 +1,124 @@
+"""What the objects of an experiment really are: true masks with identities, beside its labels."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from consistency.dataset import Dataset, open_dataset
+from consistency.experiment import Experiment
+from consistency.formats import native
+from consistency.formats.npy import Buffer
+from consistency.masks.intersections import intersections, iou
+from consistency.masks.packed import PackedMasks
+from consistency.masks.packing import pack
+from consistency.metrics.ctc import Overlaps
+
+
+@dataclass(frozen=True)
+class Truth:
+    """True masks, frame by frame as the experiment has them.
+
+    Attributes
+    ----------
+    dataset : frames with identities.
+    own : the masks are the experiment's own input: mask by mask the same.
+    parents : {identity: identity it came from by division}.
+    """
+
+    dataset: Dataset
+    own: bool
+    parents: dict[int, int] = field(default_factory=dict)
+
+
+def open_truth(path: Path, experiment: Experiment) -> Truth:
+    """Open ground truth: truth.json of the experiment's input, or any dataset with identities.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If it has no identities, or not the experiment's frames.
+    """
+    path = Path(path)
+    file = path / "truth.json" if (path / "truth.json").is_file() else path
+    if file.name == "truth.json":
+        dataset, own = _identified(experiment.input(), native.load_json(file), file), True
+    else:
+        dataset, own = open_dataset(path), False
+    if not any(frame.identities for frame in dataset.frames):
+        raise ValueError(f"{path}: holds no identities; give truth.json or a labelled format")
+    if len(dataset.frames) != len(experiment.frames):
+        raise ValueError(
+            f"{path}: {len(dataset.frames)} frames of ground truth for {len(experiment.frames)} "
+            f"of {experiment.name!r}; both must be the same sequence"
+        )
+    return Truth(dataset, own, dict(dataset.parents))
+
+
+def _identified(dataset: Dataset, content: dict, file: Path) -> Dataset:
+    """Give the masks of the input the identities {frame: [identity or null]}."""
+    frames = []
+    for frame in dataset.frames:
+        found = content.get(frame.name)
+        if found is None or len(found) != len(frame.records):
+            raise ValueError(
+                f"{file}: frame {frame.name!r} has {len(frame.records)} masks and "
+                f"{'no entry' if found is None else f'{len(found)} identities'}; "
+                "give the truth of this very input"
+            )
+        frames.append(replace(frame, identities=tuple(found)))
+    return replace(dataset, frames=tuple(frames))
+
+
+@dataclass(frozen=True, eq=False)
+class Both:
+    """One frame of truth and result: masks of both, packed alike, and their overlaps.
+
+    ``similarity`` is their IoU, or where the truth's masks are the experiment's own 1 for the same
+    mask and 0 for any other.
+    """
+
+    overlaps: Overlaps
+    similarity: np.ndarray
+    true_masks: PackedMasks
+    masks: PackedMasks
+
+
+def compare(experiment: Experiment, truth: Truth) -> Iterator[Both]:
+    """Read both, frame by frame."""
+    content = native.load_json(experiment.folder / f"{experiment.name}.json")
+    buffer = Buffer()
+    for t, frame in enumerate(truth.dataset.frames):
+        identities = frame.identities or (None,) * len(frame.records)
+        chosen = [i for i, value in enumerate(identities) if value is not None]
+        true_masks = truth.dataset.layout.read(frame, buffer).select(chosen)
+        masks = _packed_as(experiment.read(t, buffer), true_masks)
+        if true_masks.count and masks.count and true_masks.shape != masks.shape:
+            raise ValueError(
+                f"frame {frame.name!r}: true masks of {true_masks.shape[0]} × "
+                f"{true_masks.shape[1]} pixels, labelled ones of {masks.shape[0]} × "
+                f"{masks.shape[1]}; both must have one size"
+            )
+        shared = np.zeros((true_masks.count, masks.count), np.int64)
+        if shared.size:
+            shared = intersections(true_masks, masks)
+        areas = true_masks.areas(), masks.areas()
+        if truth.own:
+            index = [r["mask_index"] for r in content[experiment.frames[t].name]]
+            similarity = (np.array(chosen)[:, None] == np.array(index)[None, :]).astype(float)
+            similarity = similarity.reshape(shared.shape)
+        else:
+            similarity = iou(shared, *areas)
+        names = np.array([identities[i] for i in chosen], np.int64)
+        labels = np.array(experiment.frames[t].labels, np.int64)
+        yield Both(Overlaps(names, labels, shared, *areas), similarity, true_masks, masks)
+
+
+def _packed_as(masks: PackedMasks, model: PackedMasks) -> PackedMasks:
+    """Return masks with pixels in the order of ``model``."""
+    if masks.order == model.order or not masks.count:
+        return masks
+    return pack((masks.unpack(i) for i in range(masks.count)), masks.shape, model.order)

@@ -1,0 +1,92 @@
+"""What can be said of labels without ground truth."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from consistency.dataset import Dataset
+from consistency.experiment import Experiment
+from consistency.formats.npy import Buffer
+from consistency.masks.packed import PackedMasks
+from consistency.masks.thumbnails import ThumbnailPool, Thumbnails, thumbnails
+from consistency.measure.camera_motion import UNKNOWN, EdgeMap, Motion, edge_map, estimate
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One frame: labels of its masks, their thumbnails and centroids, the camera's motion."""
+
+    labels: Sequence[int]
+    thumbnails: Thumbnails
+    centroids: np.ndarray
+    motion: Motion
+
+
+def look(experiment: Experiment) -> tuple[list[Seen], list[Seen]]:
+    """Read the sequence before labelling, where a mask's label is its place, and after."""
+    numbered = enumerate(experiment.frames)
+    after = list(_seen((experiment.read(t, Buffer()), f.labels) for t, f in numbered))
+    before = list(_seen(_input(experiment.input())))
+    return before, after
+
+
+def _input(dataset: Dataset) -> Iterator[tuple[PackedMasks, Sequence[int]]]:
+    for frame in dataset.frames:
+        masks = dataset.layout.read(frame, Buffer())
+        yield masks, range(1, masks.count + 1)
+
+
+def _seen(frames: Iterator[tuple[PackedMasks, Sequence[int]]]) -> Iterator[Seen]:
+    edges: EdgeMap | None = None
+    for masks, labels in frames:
+        boxes, centroids = masks.boxes_and_centroids()
+        before, edges = edges, edge_map(masks) if masks.count else None
+        known = before is not None and edges is not None
+        motion = estimate(before, edges) if known else UNKNOWN
+        yield Seen(list(labels), thumbnails(masks, boxes), centroids, motion)
+
+
+def describe(frames: Sequence[Seen]) -> dict[str, float]:
+    """Count labels, lengths, gaps and returns, and how well a label's masks fit one another.
+
+    Returns
+    -------
+    labels, masks, labels_per_mask_of_a_frame (inflation: 1 if all objects are always there),
+    mean_length and median_length in masks, share_alone (of masks in tracks of length 1), gaps
+    (each ends in a return), mean_iou of consecutive masks of a label after the camera's motion.
+    """
+    when: dict[int, list[int]] = {}
+    for t, frame in enumerate(frames):
+        for label in frame.labels:
+            when.setdefault(label, []).append(t)
+    lengths = np.array([len(v) for v in when.values()] or [0])
+    masks = int(lengths.sum())
+    per_frame = masks / max(len(frames), 1)
+    gaps = sum(int((np.diff(v) > 1).sum()) for v in when.values())
+    return {
+        "frames": len(frames),
+        "masks": masks,
+        "labels": len(when),
+        "labels_per_mask_of_a_frame": len(when) / per_frame if per_frame else 0.0,
+        "mean_length": float(lengths.mean()),
+        "median_length": float(np.median(lengths)),
+        "share_alone": float((lengths == 1).sum() / max(masks, 1)),
+        "gaps": gaps,
+        "mean_iou": _mean_iou(frames),
+    }
+
+
+def _mean_iou(frames: Sequence[Seen]) -> float:
+    values: list[np.ndarray] = []
+    for then, now in pairwise(frames):
+        column = {label: j for j, label in enumerate(now.labels)}
+        pairs = [(i, column[label]) for i, label in enumerate(then.labels) if label in column]
+        if not pairs:
+            continue
+        i, j = np.array(pairs).T
+        move = now.motion.move(then.centroids[i]) - then.centroids[i]
+        both = ThumbnailPool(then.thumbnails, now.thumbnails)
+        values.append(both.iou(i, then.thumbnails.level.size + j, move))
+    return float(np.concatenate(values).mean()) if values else 0.0

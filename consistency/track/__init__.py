@@ -1,0 +1,1 @@
+"""Labels from measurements: no pixels, no files."""

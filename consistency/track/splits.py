@@ -1,0 +1,163 @@
+"""Masks that become two and two that become one.
+
+A mask is *cut* where two masks lie inside the one before and their areas add up to it: an object
+falls apart, or something thin passes in front of it.  A cell *divides* where two masks of like
+size lie opposite each other about the place of the one before, and neither alone looks like it:
+daughters round up, part and grow, so that neither containment nor areas hold.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from consistency.masks.intersections import PairTable
+from consistency.measure.frame import FrameMeasurement
+from consistency.track.assignment import assign_pairs
+from consistency.track.state import Target, expected
+
+INSIDE = 0.7  # share of a piece that lies inside the whole
+AREA_TOLERANCE = 0.3  # of the sum of the pieces' areas, as a share of the whole's
+APART = 0.5  # pieces share less than this part of the smaller: else one is a part of the other
+
+# Of a division, in sizes (square root of the area) of the mother or the mean daughter:
+MIDDLE = 0.7  # distance of the daughters' centre of gravity from the mother's place
+SEPARATION = 3.0  # distance between the daughters
+LIKE = 0.5  # least ratio of the daughters' areas
+UNCHANGED = 0.6  # a mother who overlaps one daughter by this IoU goes on
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row ``track`` becomes the masks ``first``, which was assigned to it, and ``second``."""
+
+    track: int
+    first: int
+    second: int
+
+
+def find_splits(
+    tracks: np.ndarray,
+    target: Target,
+    pairs: tuple[np.ndarray, np.ndarray],
+    free: np.ndarray,
+    divisions: bool,
+) -> list[Split]:
+    """Look for tracks that have become two masks.
+
+    Parameters
+    ----------
+    tracks : TRACK (n,), with a mask in the frame before where they occur in ``pairs``.
+    pairs : int64 (p,) twice, tracks and masks already assigned.
+    free : int64 (k,), masks without a track.
+    divisions : look for divisions too, not for cuts alone.
+
+    Returns
+    -------
+    Splits, each mask and track in one at most.
+    """
+    rows, masks = pairs
+    if not rows.size or not free.size:
+        return []
+    i, k, value = _cut(tracks.take(rows), target.now, masks, free)
+    if divisions:
+        table = _division(tracks.take(rows), target, masks, free)
+        table[i, k] = np.maximum(table[i, k], value)
+        i, k = np.nonzero(table)
+        value = table[i, k]
+    chosen = assign_pairs(i, k, value)
+    found = zip(rows[i[chosen]], masks[i[chosen]], free[k[chosen]], strict=True)
+    return [Split(*(int(number) for number in split)) for split in found]
+
+
+def _cut(
+    tracks: np.ndarray, now: FrameMeasurement, masks: np.ndarray, free: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of an assigned and a free mask that make up their track, and how well they do.
+
+    Returns
+    -------
+    int64 (p,), (p,) and float64 (p,): number of the track and its mask, of the free mask, value.
+    """
+    table = now.earlier[0]
+    i, k = _touching(table, tracks["mask"], free)
+    whole, first, second = tracks["mask"][i], masks[i], free[k]
+    areas = now.areas[first], now.areas[second]
+    rest = np.abs((areas[0] + areas[1]) / tracks["area"][i] - 1)
+    cut = (
+        (table.at(whole, first) >= INSIDE * areas[0])
+        & (table.at(whole, second) >= INSIDE * areas[1])
+        & (rest <= AREA_TOLERANCE)
+        & (now.within.at(first, second) < APART * np.minimum(*areas))
+    )
+    return i[cut], k[cut], 1 - rest[cut]
+
+
+def _touching(
+    table: PairTable, rows: np.ndarray, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of those among ``rows`` and ``columns`` that share pixels, int64 (p,) each.
+
+    Each row and each column is there once at most.
+    """
+    numbers = [np.full(count, -1) for count in table.shape]
+    for number, chosen in zip(numbers, (rows, columns), strict=True):
+        number[chosen] = np.arange(chosen.size)
+    i, k = (n[place] for n, place in zip(numbers, table.places(), strict=True))
+    both = (i >= 0) & (k >= 0)
+    return i[both], k[both]
+
+
+def _division(
+    tracks: np.ndarray, target: Target, masks: np.ndarray, free: np.ndarray
+) -> np.ndarray:
+    """How much each pair of an assigned and a free mask looks like two daughters, (n, k)."""
+    now = target.now
+    first, second = now.areas[masks][:, None], now.areas[free][None, :]
+    places = now.centroids[masks][:, None], now.centroids[free][None, :]
+    weight = (first / (first + second))[..., None]
+    middle = places[0] * weight + places[1] * (1 - weight)
+    # Mothers stop to divide: halfway between where she was and where she was heading.
+    mother = (tracks["place"] + expected(tracks, target.t)) / 2
+    size = np.maximum(np.sqrt(tracks["area"])[:, None], np.sqrt((first + second) / 2))
+    off = np.linalg.norm(middle - mother[:, None], axis=2) / size
+    separation = np.linalg.norm(places[0] - places[1], axis=2) / size
+    like = np.minimum(first, second) / np.maximum(first, second)
+    shared = now.earlier[0].at(tracks["mask"], masks)
+    unchanged = shared / (tracks["area"] + now.areas[masks] - shared)
+    divides = (
+        (off < MIDDLE)
+        & (separation < SEPARATION)
+        & (like > LIKE)
+        & (unchanged < UNCHANGED)[:, None]
+    )
+    return np.where(divides, (1 - off / MIDDLE) * like, 0.0)
+
+
+def find_merges(
+    tracks: np.ndarray,
+    now: FrameMeasurement,
+    pairs: tuple[np.ndarray, np.ndarray],
+    lost: np.ndarray,
+) -> list[tuple[int, int]]:
+    """Find tracks that have become one mask with another: (lost track, track that goes on).
+
+    ``lost`` int64 (k,) are rows of ``tracks`` with a mask in the frame before and none in this
+    one; ``pairs``, int64 (p,) twice, are tracks and masks that go on from the frame before.
+    """
+    lost = lost[tracks["nested"][lost] < APART]  # a part that is lost merges not
+    rows, masks = pairs
+    if not lost.size or not rows.size:
+        return []
+    table = now.earlier[0]
+    i, k = _touching(table, tracks["mask"][lost], masks)
+    one, other, mask = lost[i], rows[k], masks[k]
+    areas = tracks["area"][one], tracks["area"][other]
+    merges = (
+        (table.at(tracks["mask"][one], mask) >= INSIDE * areas[0])
+        & (table.at(tracks["mask"][other], mask) >= INSIDE * areas[1])
+        & (np.abs((areas[0] + areas[1]) / now.areas[mask] - 1) <= AREA_TOLERANCE)
+    )
+    heirs: dict[int, int] = {}
+    for number in np.flatnonzero(merges)[np.argsort(k[merges], kind="stable")].tolist():
+        heirs.setdefault(int(one[number]), int(other[number]))
+    return sorted(heirs.items())

@@ -1,0 +1,165 @@
+"""tracks.csv and events.csv: what became of every label, derived from labels alone."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from consistency.formats.writing import Written
+from consistency.track.results import FrameLabels
+from consistency.track.tracker import Lineage
+
+
+@dataclass
+class _Seen:
+    """Where one label was, frame by frame."""
+
+    frames: list[int] = field(default_factory=list)
+    masks: list[int] = field(default_factory=list)  # index among the kept masks of that frame
+
+
+@dataclass(frozen=True)
+class Track:
+    """One line of tracks.csv.
+
+    Attributes
+    ----------
+    label : the label.
+    first, last : names of the first and the last frame with a mask.
+    frames : number of frames with a mask.
+    gaps : number of absences between them.
+    mean_area : pixels.
+    mean_iou : mean IoU of its masks in consecutive frames, 0-1; empty if there are none.
+    parent : label of the track that it split from; empty if it did not.
+    part_of : label of the track that it is a part of; empty if there is none.
+    """
+
+    label: int
+    first: str
+    last: str
+    frames: int
+    gaps: int
+    mean_area: float
+    mean_iou: float | None
+    parent: int | None = None
+    part_of: int | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of events.csv.
+
+    ``event`` is "birth", "gap" (first frame of an absence), "return", "end" (first frame after the
+    last mask), "split" (``other`` came out of ``label``), "merge" (``label`` went into ``other``),
+    "dropped" (a mask left out; ``reason`` "empty", "iou", "containment" or "short", ``value`` the
+    IoU or containment with the mask ``kept_index``) or "covered" (``value`` pixels of a mask
+    belong to others in the label images of the output ``reason``).
+    """
+
+    frame: str
+    event: str
+    label: int | None = None
+    mask_index: int | None = None
+    reason: str | None = None
+    kept_index: int | None = None
+    value: float | None = None
+    other: int | None = None
+
+
+NO_LINEAGE = Lineage()
+NONE: Mapping[int, int] = {}
+Timed = tuple[int, Event]  # index of the frame, what happened there
+
+
+def _collect(frames: Sequence[FrameLabels]) -> dict[int, _Seen]:
+    seen: dict[int, _Seen] = defaultdict(_Seen)
+    for t, frame in enumerate(frames):
+        for mask, label in enumerate(frame.labels):
+            if not (seen[label].frames and seen[label].frames[-1] == t):  # "seed" repeats labels
+                seen[label].frames.append(t)
+                seen[label].masks.append(mask)
+    return dict(sorted(seen.items()))
+
+
+def tracks(
+    frames: Sequence[FrameLabels], lineage: Lineage = NO_LINEAGE, parts: Mapping[int, int] = NONE
+) -> list[Track]:
+    """Summarise each label, in order of labels; ``parts`` {label: label of the whole}."""
+    result = []
+    for label, seen in _collect(frames).items():
+        steps = list(zip(seen.frames, seen.masks, strict=True))
+        overlaps = np.array([frames[t].iou_before[i] for t, i in steps])
+        overlaps = overlaps[~np.isnan(overlaps)]
+        result.append(
+            Track(
+                label=label,
+                first=frames[seen.frames[0]].name,
+                last=frames[seen.frames[-1]].name,
+                frames=len(steps),
+                gaps=int((np.diff(seen.frames) > 1).sum()),
+                mean_area=round(float(np.mean([frames[t].areas[i] for t, i in steps])), 1),
+                mean_iou=round(float(overlaps.mean()), 4) if overlaps.size else None,
+                parent=lineage.parents.get(label),
+                part_of=parts.get(label),
+            )
+        )
+    return result
+
+
+def covered(t: int, frame: FrameLabels, written: Mapping[str, Written]) -> Iterator[Timed]:
+    """Yield an event for every mask of frame ``t`` that lost pixels in a label image."""
+    for output, result in written.items():
+        for k, pixels in enumerate(result.lost or ()):
+            if pixels:
+                index = int(frame.kept[k])
+                event = Event(frame.name, "covered", frame.labels[k], index, output)
+                yield t, replace(event, value=int(pixels))
+
+
+def changes(frames: Sequence[FrameLabels], lineage: Lineage) -> Iterator[Timed]:
+    """Yield an event for every split, one for each daughter, and every merge."""
+    for change in lineage.changes:
+        for other in change.others:
+            if other != change.label:
+                event = Event(frames[change.t].name, change.kind, change.label, other=other)
+                yield change.t, event
+
+
+def events(frames: Sequence[FrameLabels], more: Iterable[Timed] = ()) -> list[Event]:
+    """List everything that happened, in order of frames; within a frame labels, then masks."""
+    happened = list(_track_events(frames))
+    for t, frame in enumerate(frames):
+        for d in frame.dropped:
+            kept = d.kept if d.kept >= 0 else None
+            value = round(d.value, 4) if kept is not None else None
+            happened.append(
+                (t, Event(frame.name, "dropped", None, d.mask_index, d.reason, kept, value))
+            )
+    happened.extend(more)
+    happened.sort(key=lambda item: item[0])
+    return [event for _, event in happened]
+
+
+def _track_events(frames: Sequence[FrameLabels]) -> Iterator[Timed]:
+    names = [frame.name for frame in frames]
+    for label, seen in _collect(frames).items():
+        index = [int(frames[t].kept[i]) for t, i in zip(seen.frames, seen.masks, strict=True)]
+        first, last = seen.frames[0], seen.frames[-1]
+        yield first, Event(names[first], "birth", label, index[0])
+        for before, now, mask in zip(seen.frames[:-1], seen.frames[1:], index[1:], strict=True):
+            if now > before + 1:
+                yield before + 1, Event(names[before + 1], "gap", label)
+                yield now, Event(names[now], "return", label, mask)
+        if last + 1 < len(names):
+            yield last + 1, Event(names[last + 1], "end", label)
+
+
+def write_csv(path: Path, kind: type, rows: Sequence) -> None:
+    """Write one line for each dataclass of ``kind``; None becomes an empty field."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(kind.__dataclass_fields__)
+        writer.writerows(astuple(row) for row in rows)

@@ -1,0 +1,167 @@
+"""mark_label.py as a user meets it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import squares, write_dataset
+from pycocotools import mask as coco
+
+import mark_label
+
+ROOT = Path(__file__).resolve().parents[2]
+MASKS = squares((5, 5, 10), (30, 5, 12))
+
+
+def test_masks_are_written_times_their_label_and_records_keep_their_keys(tmp_path, mark):
+    extra = {"predicted_iou": [[0.5, 0.25]] * 2, "note": [["a", "b"]] * 2}
+    data = write_dataset(tmp_path / "data", [MASKS, MASKS], **extra)
+    folder = mark(data)
+    content = json.loads((folder / "exp.json").read_text())
+    assert list(content) == ["0.png", "1.png"]
+    for t, frame in enumerate(content):
+        for i, record in enumerate(content[frame]):
+            assert record == {
+                "segmentation": f"numpy_masks/{t}/{i}.npy",
+                "area": int(MASKS[i].sum()),
+                "predicted_iou": [0.5, 0.25][i],
+                "note": "ab"[i],
+                "label": 2 - i,
+                "mask_index": i,
+            }
+            written = np.load(folder / record["segmentation"])
+            np.testing.assert_array_equal(written, MASKS[i] * record["label"])
+
+
+def test_every_file_of_the_experiment_is_there(tmp_path, mark):
+    folder = mark(write_dataset(tmp_path / "data", [MASKS]))
+    assert {p.name for p in folder.iterdir()} == {
+        "exp.json", "events.csv", "numpy_masks", "run.json", "tracks.csv",
+    }  # fmt: skip
+    run = json.loads((folder / "run.json").read_text())
+    assert run["parameters"]["matching"] == "track"
+    assert run["input"]["path"] == str(tmp_path / "data")
+    assert run["counters"]["masks"] == 2
+    assert run["versions"]["numpy"] == np.__version__
+
+
+def test_rle_output_holds_the_masks_and_no_pixel_files(tmp_path, mark):
+    folder = mark(write_dataset(tmp_path / "data", [MASKS, []]), "--output", "rle")
+    assert not (folder / "numpy_masks").exists()
+    content = json.loads((folder / "exp.json").read_text())
+    for mask, record in zip(MASKS, content["0.png"], strict=True):
+        decoded = coco.decode(record["segmentation"])
+        np.testing.assert_array_equal(decoded, mask)
+
+
+def test_several_outputs_at_once(tmp_path, mark):
+    folder = mark(write_dataset(tmp_path / "data", [MASKS]), "--output", "rle", "masks")
+    record = json.loads((folder / "exp.json").read_text())["0.png"][0]
+    assert record["segmentation"] == "numpy_masks/0/0.npy"
+    np.testing.assert_array_equal(coco.decode(record["rle"]), MASKS[0])
+
+
+def test_output_none_leaves_records_pointing_at_the_input(tmp_path, mark):
+    data = write_dataset(tmp_path / "data", [MASKS])
+    folder = mark(data, "--output", "none")
+    record = json.loads((folder / "exp.json").read_text())["0.png"][1]
+    assert record["segmentation"] == "numpy_masks/0/1.npy"
+    assert record["label"] == 1
+    assert not (folder / "numpy_masks").exists()
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path, mark):
+    rng = np.random.default_rng(1)
+    frames = [squares(*rng.integers(2, 30, (6, 3))) for _ in range(5)]
+    data = write_dataset(tmp_path / "data", frames)
+    contents = []
+    for _ in range(2):
+        folder = mark(data, "--output", "masks", "rle")
+        files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != "run.json"]
+        contents.append({p.relative_to(folder): p.read_bytes() for p in files})
+    assert len(contents[0]) > 10
+    assert contents[0] == contents[1]
+
+
+def test_the_summary_is_one_line_and_quiet_is_quiet(tmp_path, capsys):
+    data = write_dataset(tmp_path / "data", [[*MASKS, MASKS[0]], MASKS])
+    flags = ["--data-path", str(data), "--experiments", str(tmp_path / "e")]
+    assert mark_label.main(flags) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "2 frames, 5 masks, 1 duplicates, 2 labels; seconds read" in out
+    assert out.count("\n") == 1
+    assert (tmp_path / "e" / "data" / "data.json").is_file()  # named after the data folder
+    assert mark_label.main([*flags, "--overwrite", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_existing_experiment_needs_overwrite(tmp_path, capsys):
+    data = write_dataset(tmp_path / "data", [MASKS])
+    flags = ["--data-path", str(data), "--experiments", str(tmp_path / "e"), "--quiet"]
+    assert mark_label.main(flags) == 0
+    assert mark_label.main([*flags, "--output", "rle"]) == 2
+    assert "this experiment exists; add --overwrite" in capsys.readouterr().err
+    assert (tmp_path / "e" / "data" / "numpy_masks").exists()
+    assert mark_label.main([*flags, "--output", "rle", "--overwrite"]) == 0
+    assert not (tmp_path / "e" / "data" / "numpy_masks").exists()
+
+
+def test_overwrite_does_not_touch_a_folder_that_is_no_experiment(tmp_path, capsys):
+    data = write_dataset(tmp_path / "data", [MASKS])
+    (tmp_path / "e" / "data").mkdir(parents=True)
+    (tmp_path / "e" / "data" / "thesis.txt").write_text("years of work")
+    flags = ["--data-path", str(data), "--experiments", str(tmp_path / "e"), "--overwrite"]
+    assert mark_label.main(flags) == 2
+    assert "is not an experiment, so it is not overwritten" in capsys.readouterr().err
+    assert (tmp_path / "e" / "data" / "thesis.txt").read_text() == "years of work"
+
+
+def test_an_unwritable_output_is_one_clear_line(tmp_path, capsys):
+    data = write_dataset(tmp_path / "data", [MASKS])
+    (tmp_path / "file").write_text("")
+    flags = ["--data-path", str(data), "--experiments", str(tmp_path / "file"), "--exp-name", "x"]
+    assert mark_label.main(flags) == 2
+    err = capsys.readouterr().err
+    assert "file" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--multi", "gpu"], "invalid choice: 'gpu'"),
+        (["--matching", "best"], "invalid choice: 'best'"),
+        (["--over"], "unrecognized arguments: --over"),
+        (["--memory", "-1"], "'-1' is not a whole number from 0"),
+        (["--memory", "x"], "'x' is not a number"),
+        (["--exp-name", "a/b"], "'a/b' is not a plain name"),
+        (["--exp-name", ".."], "'..' is not a plain name"),
+        (["--workers", "0"], "'0' is not a whole number from 1"),
+    ],
+)
+def test_bad_flags_are_refused(flags, message, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        mark_label.main(flags)
+    assert exit_.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_none_goes_with_no_other_output(tmp_path, fails):
+    data = write_dataset(tmp_path / "data", [MASKS])
+    assert "--output none writes nothing" in fails(data, "--output", "none", "masks")
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        mark_label.main(["--data-path", str(tmp_path / "gone"), "--debug"])
+
+
+def test_the_command_runs_from_anywhere_and_its_help_shows_defaults(tmp_path):
+    call = [sys.executable, str(ROOT / "mark_label.py"), "--help"]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "(default: 0.5)" in done.stdout
+    assert done.stderr == ""

@@ -1,0 +1,42 @@
+"""Frames of boxes, and the labels that a run gives their masks."""
+
+import numpy as np
+from conftest import write_dataset
+
+from backends import open_backend
+from consistency.dataset import open_dataset
+from consistency.pipeline import Options, Report, label
+
+SHAPE = (120, 240)
+
+
+def boxes(*given, shape=SHAPE):
+    """Masks of rectangles given as x, y, width, height."""
+    masks = []
+    for x, y, width, height in given:
+        mask = np.zeros(shape, bool)
+        mask[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)] = True
+        masks.append(mask)
+    return masks
+
+
+def label_frames(folder, frames, **options):
+    """Labels of each frame's masks in the order of the input; None for a dropped mask."""
+    dataset = open_dataset(write_dataset(folder, frames))
+    with open_backend("no") as backend:
+        labelled = label(dataset, backend, Options(**options), Report())
+    result = []
+    for frame in labelled:
+        labels = [None] * frame.count
+        for index, value in zip(frame.kept, frame.labels, strict=True):
+            labels[index] = value
+        result.append(labels)
+    return result
+
+
+def pan(t):
+    """A field of boxes under a camera that moves by 25 pixels a frame; some boxes drop out."""
+    rng = np.random.default_rng(3)
+    field = [(*rng.integers(0, (420, 110)), *rng.integers(10, 26, 2)) for _ in range(40)]
+    masks = boxes(*((x - 25 * t, y, w, h) for x, y, w, h in field))
+    return [mask if i != 5 * t else mask & False for i, mask in enumerate(masks)]

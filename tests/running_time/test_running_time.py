@@ -1,0 +1,116 @@
+"""The benchmarks run and say what they measured; no time is asserted."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "running_time"))
+
+import charts
+import get_results
+import gpu
+import rivals
+import runs
+import study
+
+from backends.kernel import Kernel
+from consistency.dataset import open_dataset
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    """Three frames of two squares."""
+    root = tmp_path / "squares"
+    content = {}
+    for t in range(3):
+        (root / "numpy_masks" / str(t)).mkdir(parents=True)
+        for i in range(2):
+            mask = np.zeros((20, 30), bool)
+            mask[t : t + 8, 12 * i : 12 * i + 10] = True
+            path = f"numpy_masks/{t}/{i}.npy"
+            np.save(root / path, mask)
+            content.setdefault(f"{t}.png", []).append({"segmentation": path})
+    (root / "sk_masks.json").write_text(json.dumps(content))
+    return root
+
+
+ONCE = ["--repeat", "1", "--warmup", "0", "--machine", "here"]
+
+
+def test_backends_are_measured_and_drawn(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(rivals, "SAMPLED_PAIRS", 2)
+    which = ["--backends", "no,multi,cupy", "--workers", "2", "--times", "4", "--draw"]
+    arguments = ["--data-path", str(data), "--results", str(tmp_path / "results"), *ONCE, *which]
+    monkeypatch.setattr(get_results, "why_not", lambda name: "no GPU" if name == "cupy" else "")
+    assert get_results.main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert "cupy: not measured, no GPU" in err
+    assert "squares: 12 frames, 24 masks" in out
+    assert {"no", "multi 2"} <= {line.split("`")[1] for line in out.splitlines() if "`" in line}
+    assert "predecessor, serial: extrapolated from 2 of 4 pairs" in out
+    stem = "here-squaresx4-none"
+    found = sorted(path.name for path in (tmp_path / "results").iterdir())
+    assert found == [f"{stem}{end}" for end in ("-speed-up.png", "-stages.png", ".json", ".md")]
+    (tmp_path / "results" / f"{stem}.md").unlink()
+    assert get_results.main(["--compare", "--results", str(tmp_path / "results")]) == 0
+    assert (tmp_path / "results" / f"{stem}.md").read_text() == capsys.readouterr().out
+
+
+def test_results_are_shown_where_the_page_marks_their_place(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- begin a -->\nold\n<!-- end a -->\nafter\n")
+    charts.renew(page, "a", "new", [tmp_path / "results" / "a.png"])
+    charts.renew(page, "b", "of another machine", [])
+    shown = "new\n\n![a](results/a.png)"
+    assert page.read_text() == f"before\n<!-- begin a -->\n{shown}\n<!-- end a -->\nafter\n"
+
+
+def test_backends_that_label_differently_stop_the_benchmark(data, tmp_path, monkeypatch):
+    def mark(setup, data, folder, output, draw):
+        (folder / "e").mkdir(exist_ok=True)
+        (folder / "e" / "e.json").write_text(setup.name)
+        return runs.Run(1.0)
+
+    monkeypatch.setattr(get_results, "mark", mark)
+    arguments = ["--data-path", str(data), "--results", str(tmp_path), *ONCE]
+    with pytest.raises(RuntimeError, match="multi 1 gives other labels than no"):
+        get_results.main([*arguments, "--backends", "no,multi", "--workers", "1"])
+
+
+def test_study_answers_from_its_figures(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(study, "usable_cpus", lambda: 1)
+    arguments = ["--data-path", str(data), "--results", str(tmp_path / "results"), *ONCE, "--study"]
+    assert get_results.main(arguments) == 0
+    out = capsys.readouterr().out
+    assert out.count("\n| 2 | ") == 5  # drawing off, and scale × colours
+    for question in ("Is drawing expensive?", "Do processes help?", "Where is the limit?"):
+        assert question in out
+
+
+def test_rivals_agree_on_the_masks(data, monkeypatch):
+    monkeypatch.setattr(rivals, "SAMPLED_PAIRS", 2)
+    assert len(rivals.compare(open_dataset(data), 1)) == 4
+
+
+def test_the_gpu_benchmark_checks_its_methods_against_one_another(monkeypatch):
+    monkeypatch.setattr(gpu, "SIZES", ((40, 60),))
+    monkeypatch.setattr(gpu, "COUNTS", (1, 10, 60))
+    rows = gpu.measure(np, Kernel(np, lambda: 1 << 30), 1)
+    text = gpu.table(rows, {"device": "NumPy in its place", "cpu": "this CPU"})
+    assert text.count("60 × 40") == 3
+    assert ["predecessor" in row for row in rows] == [True, True, False]
+
+
+def test_watching_survives_the_end_of_what_it_watches(monkeypatch):
+    class Gone:
+        def is_running(self):
+            return True
+
+        def status(self):
+            raise psutil.NoSuchProcess(1)
+
+    study.Watch(Gone()).run()
