@@ -7,22 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from backends import ALIASES, BACKENDS, KERNELS, open_backend
-from backends.launcher import one_voice
-from consistency.cli.common import (
-    BAD_INPUT,
-    bars,
-    fraction,
-    guard,
-    make_parser,
-    one_line,
-    plain_name,
-    positive,
-    shard,
-)
-from consistency.cli.formats import add_input_flags, add_output_flags, open_input, settings
-from consistency.cli.tracking import add_association_flags, association
+from backends import KERNELS, open_backend
+from backends.launcher import only_rank_zero_prints
+from consistency.cli.backend import add_backend_flags
+from consistency.cli.common import bars, make_parser, one_line, plain_name, run_cli, shard
+from consistency.cli.input import add_input_flags, name_of, open_input
+from consistency.cli.output import add_output_flags
+from consistency.cli.tracking import add_association_flags, add_mask_flags, options_of
 from consistency.formats import WRITERS
+from consistency.options import BAD_INPUT, Options
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,53 +29,19 @@ def parser() -> argparse.ArgumentParser:
     add("--experiments", type=Path, default=Path("experiments"), help="where experiments are kept")
     add("--overwrite", action="store_true", help="replace an experiment of this name")
     add_backend_flags(result)
+    add("--kernel", choices=KERNELS, help="what counts, cupy: a GPU a rank of --multi mpi")
     add_association_flags(result)
     add_mask_flags(result)
     add(
         "--output",
         nargs="+",
         choices=tuple(WRITERS),
-        default=["masks"],
+        default=list(Options.output),
         help="labelled .npy masks, run lengths in the JSON, labels only, or formats of other tools",
     )
     add_output_flags(result)
     add("--quiet", action="store_true", help="no progress bars, no summary")
     return result
-
-
-def add_backend_flags(result: argparse.ArgumentParser) -> None:
-    """Add what says where the work runs."""
-    add = result.add_argument
-    add(
-        "--multi",
-        choices=[*BACKENDS, *ALIASES],
-        default="no",
-        help="where the work runs: this process, processes, MPI ranks, GPU",
-    )
-    add("--workers", type=positive, help="number of processes; default: the backend's choice")
-    add("--kernel", choices=KERNELS, help="what counts, cupy: a GPU a rank of --multi mpi")
-
-
-def add_mask_flags(result: argparse.ArgumentParser) -> None:
-    """Add what decides which masks are kept, and which of them are labelled already."""
-    add = result.add_argument
-    add(
-        "--keep-ids",
-        action="store_true",
-        help="labels are the identities that the input has; only masks without one are matched",
-    )
-    add("--duplicate-iou", type=fraction, default=0.5, help="drop a mask above this IoU")
-    add(
-        "--duplicate-containment",
-        type=fraction,
-        help="drop a mask above this intersection over the smaller area; default: off",
-    )
-    add(
-        "--keep",
-        choices=("area", "score"),
-        default="area",
-        help="of duplicates keep the largest, or the best predicted_iou · stability_score",
-    )
 
 
 def add_sequence_flags(result: argparse.ArgumentParser) -> None:
@@ -109,14 +68,13 @@ def run(args: argparse.Namespace, backend: Any) -> int:
 
     if "none" in args.output and len(set(args.output)) > 1:
         raise ValueError("--output none writes nothing beside the labels; leave the others out")
-    path = (args.sequences or args.data_path).resolve()
-    folder = args.experiments / (args.exp_name or (path.stem if path.is_file() else path.name))
+    folder = args.experiments / (args.exp_name or name_of(args.sequences or args.data_path))
     chosen = sequences_of(args)
     if chosen is not None:
         return run_many(args, backend, chosen, folder)
     dataset = open_input(args.data_path, args)
     progress = bars(args.quiet)
-    report = pipeline.run(dataset, folder, backend, options(args), args.overwrite, progress)
+    report = pipeline.run(dataset, folder, backend, options_of(args), args.overwrite, progress)
     if not args.quiet:
         print(summary(report, folder))
     return 0
@@ -150,7 +108,7 @@ def run_many(args: argparse.Namespace, backend: Any, chosen: list, folder: Path)
     def mark_one(sequence) -> int:
         dataset = open_input(sequence.path, args)
         target = folder / sequence.name
-        report = pipeline.run(dataset, target, backend, options(args), args.overwrite)
+        report = pipeline.run(dataset, target, backend, options_of(args), args.overwrite)
         return report.counters["frames"]
 
     bar = partial(bars(args.quiet), unit="sequence")
@@ -168,21 +126,6 @@ def run_many(args: argparse.Namespace, backend: Any, chosen: list, folder: Path)
     return BAD_INPUT if failed else 0
 
 
-def options(args: argparse.Namespace):
-    """Return ``pipeline.Options`` from the command line."""
-    from consistency.pipeline import Options
-
-    return Options(
-        **association(args),
-        duplicate_iou=args.duplicate_iou,
-        duplicate_containment=args.duplicate_containment,
-        keep=args.keep,
-        identities="keep" if args.keep_ids else "ignore",
-        output=tuple(dict.fromkeys(args.output)),
-        writing=settings(args),
-    )
-
-
 def summary(report, folder: Path) -> str:
     """Return the one line that tells what was done."""
     count, seconds = report.counters, report.seconds
@@ -196,9 +139,9 @@ def summary(report, folder: Path) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    with one_voice():
+    with only_rank_zero_prints():
         args = parser().parse_args(argv)
-    return guard(mark, args)
+    return run_cli(mark, args)
 
 
 if __name__ == "__main__":

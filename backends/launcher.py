@@ -42,7 +42,7 @@ def refuse(message: str) -> NoReturn:
 
 
 @contextmanager
-def one_voice() -> Iterator[None]:
+def only_rank_zero_prints() -> Iterator[None]:
     """Let rank 0 alone print the help and what is wrong with the command line."""
     if placement()[0] == 0:
         yield

@@ -15,7 +15,7 @@ from typing import Any
 from backends.launcher import placement, refuse
 from backends.thread_limits import one_thread_each
 from backends.windowed import run_in_order
-from consistency.cli.common import exit_code
+from consistency.options import exit_code
 
 # Items handed out for each rank, see backends.multi.
 WINDOW = 3

@@ -9,23 +9,25 @@ import argparse
 import sys
 from pathlib import Path
 
-from consistency.cli.common import bars, guard, make_parser, positive
-from consistency.cli.formats import add_input_flags, add_output_flags, open_input, settings
+from backends import open_backend
+from backends.launcher import only_rank_zero_prints
+from consistency.cli.backend import add_backend_flags
+from consistency.cli.common import bars, make_parser, run_cli
+from consistency.cli.input import add_input_flags, open_input
+from consistency.cli.output import add_output_flags, writing_options
 from consistency.formats import WRITERS
+from consistency.options import ONLY_IDS, Options
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    from backends import ALIASES, BACKENDS
-
     result = make_parser(__doc__)
     add = result.add_argument
     add("input", metavar="IN", type=Path, help="folder or file with the masks")
     add("output", metavar="OUT", type=Path, help="folder to write")
     add("--to", nargs="+", required=True, choices=tuple(WRITERS), help="formats to write")
     add("--overwrite", action="store_true", help="replace OUT")
-    add("--multi", choices=[*BACKENDS, *ALIASES], default="no", help="where the work runs")
-    add("--workers", type=positive, help="number of processes; default: the backend's choice")
+    add_backend_flags(result)
     add("--quiet", action="store_true", help="no progress bars, no summary")
     add_input_flags(result)
     add_output_flags(result)
@@ -34,11 +36,10 @@ def parser() -> argparse.ArgumentParser:
 
 def convert(args: argparse.Namespace) -> int:
     """Run the conversion; returns the exit code."""
-    from backends import open_backend
-    from consistency.pipeline import Options, run
+    from consistency.pipeline import run
 
     names = tuple(dict.fromkeys(args.to))
-    options = Options(identities="only", output=names, writing=settings(args))
+    options = Options(given_ids=ONLY_IDS, output=names, writing=writing_options(args))
     with open_backend(args.multi, args.workers) as backend:
         if backend is None:  # one of many ranks, its work done
             return 0
@@ -56,11 +57,9 @@ def convert(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    from backends.launcher import one_voice
-
-    with one_voice():
+    with only_rank_zero_prints():
         args = parser().parse_args(argv)
-    return guard(convert, args)
+    return run_cli(convert, args)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,10 @@
 """What a sequence of masks consists of, before any pixel is read."""
 
-import importlib
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
-
-from consistency.masks.packed import PackedMasks
 
 # Only these endings are cut off a frame's name: "frame.0001" and "frame.0002" are two frames.
 FRAME_SUFFIXES = {
@@ -47,7 +44,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the pixels of a dataset are and how to read them; small and picklable.
+    """Where the pixels of a dataset are; small and picklable.
 
     Attributes
     ----------
@@ -60,18 +57,6 @@ class Layout:
     format: str
     order: str = "C"
 
-    @property
-    def module(self):
-        """The format's module."""
-        return importlib.import_module(f"consistency.formats.{self.format}")
-
-    def read(self, frame: Frame, buffer: Any) -> PackedMasks:
-        """Pack all masks of ``frame`` in the order of its records.
-
-        Raises ValueError or FileNotFoundError with the file or record and the frame in question.
-        """
-        return self.module.read_masks(self, frame, buffer)
-
 
 @dataclass(frozen=True)
 class Dataset:
@@ -82,7 +67,7 @@ class Dataset:
     layout, frames : where the pixels are; what there is of every frame.
     parents : {identity: identity it came from by division}, where the input knows it.
     categories : {category_id of the records: name}, where the input knows it.
-    opened_as : the arguments of ``open_dataset``, as text, to open it again.
+    opened_as : the arguments of ``formats.open_dataset``, as text, to open it again.
     """
 
     layout: Layout
@@ -141,70 +126,3 @@ def in_order(
             )
         seen[frame.stem] = frame.name
     return frames
-
-
-def open_dataset(
-    path: Path, input_format: str = "auto", sort: str = "natural", sequence: str | None = None
-) -> Dataset:
-    """Open the dataset at ``path``.
-
-    Parameters
-    ----------
-    path : folder, or the one file that is the dataset.
-    input_format : a name from ``consistency.formats.READERS``, or "auto": the one that fits.
-    sort : "natural" leaves frames in the order of time that the format has, or sorts names with
-        numbers compared as numbers; "lexical" sorts names as text; anything else is a text file
-        with one frame name (or stem) a line, and frames that it does not name are left out.
-    sequence : which one, where the input holds several (videos of one JSON, text files of one
-        folder).
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder or file.
-    ValueError
-        If no format fits, or several do; for malformed input, with file and frame.
-    """
-    from consistency import formats
-    from consistency.formats.source import Source
-
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such folder; give the data folder with --data-path")
-    source = Source(path, sequence)
-    dataset = formats.find(source, input_format).open_dataset(source)
-    opened_as = {
-        "path": str(path.resolve()),
-        "format": dataset.layout.format,
-        "sort": sort if sort in ("natural", "lexical") else str(Path(sort).resolve()),
-        "sequence": sequence,
-    }
-    frames = _sorted(dataset.frames, sort)
-    return replace(dataset, frames=frames, opened_as=opened_as)
-
-
-def reopen(opened_as: dict[str, str | None]) -> Dataset:
-    """Open a dataset again from its ``opened_as``; raises as ``open_dataset``."""
-    return open_dataset(
-        Path(opened_as["path"]),
-        opened_as.get("format") or "auto",
-        opened_as.get("sort") or "natural",
-        opened_as.get("sequence"),
-    )
-
-
-def _sorted(frames: tuple[Frame, ...], sort: str) -> tuple[Frame, ...]:
-    if sort == "natural":
-        return frames
-    if sort == "lexical":
-        return tuple(sorted(frames, key=lambda frame: frame.name))
-    if not Path(sort).is_file():
-        raise FileNotFoundError(f"{sort}: no such list; --sort takes natural, lexical or a file")
-    by_name = {frame.stem: frame for frame in frames} | {frame.name: frame for frame in frames}
-    wanted = [line.strip() for line in Path(sort).read_text().splitlines() if line.strip()]
-    missing = [name for name in wanted if name not in by_name]
-    chosen = tuple(by_name[name] for name in wanted if name in by_name)
-    if missing or not chosen or len({frame.name for frame in chosen}) < len(chosen):
-        problem = f"frame {missing[0]!r} is not in the data" if missing else "empty or has a repeat"
-        raise ValueError(f"{sort}: {problem}; name every wanted frame once, one a line")
-    return chosen

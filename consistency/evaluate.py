@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from consistency.cli.common import guard, make_parser
+from consistency.cli.common import make_parser, run_cli
 
 # Need a partition of the frame: they have no meaning where masks overlap.
 REFUSED = ("STQ", "VPQ", "PQ")
@@ -31,66 +31,12 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def scores(experiment, truth, boundaries: bool = False) -> dict[str, float]:
-    """Return all metrics of an ``Experiment`` against a ``ground_truth.Truth``."""
-    from consistency.metrics import mot
-    from consistency.metrics.ctc import lineage
-    from consistency.metrics.ground_truth import compare
-
-    steps, overlaps = [], []
-    for both in compare(experiment, truth):
-        overlaps.append(both.overlaps)
-        steps.append(mot.Step(both.overlaps.identities, both.overlaps.labels, both.similarity))
-    result = mot.hota(steps) | mot.identity(steps) | mot.clear(steps)
-    result |= mot.region(steps)
-    if boundaries:
-        mapped, known = mot.global_map(steps)
-        labels = {name: mapped.get(name) for name in known}
-        result["F"] = boundary_mean(experiment, truth, labels)
-        result["J&F"] = (result["J"] + result["F"]) / 2
-    parents = label_parents(experiment.folder)
-    if truth.parents or parents:
-        result |= lineage(overlaps, truth.parents, parents)
-    return result
-
-
-def boundary_mean(experiment, truth, mapped: dict[int, int | None]) -> float:
-    """F of DAVIS: mean over identities of the mean over frames, 0-1.
-
-    ``mapped`` is {identity: its label or None}.
-    """
-    import numpy as np
-
-    from consistency.metrics.boundary import boundary_f
-    from consistency.metrics.ground_truth import compare
-
-    values: dict[int, list[float]] = {name: [] for name in mapped}
-    for both in compare(experiment, truth):
-        row = {v: i for i, v in enumerate(both.overlaps.identities.tolist())}
-        column = {v: j for j, v in enumerate(both.overlaps.labels.tolist())}
-        for name, label in mapped.items():
-            i, j = row.get(name), column.get(label)
-            value = float(i is None and j is None)
-            if i is not None and j is not None:
-                value = boundary_f(both.true_masks.unpack(i), both.masks.unpack(j))
-            values[name].append(value)
-    return float(np.mean([np.mean(v) for v in values.values()])) if values else 0.0
-
-
-def label_parents(folder: Path) -> dict[int, int]:
-    """Return {label: parent} from tracks.csv."""
-    import csv
-
-    with open(folder / "tracks.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {int(row["label"]): int(row["parent"]) for row in rows if row.get("parent")}
-
-
 def evaluate(args: argparse.Namespace) -> int:
     """Print the figures; returns the exit code."""
     from consistency.experiment import open_experiment
     from consistency.metrics.ground_truth import open_truth
-    from consistency.metrics.without_truth import describe, look
+    from consistency.metrics.scores import scores
+    from consistency.metrics.without_truth import label_statistics, summarise_frames
 
     experiment = open_experiment(args.experiment)
     if args.ground_truth:
@@ -98,8 +44,8 @@ def evaluate(args: argparse.Namespace) -> int:
         figures: dict = chosen(scores(experiment, truth, args.boundaries), args.metric)
         print_table({"": figures})
     else:
-        before, after = look(experiment)
-        figures = {"before": describe(before), "after": describe(after)}
+        before, after = summarise_frames(experiment)
+        figures = {"before": label_statistics(before), "after": label_statistics(after)}
         print_table(figures)
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
@@ -133,7 +79,7 @@ def print_table(columns: dict[str, dict]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    return guard(evaluate, parser().parse_args(argv))
+    return run_cli(evaluate, parser().parse_args(argv))
 
 
 if __name__ == "__main__":

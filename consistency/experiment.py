@@ -7,16 +7,17 @@ experiments/<name>/run.json             parameters, versions, input, counters, s
 experiments/<name>/numpy_masks/ ...     what the outputs write
 """
 
+import csv
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from consistency.dataset import Dataset, reopen
-from consistency.formats import native
-from consistency.formats.npy import Buffer
+from consistency.dataset import Dataset
+from consistency.formats import native, read_masks, reopen
+from consistency.formats.buffer import Buffer
 from consistency.masks.packed import PackedMasks
 
 
@@ -61,7 +62,7 @@ def check_free(folder: Path, overwrite: bool) -> None:
 
 
 @dataclass(frozen=True)
-class LabelledFrame:
+class ExperimentFrame:
     """A frame of an experiment: which masks of its layout have which label."""
 
     name: str
@@ -85,11 +86,11 @@ class Experiment:
     folder: Path
     run: dict
     dataset: Dataset
-    frames: tuple[LabelledFrame, ...]
+    frames: tuple[ExperimentFrame, ...]
 
     def read(self, t: int, buffer: Buffer) -> PackedMasks:
         """Pack the masks of frame ``t`` in the order of its labels."""
-        masks = self.dataset.layout.read(self.dataset.frames[t], buffer)
+        masks = read_masks(self.dataset.layout, self.dataset.frames[t], buffer)
         return masks.select(self.frames[t].indices)
 
     def input(self) -> Dataset:
@@ -123,7 +124,7 @@ def open_experiment(folder: Path) -> Experiment:
         records = content[frame.name]
         labels = tuple(record["label"] for record in records)
         indices = range(len(records)) if own_pixels else [r["mask_index"] for r in records]
-        frames.append(LabelledFrame(frame.name, labels, tuple(indices)))
+        frames.append(ExperimentFrame(frame.name, labels, tuple(indices)))
     return Experiment(folder.name, folder, run, dataset, tuple(frames))
 
 
@@ -135,3 +136,11 @@ def write_json(path: Path, frames: Iterator[tuple[str, list[dict]]]) -> None:
             lead = ",\n" if i else "\n"
             file.write(f"{lead}{json.dumps(name)}: {json.dumps(records)}")
         file.write("\n}\n")
+
+
+def write_csv(path: Path, kind: type, rows: Sequence) -> None:
+    """Write one line for each dataclass of ``kind``; None becomes an empty field."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(kind.__dataclass_fields__)
+        writer.writerows(astuple(row) for row in rows)

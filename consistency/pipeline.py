@@ -1,11 +1,11 @@
-"""Measure ▸ propagate ▸ write: the whole job for one sequence, on any backend."""
+"""Measure ▸ track ▸ write: the whole job for one sequence, on any backend."""
 
 import json
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -17,71 +17,40 @@ import numpy as np
 from consistency import __version__, experiment
 from consistency.dataset import Dataset
 from consistency.formats import writing
-from consistency.formats.writing import LabelledInput, LabelledSequence, Plan, Settings, Written
-from consistency.measure.frame import FrameMeasurement, MeasureOptions, chunks, measure_chunk
+from consistency.formats.labelled import LabelledSequence
+from consistency.formats.writing import LabelledInput, Plan, WriteResult
+from consistency.measure.frame import FrameMeasurement, chunks, measure_chunk
+from consistency.options import IGNORE, KEEP_IDS, ONLY_IDS, Options
+from consistency.progress import Progress, silent
 from consistency.track import given_ids, tables
-from consistency.track.association import Association, associate
-from consistency.track.parts import parts_of
-from consistency.track.results import FrameLabels, summarise
-from consistency.track.tracker import Lineage
+from consistency.track.association import associate
+from consistency.track.parts import find_parts
+from consistency.track.results import Lineage, TrackedFrame, collect, finish
 
 MOTION_DIGITS = 6  # of a transform in run.json: a thousandth of a pixel at a thousand pixels
 WRITE_FRAMES = 4  # frames a worker writes at a time
 
-Progress = Callable[[Iterable, str, int], Iterable]
-
 
 @dataclass(frozen=True)
-class Options(Association):
-    """Parameters of a run; they go into run.json.
-
-    Attributes
-    ----------
-    (of Association) : how labels are carried.
-    duplicate_iou, duplicate_containment, keep : see MeasureOptions.
-    identities : what to do with those of the input: "ignore", "keep" or "only", see
-        ``consistency.track.given_ids``.
-    output : names from ``consistency.formats.writing``.
-    writing : what the outputs may want to know.
-    """
-
-    duplicate_iou: float = 0.5
-    duplicate_containment: float | None = None
-    keep: str = "area"
-    identities: str = given_ids.IGNORE
-    output: tuple[str, ...] = ("masks",)
-    writing: Settings = field(default_factory=Settings)
-
-    def measuring(self) -> MeasureOptions:
-        """The part that the measuring stage needs."""
-        if self.identities == given_ids.ONLY:  # an IoU is never above 1: all masks are kept
-            return MeasureOptions(1.0, None, "area", 1)
-        if self.matching == "seed":
-            return MeasureOptions(self.duplicate_iou, None, "seed", 1)
-        limits = self.duplicate_iou, self.duplicate_containment
-        if self.matching == "track":
-            shapes = True, self.motion, self.frames_path
-            return MeasureOptions(*limits, self.keep, 1, *shapes)
-        return MeasureOptions(*limits, self.keep, self.frames_missed() + 1)
-
-
-@dataclass
 class Report:
     """What a run did: counters, and seconds by stage.
 
     ``read`` and ``measured`` add up what all workers spent; ``measuring`` is the wall time of the
-    measuring stage, in which labels are propagated as frames come in; ``propagated`` and
-    ``written`` are wall times.  ``lineage`` tells where labels come from.
+    measuring stage, in which labels are propagated as frames come in; ``propagated``, ``written``
+    and ``total`` are wall times.
     """
 
-    counters: dict[str, int] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    lineage: Lineage = field(default_factory=Lineage)
+    counters: dict[str, int]
+    seconds: dict[str, float]
 
 
-def silent(items: Iterable, stage: str, total: int) -> Iterable:
-    """No progress bar."""
-    return items
+@dataclass(frozen=True, eq=False)
+class Labelling:
+    """All frames with their labels, where labels come from, and the seconds that it took."""
+
+    frames: list[TrackedFrame]
+    lineage: Lineage
+    seconds: dict[str, float]
 
 
 def run(
@@ -103,49 +72,64 @@ def run(
     """
     began = perf_counter()
     experiment.check_free(folder, overwrite)
-    report = Report()
-    frames = label(dataset, backend, options, report, progress)
-    sequence = _sequence(dataset, frames, folder.name, options, report.lineage)
+    labelling = label(dataset, backend, options, progress)
+    sequence = _sequence(dataset, labelling, folder.name, options)
     plans = {name: writing.plan(name, sequence, options.writing) for name in options.output}
     with experiment.writing(folder, overwrite) as partial_folder:
-        _write(dataset, sequence, plans, partial_folder, backend, report, progress)
-        report.seconds["total"] = perf_counter() - began
-        content = describe(dataset, backend, options, report) | camera(frames)
+        writing_began = perf_counter()
+        _write(dataset, sequence, labelling.lineage, plans, partial_folder, backend, progress)
+        ended = perf_counter()
+        seconds = {"written": ended - writing_began, "total": ended - began}
+        report = Report(_counters(dataset, labelling), labelling.seconds | seconds)
+        content = run_record(dataset, backend, options, report) | camera(labelling.frames)
         (partial_folder / "run.json").write_text(json.dumps(content, indent=1) + "\n")
     return report
 
 
 def _sequence(
-    dataset: Dataset, frames: list[FrameLabels], name: str, options: Options, lineage: Lineage
+    dataset: Dataset, labelling: Labelling, name: str, options: Options
 ) -> LabelledSequence:
     """Gather what outputs may know."""
-    parents, tracked = lineage.parents, True
-    if options.identities != given_ids.IGNORE:
+    parents, tracked = labelling.lineage.parents, True
+    if options.given_ids != IGNORE:
         shift = given_ids.first_label(dataset.frames)
         parents = {child + shift: mother + shift for child, mother in dataset.parents.items()}
-    if options.identities == given_ids.ONLY:
+    if options.given_ids == ONLY_IDS:
         tracked = given_ids.has_identities(dataset.frames)
-    return LabelledSequence(name, dataset.frames, frames, parents, dataset.categories, tracked)
+    return LabelledSequence(
+        name, dataset.frames, labelling.frames, parents, dataset.categories, tracked
+    )
 
 
 def label(
-    dataset: Dataset, backend: Any, options: Options, report: Report, progress: Progress = silent
-) -> list[FrameLabels]:
+    dataset: Dataset, backend: Any, options: Options, progress: Progress = silent
+) -> Labelling:
     """Measure all frames and give every kept mask its label; writes nothing."""
     began = perf_counter()
-    measured = measurements(dataset, backend, options, report)
-    measured = progress(measured, "measure", len(dataset.frames))
-    if options.identities == given_ids.ONLY:
-        frames = summarise(given_ids.take(measured, dataset.frames))
-    elif options.identities == given_ids.KEEP:
+    measurements = Measurements(dataset, backend, options)
+    measured = progress(measurements, "measure", len(dataset.frames))
+    lineage = Lineage()
+    if options.given_ids == ONLY_IDS:
+        frames = finish(collect(given_ids.take(measured, dataset.frames)))
+    elif options.given_ids == KEEP_IDS:
         how = "optimal" if options.matching == "track" else options.matching
-        frames = summarise(given_ids.keep(measured, dataset.frames, how, options.min_iou))
+        frames = finish(collect(given_ids.keep(measured, dataset.frames, how, options.min_iou)))
     else:
-        frames, report.lineage = associate(measured, options)
-    report.seconds["measuring"] = perf_counter() - began
-    report.seconds["propagated"] = report.seconds["measuring"] - report.seconds.pop("waited")
+        frames, lineage = associate(measured, options)
+    measuring = perf_counter() - began
+    seconds = {
+        "read": measurements.seconds_read,
+        "measured": measurements.seconds_measured,
+        "measuring": measuring,
+        "propagated": measuring - measurements.seconds_waited,
+    }
+    return Labelling(frames, lineage, seconds)
+
+
+def _counters(dataset: Dataset, labelling: Labelling) -> dict[str, int]:
+    frames, changes = labelling.frames, labelling.lineage.changes
     reasons = Counter(d.reason for frame in frames for d in frame.dropped)
-    report.counters = {
+    return {
         "frames": len(frames),
         "masks": dataset.masks,
         "kept": sum(len(frame.labels) for frame in frames),
@@ -153,67 +137,76 @@ def label(
         "short": reasons["short"],
         "empty": reasons["empty"],
         "labels": len({value for frame in frames for value in frame.labels}),
-        "splits": sum(change.kind == "split" for change in report.lineage.changes),
-        "merges": sum(change.kind == "merge" for change in report.lineage.changes),
+        "splits": sum(change.kind == "split" for change in changes),
+        "merges": sum(change.kind == "merge" for change in changes),
         "motion_unknown": sum(not frame.motion.known for frame in frames[1:]),
     }
-    return frames
 
 
-def measurements(
-    dataset: Dataset, backend: Any, options: Options, report: Report
-) -> Iterator[FrameMeasurement]:
-    """Yield the measurements in order; checks that all frames have one size."""
-    report.seconds |= {"read": 0.0, "measured": 0.0}
-    measuring = options.measuring()
-    function = partial(
-        measure_chunk, layout=dataset.layout, options=measuring, kernel=backend.intersections
-    )
-    first: FrameMeasurement | None = None
-    pieces = chunks(dataset.frames, measuring.lookback, backend.workers)
-    with closing(backend.map(function, pieces)) as results:
-        for m in _waited_for(results, report):
-            first = first or (m if m.shape else None)
-            if m.shape and m.shape != first.shape:
-                raise ValueError(
-                    f"frame {m.name!r}: masks of {m.shape[0]} × {m.shape[1]} pixels, but "
-                    f"{first.shape[0]} × {first.shape[1]} in frame {first.name!r}; all masks of a "
-                    "sequence have one size"
-                )
-            report.seconds["read"] += m.seconds_read
-            report.seconds["measured"] += m.seconds_measured
-            yield m
+class Measurements:
+    """The measurements of a sequence in order, made as they are asked for.
 
+    Attributes
+    ----------
+    seconds_read, seconds_measured : what all workers spent on the frames so far.
+    seconds_waited : how long this process has waited for them.
+    """
 
-def _waited_for(results: Iterator[list], report: Report) -> Iterator:
-    """Yield what is in the lists one by one, and count the seconds spent waiting for them."""
-    report.seconds["waited"] = 0.0
-    while True:
-        asked = perf_counter()
-        group = next(results, None)
-        report.seconds["waited"] += perf_counter() - asked
-        if group is None:
-            return
-        yield from group
+    def __init__(self, dataset: Dataset, backend: Any, options: Options):
+        self._dataset, self._backend, self._options = dataset, backend, options.measuring()
+        self.seconds_read = self.seconds_measured = self.seconds_waited = 0.0
+
+    def __iter__(self) -> Iterator[FrameMeasurement]:
+        """Yield a measurement for each frame; ValueError where a frame has another size."""
+        function = partial(
+            measure_chunk,
+            layout=self._dataset.layout,
+            options=self._options,
+            kernel=self._backend.intersections,
+        )
+        first: FrameMeasurement | None = None
+        pieces = chunks(self._dataset.frames, self._options.lookback, self._backend.workers)
+        with closing(self._backend.map(function, pieces)) as results:
+            for m in self._waited_for(results):
+                first = first or (m if m.shape else None)
+                if m.shape and m.shape != first.shape:
+                    raise ValueError(
+                        f"frame {m.name!r}: masks of {m.shape[0]} × {m.shape[1]} pixels, but "
+                        f"{first.shape[0]} × {first.shape[1]} in frame {first.name!r}; all masks "
+                        "of a sequence have one size"
+                    )
+                self.seconds_read += m.seconds_read
+                self.seconds_measured += m.seconds_measured
+                yield m
+
+    def _waited_for(self, results: Iterator[list]) -> Iterator[FrameMeasurement]:
+        """Yield what is in the lists one by one, and count the seconds spent waiting for them."""
+        while True:
+            asked = perf_counter()
+            group = next(results, None)
+            self.seconds_waited += perf_counter() - asked
+            if group is None:
+                return
+            yield from group
 
 
 def _write(
     dataset: Dataset,
     sequence: LabelledSequence,
+    lineage: Lineage,
     plans: dict[str, Plan],
     folder: Path,
     backend: Any,
-    report: Report,
     progress: Progress,
 ) -> None:
-    began = perf_counter()
+    frames = sequence.labelled_frames
     items = _items(sequence, plans)
     groups = [items[i : i + WRITE_FRAMES] for i in range(0, len(items), WRITE_FRAMES)]
     shared = {name: plan.shared for name, plan in plans.items()}
     function = partial(writing.write_chunk, layout=dataset.layout, folder=folder, shared=shared)
-    tracks = tables.tracks(sequence.labels, report.lineage, parts_of(sequence.labels))
-    tables.write_csv(folder / "tracks.csv", tables.Track, tracks)
-    covered = list(tables.changes(sequence.labels, report.lineage))
+    tracks = tables.tracks(frames, lineage, find_parts(frames))
+    experiment.write_csv(folder / "tracks.csv", tables.Track, tracks)
+    covered = list(tables.changes(frames, lineage))
     with ExitStack() as stack:
         groups = stack.enter_context(closing(backend.map(function, groups)))
         written = progress((result for group in groups for result in group), "write", len(items))
@@ -223,20 +216,19 @@ def _write(
             for item, result in zip(items, written, strict=True):
                 for name, add in adders.items():
                     add(item.t, result[name].rows)
-                covered.extend(tables.covered(item.t, item.labels, result))
+                covered.extend(tables.covered(item.t, item.labelled_frame, result))
                 yield item.frame.name, _records(item, result)
 
         experiment.write_json(folder / f"{sequence.name}.json", records())
-    events = tables.events(sequence.labels, covered)
-    tables.write_csv(folder / "events.csv", tables.Event, events)
-    report.seconds["written"] = perf_counter() - began
+    events = tables.events(frames, covered)
+    experiment.write_csv(folder / "events.csv", tables.Event, events)
 
 
 def _items(sequence: LabelledSequence, plans: dict[str, Plan]) -> list[LabelledInput]:
     numbered = {name: plan.numbers for name, plan in plans.items() if plan.numbers is not None}
     return [
-        LabelledInput(t, frame, labels, {name: numbers[t] for name, numbers in numbered.items()})
-        for t, (frame, labels) in enumerate(zip(sequence.frames, sequence.labels, strict=True))
+        LabelledInput(t, *frames, {name: numbers[t] for name, numbers in numbered.items()})
+        for t, frames in enumerate(zip(sequence.frames, sequence.labelled_frames, strict=True))
     ]
 
 
@@ -252,14 +244,14 @@ def _gatherers(
     }
 
 
-def _records(item: LabelledInput, result: dict[str, Written]) -> list[dict]:
+def _records(item: LabelledInput, result: dict[str, WriteResult]) -> list[dict]:
     """Records of the kept masks, in the order of the input."""
     records = []
     # Pixel files win the "segmentation" over run lengths beside them.
     given = {name: w.segmentations for name, w in result.items() if w.segmentations is not None}
     first = given.pop("masks", None) or given.pop("rle", None)
     for k, (index, value) in enumerate(
-        zip(item.labels.kept.tolist(), item.labels.labels, strict=True)
+        zip(item.labelled_frame.kept.tolist(), item.labelled_frame.labels, strict=True)
     ):
         record = dict(item.frame.records[index])
         if first:
@@ -269,7 +261,7 @@ def _records(item: LabelledInput, result: dict[str, Written]) -> list[dict]:
     return sorted(records, key=lambda record: record["mask_index"])
 
 
-def camera(frames: list[FrameLabels]) -> dict:
+def camera(frames: list[TrackedFrame]) -> dict:
     """Motion of the camera for run.json: a 2 × 3 transform a frame, from the frame before to it.
 
     None where there is no estimate; nothing at all where no frame has one.
@@ -279,7 +271,7 @@ def camera(frames: list[FrameLabels]) -> dict:
     return {"motion": steps} if any(steps) else {}
 
 
-def describe(dataset: Dataset, backend: Any, options: Options, report: Report) -> dict:
+def run_record(dataset: Dataset, backend: Any, options: Options, report: Report) -> dict:
     """Content of run.json."""
     return {
         "input": dataset.opened_as

@@ -3,115 +3,23 @@
 
 import argparse
 import sys
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from consistency.cli.common import BAD_INPUT, bars, guard, make_parser, positive
-from consistency.cli.formats import add_input_flags, open_input
-
-DUPLICATE_IOU = 0.5
-SHOWN = 20  # problems in full; the rest are counted
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What there is in one frame.
-
-    Attributes
-    ----------
-    frame : its name.
-    shape : (height, width) in pixels, None without masks.
-    masks, empty, duplicates : number of masks, of those without pixels, and of those that the main
-        job drops as duplicates.
-    overlapping : pairs of masks that share pixels.
-    problem : why the frame cannot be read, or None.
-    """
-
-    frame: str
-    shape: tuple[int, int] | None
-    masks: int
-    empty: int = 0
-    duplicates: int = 0
-    overlapping: int = 0
-    problem: str | None = None
-
-
-def examine(frame, layout) -> Finding:
-    """Read one frame; runs in a worker.  What is wrong with it is in the finding, not raised."""
-    import numpy as np
-
-    from consistency.formats.npy import Buffer
-    from consistency.masks.intersections import self_intersections
-    from consistency.measure.duplicates import find_duplicates
-
-    try:
-        masks = layout.read(frame, Buffer())
-    except (ValueError, OSError) as error:
-        problem = " ".join(str(error).split()).removeprefix(f"frame {frame.name!r}: ")
-        return Finding(frame.name, None, len(frame.records), problem=problem)
-    within = self_intersections(masks)
-    areas = np.diagonal(within)
-    order = np.argsort(-areas, kind="stable")
-    _, dropped = find_duplicates(within, areas, order, DUPLICATE_IOU, None)
-    reasons = Counter(d.reason for d in dropped)
-    return Finding(
-        frame.name,
-        masks.shape if masks.count else None,
-        masks.count,
-        reasons.pop("empty", 0),
-        reasons.total(),
-        int(np.count_nonzero(np.triu(within, 1))),
-    )
-
-
-def problems(findings: list[Finding]) -> Iterator[str]:
-    """Yield a line for each frame that the main job would stop at."""
-    first = next((f for f in findings if f.shape), None)
-    for f in findings:
-        if f.problem:
-            yield f"frame {f.frame!r}: {f.problem}"
-        elif f.shape and f.shape != first.shape:
-            yield (
-                f"frame {f.frame!r}: masks of {f.shape[0]} × {f.shape[1]} pixels, but "
-                f"{first.shape[0]} × {first.shape[1]} in frame {first.frame!r}"
-            )
-
-
-def report(dataset, findings: list[Finding]) -> Iterator[str]:
-    """Yield the lines of the report, problems last."""
-    counts = [f.masks for f in findings]
-    sizes = sorted({f.shape for f in findings if f.shape})
-    shown = ", ".join(f"{width} × {height}" for height, width in sizes[:5]) or "unknown"
-    known = [v for frame in dataset.frames for v in frame.identities or () if v is not None]
-    bare = [f.frame for f in findings if not f.masks]
-    yield f"format: {dataset.layout.format}"
-    yield f"frames: {len(findings)}, from {findings[0].frame!r} to {findings[-1].frame!r}"
-    yield f"masks: {sum(counts)}, {min(counts)} to {max(counts)} a frame"
-    yield f"width × height: {shown}"
-    yield f"identities: {len(set(known))}, on {len(known)} masks; divisions: {len(dataset.parents)}"
-    yield f"duplicates (IoU above {DUPLICATE_IOU}): {sum(f.duplicates for f in findings)}"
-    yield f"overlapping pairs: {sum(f.overlapping for f in findings)}"
-    yield f"masks without pixels: {sum(f.empty for f in findings)}"
-    yield f"frames without masks: {len(bare)}" + (f", first {bare[0]!r}" if bare else "")
-    found = list(problems(findings))
-    yield f"problems: {len(found)}"
-    yield from (f"  {line}" for line in found[:SHOWN])
-    if len(found) > SHOWN:
-        yield f"  ... and {len(found) - SHOWN} more"
+from backends import open_backend
+from backends.launcher import only_rank_zero_prints
+from consistency.cli.backend import add_backend_flags
+from consistency.cli.common import bars, make_parser, run_cli
+from consistency.cli.input import add_input_flags, open_input
+from consistency.options import BAD_INPUT
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    from backends import ALIASES, BACKENDS
-
     result = make_parser(__doc__)
     add = result.add_argument
     add("path", metavar="PATH", type=Path, help="folder or file with the masks")
-    add("--multi", choices=[*BACKENDS, *ALIASES], default="no", help="where the work runs")
-    add("--workers", type=positive, help="number of processes; default: the backend's choice")
+    add_backend_flags(result)
     add("--quiet", action="store_true", help="no progress bar")
     add_input_flags(result)
     return result
@@ -119,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
 
 def validate(args: argparse.Namespace) -> int:
     """Examine all frames; returns 0, or 2 if there are problems."""
-    from backends import open_backend
+    from consistency.measure.inspection import examine, problems, summary_lines
 
     with open_backend(args.multi, args.workers) as backend:
         if backend is None:  # one of many ranks, its work done
@@ -127,17 +35,15 @@ def validate(args: argparse.Namespace) -> int:
         dataset = open_input(args.path, args)
         found = backend.map(partial(examine, layout=dataset.layout), dataset.frames)
         findings = list(bars(args.quiet)(found, "examine", len(dataset.frames)))
-    print("\n".join(report(dataset, findings)))
+    print("\n".join(summary_lines(dataset, findings)))
     return BAD_INPUT if any(problems(findings)) else 0
 
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    from backends.launcher import one_voice
-
-    with one_voice():
+    with only_rank_zero_prints():
         args = parser().parse_args(argv)
-    return guard(validate, args)
+    return run_cli(validate, args)
 
 
 if __name__ == "__main__":

@@ -24,10 +24,12 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from backends import open_backend  # noqa: E402
-from consistency.dataset import Dataset, open_dataset  # noqa: E402
-from consistency.formats import native, npy, rle  # noqa: E402
-from consistency.measure.frame import MeasureOptions, chunks, measure_chunk  # noqa: E402
-from consistency.pipeline import Options, Report, label  # noqa: E402
+from consistency.dataset import Dataset  # noqa: E402
+from consistency.formats import native, npy, open_dataset, read_masks, rle  # noqa: E402
+from consistency.formats.buffer import Buffer  # noqa: E402
+from consistency.measure.frame import chunks, measure_chunk  # noqa: E402
+from consistency.options import MeasureOptions, Options  # noqa: E402
+from consistency.pipeline import label  # noqa: E402
 
 # Seconds after which a virtual machine has handed freed memory back to its host.  Taking it again
 # costs more than writing to it: whoever writes right behind a deletion would be spared that.
@@ -128,9 +130,9 @@ def repeated(dataset: Dataset, times: int, folder: Path) -> None:
 
 def as_rle(dataset: Dataset, folder: Path) -> None:
     """Write the dataset with inline run lengths instead of mask files."""
-    buffer, content = npy.Buffer(), {}
+    buffer, content = Buffer(), {}
     for frame in dataset.frames:
-        masks = dataset.layout.read(frame, buffer)
+        masks = read_masks(dataset.layout, frame, buffer)
         boxes, _ = masks.boxes_and_centroids()
         content[frame.name] = [
             record | {"segmentation": rle.encode(masks, i, boxes[i])}
@@ -218,7 +220,7 @@ def memory_figures(data: Path, dataset: Dataset, scratch: Path) -> dict:
 def kept_paths(dataset: Dataset) -> tuple[list[Path], np.dtype]:
     """Files of the masks that the tool keeps, and the dtype that holds their labels."""
     with open_backend("no") as backend:
-        frames = label(dataset, backend, Options(), Report())
+        frames = label(dataset, backend, Options()).frames
     largest = max(value for frame in frames for value in frame.labels)
     paths = [
         dataset.layout.root / frame.records[i]["segmentation"]

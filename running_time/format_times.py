@@ -25,11 +25,10 @@ from PIL import Image  # noqa: E402
 from pycocotools import mask as coco  # noqa: E402
 
 from backends import open_backend  # noqa: E402
-from consistency.dataset import open_dataset  # noqa: E402
-from consistency.formats import rle  # noqa: E402
-from consistency.formats.npy import Buffer  # noqa: E402
-from consistency.formats.writing import Settings  # noqa: E402
-from consistency.pipeline import Options, run  # noqa: E402
+from consistency.formats import open_dataset, read_masks, rle  # noqa: E402
+from consistency.formats.buffer import Buffer  # noqa: E402
+from consistency.options import Options, WritingOptions  # noqa: E402
+from consistency.pipeline import run  # noqa: E402
 
 WRITERS = ("labelmaps", "davis", "coco", "ytvis", "mots", "ctc", "tiff", "rle", "masks")
 
@@ -194,7 +193,7 @@ def read_all(path: Path) -> None:
     """Open a dataset and pack all of its frames."""
     dataset, buffer = open_dataset(path), Buffer()
     for frame in dataset.frames:
-        dataset.layout.read(frame, buffer)
+        read_masks(dataset.layout, frame, buffer)
 
 
 def summary(values: list[float], frames: int) -> dict[str, float]:
@@ -229,7 +228,7 @@ def measure_writing(scratch: Path, repeat: int) -> Iterator[dict]:
     frames = len(dataset.frames)
 
     def write(*outputs: str) -> Callable[[], object]:
-        options = Options(output=outputs, writing=Settings("small-on-top", drop="smallest"))
+        options = Options(output=outputs, writing=WritingOptions("small-on-top", drop="smallest"))
         with open_backend("no") as backend:
             return lambda: run(dataset, scratch / "out" / "exp", backend, options, overwrite=True)
 

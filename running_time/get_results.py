@@ -24,9 +24,10 @@ from runs import Run, Setup, in_rounds, mark, why_not  # noqa: E402
 
 from backends import BACKENDS  # noqa: E402
 from backends.multi import usable_cpus  # noqa: E402
-from consistency.dataset import Dataset, open_dataset  # noqa: E402
+from consistency.dataset import Dataset  # noqa: E402
+from consistency.formats import open_dataset  # noqa: E402
 from consistency.measure.frame import chunks  # noqa: E402
-from consistency.pipeline import Options  # noqa: E402
+from consistency.options import Options  # noqa: E402
 
 RESULTS = Path(__file__).resolve().parent / "results"
 PAGE = ROOT / "docs" / "performance.md"  # shows the results

@@ -15,7 +15,7 @@ import numpy as np  # noqa: E402
 import study  # noqa: E402
 from runs import Setup  # noqa: E402
 
-from consistency.dataset import open_dataset  # noqa: E402
+from consistency.formats import open_dataset  # noqa: E402
 
 LENGTHS = (100, 1000, 10_000)
 FRAMES, MASKS, SHAPE = 100, 8, (48, 64)  # the frames that are named again and again

@@ -10,7 +10,7 @@ and the command as a whole its start and the writing of tables besides.
 """
 
 from consistency.measure.frame import CHUNK_FRAMES
-from consistency.pipeline import Options
+from consistency.options import Options
 
 RANKS = tuple(2**k for k in range(11))
 # Bytes a second: page cache of one machine, a solid-state disk, parallel file systems.

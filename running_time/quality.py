@@ -19,17 +19,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from backends import open_backend
-from consistency.dataset import Dataset, open_dataset
-from consistency.metrics.mot import Step, clear, hota, identity
-from consistency.pipeline import Options, Report, measurements
-from consistency.track.association import Association, associate
-from consistency.track.results import FrameLabels
-from consistency.track.similarity import PARTS
+from consistency.dataset import Dataset
+from consistency.formats import open_dataset
+from consistency.metrics.mot import MetricFrame, clear, hota, identity
+from consistency.options import CUES, AssociationOptions, Options
+from consistency.pipeline import Measurements
+from consistency.track.association import associate
+from consistency.track.results import TrackedFrame
 
-METHODS = {name: Association(matching=name) for name in ("seed", "optimal", "track")}
-ABLATIONS = {f"without {part}": Association(without=(part,)) for part in PARTS} | {
-    "one pass": Association(passes=1),
-    "no memory": Association(memory=0),
+METHODS = {name: AssociationOptions(matching=name) for name in ("seed", "optimal", "track")}
+ABLATIONS = {f"without {cue}": AssociationOptions(without=(cue,)) for cue in CUES} | {
+    "one pass": AssociationOptions(passes=1),
+    "no memory": AssociationOptions(memory=0),
 }
 OFFSET = 10**6  # keeps the identities and labels of sequences apart
 
@@ -63,24 +64,24 @@ class Sequence:
         self.truth = [truth[frame.name] for frame in self.dataset.frames]
         self._measured: dict = {}
 
-    def label(self, how: Association) -> list[FrameLabels]:
+    def label(self, how: AssociationOptions) -> list[TrackedFrame]:
         """Label it; measurements are kept for the next call."""
         options = Options(**vars(how))
         wanted = options.measuring()
         if wanted not in self._measured:
             with open_backend("no") as backend:
-                found = measurements(self.dataset, backend, options, Report())
+                found = Measurements(self.dataset, backend, options)
                 self._measured[wanted] = list(found)
         return associate(self._measured[wanted], how)[0]
 
-    def steps(self, how: Association, offset: int) -> list[Step]:
+    def steps(self, how: AssociationOptions, offset: int) -> list[MetricFrame]:
         """Truth and labels, mask by mask the same."""
         result = []
         for frame, identities in zip(self.label(how), self.truth, strict=True):
             known = [i for i, value in enumerate(identities) if value is not None]
             same = np.array(known)[:, None] == frame.kept[None, :]
             result.append(
-                Step(
+                MetricFrame(
                     np.array([identities[i] for i in known], np.int64) + offset,
                     np.array(frame.labels, np.int64) + offset,
                     same.astype(np.float64).reshape(len(known), frame.kept.size),
@@ -89,7 +90,7 @@ class Sequence:
         return result
 
 
-def score(sequences: list[Sequence], how: Association) -> dict[str, float]:
+def score(sequences: list[Sequence], how: AssociationOptions) -> dict[str, float]:
     """AssA, IDF1 (percent) and IDSW over all sequences, and how many labels."""
     found = [s for k, q in enumerate(sequences) for s in q.steps(how, k * OFFSET)]
     switches = clear(found)["IDSW"]

@@ -8,7 +8,8 @@ import numpy as np
 from pycocotools import mask as coco
 
 from consistency.dataset import Dataset
-from consistency.formats.npy import Buffer
+from consistency.formats import read_masks
+from consistency.formats.buffer import Buffer
 from consistency.masks.intersections import intersections, iou
 from consistency.masks.packing import pack
 
@@ -19,7 +20,7 @@ SAMPLED_PAIRS = 20
 def two_frames(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Masks of the first two frames, bool (n, h, w)."""
     buffer = Buffer()
-    frames = [dataset.layout.read(frame, buffer) for frame in dataset.frames[:2]]
+    frames = [read_masks(dataset.layout, frame, buffer) for frame in dataset.frames[:2]]
     earlier, later = (np.stack([f.unpack(i) for i in range(f.count)]) for f in frames)
     return earlier, later
 

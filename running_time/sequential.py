@@ -21,8 +21,9 @@ import floor  # noqa: E402
 import numpy as np  # noqa: E402
 
 from backends import open_backend  # noqa: E402
-from consistency.dataset import open_dataset  # noqa: E402
-from consistency.pipeline import Options, Report, measurements  # noqa: E402
+from consistency.formats import open_dataset  # noqa: E402
+from consistency.options import Options  # noqa: E402
+from consistency.pipeline import Measurements  # noqa: E402
 from consistency.track.association import associate  # noqa: E402
 
 COUNTS = (10, 50, 200, 500)
@@ -56,7 +57,7 @@ def time_of(data: Path, repeat: int) -> dict:
     dataset = open_dataset(data)
     options = Options()
     with open_backend("no") as backend:
-        measured = list(measurements(dataset, backend, options, Report()))
+        measured = list(Measurements(dataset, backend, options))
     associate(iter(measured), options)  # what is loaded at first use
     seconds = []
     for _ in range(repeat):

@@ -15,7 +15,7 @@ from charts import load
 from runs import MARK, VIS, processor_seconds
 
 from backends.multi import usable_cpus
-from consistency.dataset import open_dataset
+from consistency.formats import open_dataset
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

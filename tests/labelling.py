@@ -4,8 +4,9 @@ import numpy as np
 from conftest import write_dataset
 
 from backends import open_backend
-from consistency.dataset import open_dataset
-from consistency.pipeline import Options, Report, label
+from consistency.formats import open_dataset
+from consistency.options import Options
+from consistency.pipeline import label
 
 SHAPE = (120, 240)
 
@@ -24,7 +25,7 @@ def label_frames(folder, frames, **options):
     """Labels of each frame's masks in the order of the input; None for a dropped mask."""
     dataset = open_dataset(write_dataset(folder, frames))
     with open_backend("no") as backend:
-        labelled = label(dataset, backend, Options(**options), Report())
+        labelled = label(dataset, backend, Options(**options)).frames
     result = []
     for frame in labelled:
         labels = [None] * frame.count

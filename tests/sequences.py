@@ -7,8 +7,9 @@ import numpy as np
 from pycocotools import mask as coco
 
 import mark_label
-from consistency.dataset import Dataset, open_dataset
-from consistency.formats.npy import Buffer
+from consistency.dataset import Dataset, Frame, Layout
+from consistency.formats import open_dataset, read_masks
+from consistency.formats.buffer import Buffer
 
 HEIGHT, WIDTH = 37, 53
 
@@ -44,6 +45,13 @@ def write_native(folder: Path, frames: list[list[dict]], names=None) -> Path:
         content[name] = [r | {"segmentation": run_lengths(r["segmentation"])} for r in records]
     (folder / "sk_masks.json").write_text(json.dumps(content))
     return folder
+
+
+def in_memory(masks: list[list[np.ndarray]]) -> tuple[tuple[Frame, ...], Layout]:
+    """Frames of run lengths, named 0, 1, 2, ..., that need no file, and how they are read."""
+    records = [tuple({"segmentation": run_lengths(m)} for m in frame) for frame in masks]
+    frames = tuple(Frame(str(t), each) for t, each in enumerate(records))
+    return frames, Layout(Path(), "native")
 
 
 def disjoint(folder: Path) -> Path:
@@ -82,7 +90,7 @@ def pixels_of(dataset: Dataset) -> list[dict[int, np.ndarray]]:
     """Masks of each frame by identity, {identity: bool (h, w)}."""
     frames = []
     for frame in dataset.frames:
-        packed = dataset.layout.read(frame, Buffer())
+        packed = read_masks(dataset.layout, frame, Buffer())
         assert packed.count == len(frame.records) == len(frame.identities or ())
         frames.append({v: packed.unpack(i) for i, v in enumerate(frame.identities or ())})
     return frames

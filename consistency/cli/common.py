@@ -4,9 +4,8 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable
 
-BAD_INPUT = 2
-WORKER_DIED = 1
-INTERRUPTED = 130
+from consistency.options import INTERRUPTED, exit_code
+from consistency.progress import Progress
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -29,7 +28,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def guard(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run ``work(args)`` and turn an error into one line on stderr and an exit code."""
     try:
         return work(args)
@@ -48,14 +47,7 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def exit_code(error: BaseException) -> int:
-    """Return the exit code of a command that ends with ``error``."""
-    if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED
-    return BAD_INPUT if isinstance(error, (ValueError, OSError, ImportError)) else WORKER_DIED
-
-
-def bars(quiet: bool) -> Callable[[Iterable, str, int], Iterable]:
+def bars(quiet: bool) -> Progress:
     """Return a function that shows a stage's items as a bar on stderr, if that is a terminal."""
 
     def progress(items: Iterable, stage: str, total: int, unit: str = "frame") -> Iterable:

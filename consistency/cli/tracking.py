@@ -1,13 +1,24 @@
-"""Flags of the command line that say how labels are carried."""
+"""Flags that say which masks are kept and how labels are carried."""
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from consistency.cli.common import fraction, natural, positive
-
-MATCHINGS = ("track", "optimal", "greedy", "seed")
-MOTIONS = ("none", "translation", "affine", "frames")
+from consistency.cli.output import writing_options
+from consistency.options import (
+    IGNORE,
+    KEEP,
+    KEEP_IDS,
+    LONG_MEMORY,
+    MATCHINGS,
+    MEMORY,
+    MEMORY_OF_IOU,
+    MEMORY_OF_LINEAGES,
+    MOTIONS,
+    ON_SPLIT,
+    PASSES,
+    Options,
+)
 
 
 def add_association_flags(parser: argparse.ArgumentParser) -> None:
@@ -16,18 +27,28 @@ def add_association_flags(parser: argparse.ArgumentParser) -> None:
     add(
         "--matching",
         choices=MATCHINGS,
-        default="track",
+        default=Options.matching,
         help="follow motion and shape; IoU alone, one-to-one with the largest sum or always the "
         "best pair left; or the labels of the predecessor, errors included",
     )
-    add("--min-iou", type=fraction, default=0.05, help="optimal, greedy: least IoU of one label")
+    add(
+        "--min-iou",
+        type=fraction,
+        default=Options.min_iou,
+        help="optimal, greedy: least IoU of one label",
+    )
     add(
         "--memory",
         type=natural,
-        help="frames a track may miss and still return; default: 10, with --on-split new 0, with "
-        "--matching optimal or greedy 1",
+        help=f"frames a track may miss and still return; default: {MEMORY}, with --on-split new "
+        f"{MEMORY_OF_LINEAGES}, with --matching optimal or greedy {MEMORY_OF_IOU}",
     )
-    add("--min-length", type=positive, default=1, help="leave out tracks with fewer masks")
+    add(
+        "--min-length",
+        type=positive,
+        default=Options.min_length,
+        help="leave out tracks with fewer masks",
+    )
     _add_track_flags(parser)
 
 
@@ -37,36 +58,75 @@ def _add_track_flags(parser: argparse.ArgumentParser) -> None:
         "--long-memory",
         type=natural,
         help="frames a track may miss where the camera's motion is known, and place and shape fit; "
-        "default: 40, with --on-split new 0",
+        f"default: {LONG_MEMORY}, with --on-split new {MEMORY_OF_LINEAGES}",
     )
     add(
         "--motion",
         choices=MOTIONS,
-        default="affine",
+        default=Options.motion,
         help="motion of the camera, from the edges of the masks; frames: of each mask, from images",
     )
     add("--frames-path", type=Path, help="folder with the images, for --motion frames")
     add(
         "--on-split",
-        choices=("keep", "new"),
-        default="keep",
+        choices=ON_SPLIT,
+        default=Options.on_split,
         help="of a mask that becomes two, one piece keeps the label or both get new ones (cells)",
     )
-    add("--passes", type=int, choices=(1, 2), default=2, help="2: join tracks afterwards")
+    add(
+        "--passes",
+        type=int,
+        choices=PASSES,
+        default=Options.passes,
+        help="2: join tracks afterwards",
+    )
 
 
-def association(args: argparse.Namespace) -> dict[str, Any]:
-    """Fields of ``consistency.track.association.Association`` from the flags."""
+def add_mask_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what decides which masks are kept, and which of them are labelled already."""
+    add = parser.add_argument
+    add(
+        "--keep-ids",
+        action="store_true",
+        help="labels are the identities that the input has; only masks without one are matched",
+    )
+    add(
+        "--duplicate-iou",
+        type=fraction,
+        default=Options.duplicate_iou,
+        help="drop a mask above this IoU",
+    )
+    add(
+        "--duplicate-containment",
+        type=fraction,
+        help="drop a mask above this intersection over the smaller area; default: off",
+    )
+    add(
+        "--keep",
+        choices=KEEP,
+        default=Options.keep,
+        help="of duplicates keep the largest, or the best predicted_iou · stability_score",
+    )
+
+
+def options_of(args: argparse.Namespace) -> Options:
+    """Return what the flags say; ValueError where one needs another."""
     if args.motion == "frames" and args.frames_path is None:
         raise ValueError("--motion frames needs the images; give their folder with --frames-path")
-    return {
-        "matching": args.matching,
-        "min_iou": args.min_iou,
-        "memory": args.memory,
-        "long_memory": args.long_memory,
-        "motion": args.motion,
-        "frames_path": args.frames_path and str(args.frames_path.resolve()),
-        "on_split": args.on_split,
-        "passes": args.passes,
-        "min_length": args.min_length,
-    }
+    return Options(
+        matching=args.matching,
+        min_iou=args.min_iou,
+        memory=args.memory,
+        long_memory=args.long_memory,
+        motion=args.motion,
+        frames_path=args.frames_path and str(args.frames_path.resolve()),
+        on_split=args.on_split,
+        passes=args.passes,
+        min_length=args.min_length,
+        duplicate_iou=args.duplicate_iou,
+        duplicate_containment=args.duplicate_containment,
+        keep=args.keep,
+        given_ids=KEEP_IDS if args.keep_ids else IGNORE,
+        output=tuple(dict.fromkeys(args.output)),
+        writing=writing_options(args),
+    )

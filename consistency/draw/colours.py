@@ -9,7 +9,6 @@ import numpy as np
 
 from consistency.draw.colour_table import TABLE
 
-PALETTES = ("distinct", "davis", "grey")
 BACKGROUND = (0, 0, 0)
 WHITE = (255, 255, 255)
 LARGEST_PALETTE = 256  # of a GIF, background included

@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from consistency.draw import colours, history
-from consistency.draw.movies import Item, Progress, Show, draw, replacing
+from consistency.draw.render_job import FrameViews, RenderJob, draw
+from consistency.draw.replacing import replacing
+from consistency.progress import Progress
 
 DOTS_PER_INCH = 120
 PAPER, ABSENT = 255, 222  # grey of the background and of gaps
@@ -26,15 +28,15 @@ MARGIN = 24  # pixels
 CORNERS = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
 
 
-def write_timeline(show: Show, path: Path, backend: Any, progress: Progress) -> None:
+def write_timeline(job: RenderJob, path: Path, backend: Any, progress: Progress) -> None:
     """Draw labels × frames, sorted by birth: colour where a label is, grey in its gaps."""
-    experiment = _needed(show, "timeline")
-    stretches = history.spans(show.after.views)
+    experiment = _needed(job, "timeline")
+    stretches = history.spans(job.after.views)
     rows = {label: row for row, label in enumerate(stretches)}
     height = float(np.clip(1.2 + 0.09 * len(rows), 3, 14))
-    figure, axes = _figure(float(np.clip(2 + 0.12 * show.count, 9, 24)), height)
-    axes.imshow(timeline_image(stretches, show.count, show.style.palette), aspect="auto")
-    events = history.happenings(experiment.folder, show.after.views)
+    figure, axes = _figure(float(np.clip(2 + 0.12 * job.count, 9, 24)), height)
+    axes.imshow(timeline_image(stretches, job.count, job.style.palette), aspect="auto")
+    events = history.happenings(experiment.folder, job.after.views)
     for kind, look in MARKERS.items():
         here = [
             (event.frame, rows[label])
@@ -49,7 +51,7 @@ def write_timeline(show: Show, path: Path, backend: Any, progress: Progress) -> 
     step = -(-len(rows) // 100)
     axes.set_yticks(range(0, len(rows), step), [str(label) for label in list(rows)[::step]])
     axes.tick_params(axis="y", labelsize=6)
-    axes.set(xlabel="frame", ylabel="label", title=f"{show.name}: {len(rows)} labels")
+    axes.set(xlabel="frame", ylabel="label", title=f"{job.name}: {len(rows)} labels")
     _save(figure, path)
 
 
@@ -66,11 +68,11 @@ def timeline_image(
     return image
 
 
-def write_contact(show: Show, path: Path, backend: Any, progress: Progress) -> None:
+def write_contact(job: RenderJob, path: Path, backend: Any, progress: Progress) -> None:
     """Draw a sheet of key frames, the input above the result."""
-    width = show.style.size[1]
-    style = replace(show.style, scale=min(show.style.scale, SHEET_COLUMN / width))
-    scenes = {"before": show.before, "after": show.after}
+    width = job.style.size[1]
+    style = replace(job.style, scale=min(job.style.scale, SHEET_COLUMN / width))
+    scenes = {"before": job.before, "after": job.after}
     scenes = {name: scene for name, scene in scenes.items() if scene is not None}
     count = len(next(iter(scenes.values())).views)
     chosen = np.unique(np.linspace(0, count - 1, KEY_FRAMES).round().astype(int)).tolist()
@@ -86,7 +88,7 @@ def write_contact(show: Show, path: Path, backend: Any, progress: Progress) -> N
         left = MARGIN + column * (wide + MARGIN)
         for row, (name, scene) in enumerate(scenes.items()):
             top = MARGIN + row * (high + MARGIN)
-            picture = draw(Item(t, (scene.views[t],)), (scene.layout,), style)
+            picture = draw(FrameViews(t, (scene.views[t],)), (scene.layout,), style)
             sheet.paste(Image.fromarray(picture), (left, top))
             text = f"{name} · {scene.views[t].frame.name}"
             pen.text((left, top - 4), text, fill="black", font=font, anchor="ls")
@@ -94,16 +96,16 @@ def write_contact(show: Show, path: Path, backend: Any, progress: Progress) -> N
         sheet.save(partial_path)
 
 
-def write_motion(show: Show, path: Path, backend: Any, progress: Progress) -> None:
+def write_motion(job: RenderJob, path: Path, backend: Any, progress: Progress) -> None:
     """Draw where the middle of the picture went, in the pixels of the first frame."""
-    experiment = _needed(show, "motion")
+    experiment = _needed(job, "motion")
     motion = experiment.run.get("motion")
     if motion is None:
         raise ValueError(
             f"{experiment.folder / 'run.json'}: holds no camera motion, which --format motion "
             "draws; mark the data with --matching track --motion affine"
         )
-    views, known = camera_views(motion, show.style.size)
+    views, known = camera_views(motion, job.style.size)
     middle = views.mean(axis=1)
     figure, axes = _figure(9, 6)
     numbers = np.arange(len(middle))
@@ -121,7 +123,7 @@ def write_motion(show: Show, path: Path, backend: Any, progress: Progress) -> No
     axes.set(
         xlabel="x, pixels of the first frame",
         ylabel="y, pixels of the first frame",
-        title=f"{show.name}: middle of the view; first, middle and last view",
+        title=f"{job.name}: middle of the view; first, middle and last view",
     )
     _save(figure, path)
 
@@ -152,10 +154,10 @@ def camera_views(motion: list, size: tuple[int, int]) -> tuple[np.ndarray, np.nd
     return np.array(views), np.array(known)
 
 
-def _needed(show: Show, name: str):
-    if show.experiment is None:
+def _needed(job: RenderJob, name: str):
+    if job.experiment is None:
         raise ValueError(f"--format {name} needs labels; mark the data first, then use --exp-name")
-    return show.experiment
+    return job.experiment
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Any]:

@@ -14,8 +14,9 @@ from consistency.dataset import Layout
 from consistency.draw import colours
 from consistency.draw.colours import Palette
 from consistency.draw.scene import View
-from consistency.formats.npy import Buffer
+from consistency.formats.buffer import Buffer
 from consistency.masks.packed import PackedMasks
+from consistency.options import StyleOptions
 
 # A mask of which less than this share can be seen is hidden: its outline is drawn on top.
 HIDDEN_SHARE = 0.5
@@ -23,28 +24,19 @@ CENTRE_GRID = 96  # cells a side in which the middle of a mask is looked for
 SMALLEST_TEXT, LARGEST_TEXT = 12, 36  # pixels
 
 
-@dataclass(frozen=True, eq=False)
-class Style:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Style(StyleOptions):
     """How to draw every frame.
 
     Attributes
     ----------
+    (of StyleOptions) : what a user chooses.
     size : (height, width) of the masks in pixels.
-    palette : name of the colours, see ``consistency.draw.colours``.
     indexed : numbers and colours of all labels for pictures of palette numbers; None for RGB.
-    scale : side of the picture over side of the masks.
-    alpha : opacity of the masks over a photograph, 0-1.
-    outline : draw the borders of all masks.
-    numbers : write each mask's label into it.
     """
 
     size: tuple[int, int]
-    palette: str = "distinct"
     indexed: Palette | None = None
-    scale: float = 1.0
-    alpha: float = 0.5
-    outline: bool = False
-    numbers: bool = False
 
     @property
     def picture_size(self) -> tuple[int, int]:

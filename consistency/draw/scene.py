@@ -7,7 +7,8 @@ from pathlib import Path
 
 from consistency.dataset import Dataset, Frame, Layout
 from consistency.experiment import Experiment
-from consistency.formats.npy import Buffer
+from consistency.formats import read_masks
+from consistency.formats.buffer import Buffer
 from consistency.masks.packed import PackedMasks
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
@@ -32,7 +33,7 @@ class View:
 
     def read(self, layout: Layout, buffer: Buffer) -> PackedMasks:
         """Pack the masks in the order of ``labels``."""
-        return layout.read(self.frame, buffer).select(self.indices)
+        return read_masks(layout, self.frame, buffer).select(self.indices)
 
     def keep(self, wanted: Callable[[int, int], bool]) -> "View":
         """Leave out masks for which ``wanted(index, label)`` is False."""
@@ -59,7 +60,7 @@ class Scene:
         """(height, width) in pixels; ValueError where no frame has a mask."""
         for view in self.views:
             if view.frame.records:
-                return self.layout.read(view.frame, Buffer()).shape
+                return read_masks(self.layout, view.frame, Buffer()).shape
         raise ValueError(f"{self.layout.root}: there is no mask in any frame, so nothing to draw")
 
     def labels(self) -> list[tuple[int, ...]]:

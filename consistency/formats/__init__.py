@@ -16,9 +16,18 @@ A module that writes (WRITERS) has an ``Output``, see ``consistency.formats.writ
 """
 
 import importlib
+from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
+from consistency.dataset import Dataset, Frame, Layout
 from consistency.formats.source import Source
+from consistency.options import SORTS
+
+if TYPE_CHECKING:  # NumPy is not loaded for --help
+    from consistency.formats.buffer import Buffer
+    from consistency.masks.packed import PackedMasks
 
 READERS = (
     "native", "amg", "sa1b", "sav", "coco", "ytvis", "mots", "davis", "labelmaps", "panoptic",
@@ -53,7 +62,7 @@ def find(source: Source, name: str = "auto") -> ModuleType:
     if name != "auto":
         if name not in READERS:
             raise ValueError(f"input format {name!r}; allowed: auto, {', '.join(READERS)}")
-        return importlib.import_module(f"{__name__}.{name}")
+        return reader(name)
     fits = fitting(source)
     if len(fits) == 1:
         return next(iter(fits.values()))
@@ -68,5 +77,82 @@ def find(source: Source, name: str = "auto") -> ModuleType:
 def fitting(source: Source, name: str = "auto") -> dict[str, ModuleType]:
     """Return the modules, all or the one of that name, that ``source`` looks like."""
     names = READERS if name == "auto" else (name,)
-    modules = {n: importlib.import_module(f"{__name__}.{n}") for n in names}
+    modules = {n: reader(n) for n in names}
     return {n: module for n, module in modules.items() if module.matches(source)}
+
+
+def reader(name: str) -> ModuleType:
+    """Return the module of the format ``name``."""
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def read_masks(layout: Layout, frame: Frame, buffer: "Buffer") -> "PackedMasks":
+    """Pack all masks of ``frame`` in the order of its records.
+
+    Raises ValueError or FileNotFoundError with the file or record and the frame in question.
+    """
+    return reader(layout.format).read_masks(layout, frame, buffer)
+
+
+def open_dataset(
+    path: Path, input_format: str = "auto", sort: str = "natural", sequence: str | None = None
+) -> Dataset:
+    """Open the dataset at ``path``.
+
+    Parameters
+    ----------
+    path : folder, or the one file that is the dataset.
+    input_format : a name from READERS, or "auto": the one that fits.
+    sort : "natural" leaves frames in the order of time that the format has, or sorts names with
+        numbers compared as numbers; "lexical" sorts names as text; anything else is a text file
+        with one frame name (or stem) a line, and frames that it does not name are left out.
+    sequence : which one, where the input holds several (videos of one JSON, text files of one
+        folder).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder or file.
+    ValueError
+        If no format fits, or several do; for malformed input, with file and frame.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such folder; give the data folder with --data-path")
+    source = Source(path, sequence)
+    dataset = find(source, input_format).open_dataset(source)
+    opened_as = {
+        "path": str(path.resolve()),
+        "format": dataset.layout.format,
+        "sort": sort if sort in SORTS else str(Path(sort).resolve()),
+        "sequence": sequence,
+    }
+    frames = _sorted(dataset.frames, sort)
+    return replace(dataset, frames=frames, opened_as=opened_as)
+
+
+def reopen(opened_as: dict[str, str | None]) -> Dataset:
+    """Open a dataset again from its ``opened_as``; raises as ``open_dataset``."""
+    return open_dataset(
+        Path(opened_as["path"]),
+        opened_as.get("format") or "auto",
+        opened_as.get("sort") or "natural",
+        opened_as.get("sequence"),
+    )
+
+
+def _sorted(frames: tuple[Frame, ...], sort: str) -> tuple[Frame, ...]:
+    if sort == "natural":
+        return frames
+    if sort == "lexical":
+        return tuple(sorted(frames, key=lambda frame: frame.name))
+    if not Path(sort).is_file():
+        raise FileNotFoundError(f"{sort}: no such list; --sort takes natural, lexical or a file")
+    by_name = {frame.stem: frame for frame in frames} | {frame.name: frame for frame in frames}
+    wanted = [line.strip() for line in Path(sort).read_text().splitlines() if line.strip()]
+    missing = [name for name in wanted if name not in by_name]
+    chosen = tuple(by_name[name] for name in wanted if name in by_name)
+    if missing or not chosen or len({frame.name for frame in chosen}) < len(chosen):
+        problem = f"frame {missing[0]!r} is not in the data" if missing else "empty or has a repeat"
+        raise ValueError(f"{sort}: {problem}; name every wanted frame once, one a line")
+    return chosen

@@ -13,9 +13,11 @@ from typing import Any
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import polygons
+from consistency.formats.labelled import LabelledSequence
 from consistency.formats.source import Source, value_of, without_parent
-from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
+from consistency.options import WritingOptions
 
 FILE = "coco/instances.json"
 OBJECT = 1  # category of masks that have none
@@ -80,16 +82,16 @@ def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
     return polygons.read_frame(frame)
 
 
-def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
     """``shared`` is whether annotations have a track_id."""
     return Plan(sequence.tracked)
 
 
-def _write_frame(task: Task, tracked: bool) -> Written:
+def _write_frame(task: FrameTask, tracked: bool) -> WriteResult:
     """Return the annotations of a frame; image ids count from 1."""
     rows = []
     for k, segmentation in enumerate(task.reader.run_lengths()):
-        record = dict(task.reader.frame.records[int(task.labels.kept[k])])
+        record = dict(task.reader.frame.records[int(task.labelled_frame.kept[k])])
         category = record.get("category_id")
         rows.append(
             record
@@ -97,14 +99,14 @@ def _write_frame(task: Task, tracked: bool) -> Written:
                 "image_id": task.t + 1,
                 "category_id": category if type(category) is int else OBJECT,
                 "segmentation": segmentation,
-                "area": int(task.labels.areas[k]),
-                "bbox": task.labels.boxes[k].tolist(),
+                "area": int(task.labelled_frame.areas[k]),
+                "bbox": task.labelled_frame.boxes[k].tolist(),
                 "iscrowd": 0,
                 "frame_index": task.t,
             }
             | ({"track_id": task.numbers[k]} if tracked else {})
         )
-    return Written(rows=rows)
+    return WriteResult(rows=rows)
 
 
 @contextmanager

@@ -20,10 +20,12 @@ import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import flatten, images
+from consistency.formats.labelled import LabelledSequence
 from consistency.formats.numbering import Numbering, number_labels
 from consistency.formats.source import Source
-from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
+from consistency.options import WritingOptions
 
 TABLES = ("res_track.txt", "man_track.txt")
 FOLDER = "ctc/01_RES"
@@ -155,21 +157,21 @@ def _with_mother(segment: Segment, mother: Sequence[Segment]) -> Segment:
     return Segment(segment.number, segment.label, segment.first, segment.last, ended[-1])
 
 
-def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
-    flatten.require_disjoint(sequence, settings, "ctc")
-    numbering = number_labels(sequence, settings, LIMIT, "ctc")
-    digits = 4 if len(sequence.labels) > 1000 else 3
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
+    flatten.require_disjoint(sequence, options, "ctc")
+    numbering = number_labels(sequence, options, LIMIT, "ctc")
+    digits = 4 if len(sequence.labelled_frames) > 1000 else 3
     presence = {
         label: frames
-        for label, frames in flatten.presence(sequence.labels).items()
+        for label, frames in flatten.presence(sequence.labelled_frames).items()
         if label in numbering.numbers
     }
     parts = _fitting(segments(presence, sequence.parents, numbering.numbers))
-    plan = flatten.plan(sequence, settings, numbering, np.dtype(np.uint16), digits)
+    plan = flatten.plan(sequence, options, numbering, np.dtype(np.uint16), digits)
     table = _number_table(parts)
     numbers = [
         [table.get((t, label), 0) for label in frame.labels]
-        for t, frame in enumerate(sequence.labels)
+        for t, frame in enumerate(sequence.labelled_frames)
     ]
     return Plan(plan.shared, numbers, numbering)
 
@@ -198,11 +200,11 @@ def _save(path: Path, image: np.ndarray) -> None:
     tifffile.imwrite(path, image, compression="zlib", compressionargs={"level": 2})
 
 
-def _write_frame(task: Task, drawing: flatten.Drawing) -> Written:
+def _write_frame(task: FrameTask, drawing: flatten.Drawing) -> WriteResult:
     """Write the image of a frame and return the numbers that are to be seen in it."""
     image, lost = flatten.draw(task, drawing)
     _save(task.path(FOLDER, _name(task.t, drawing.extra)), image)
-    return Written(lost=lost, rows=flatten.visible_numbers(image))
+    return WriteResult(lost=lost, rows=flatten.visible_numbers(image))
 
 
 @contextmanager
@@ -214,7 +216,7 @@ def _gather(
     labels: list[dict[int, int]] = []  # {planned number: label} of each frame
 
     def add(t: int, numbers: list[int]) -> None:
-        planned = dict(zip(plan.numbers[t], sequence.labels[t].labels, strict=True))
+        planned = dict(zip(plan.numbers[t], sequence.labelled_frames[t].labels, strict=True))
         labels.append({number: planned[number] for number in numbers})
         for label in sorted(labels[-1].values()):
             seen.setdefault(label, []).append(t)

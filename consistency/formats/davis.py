@@ -12,10 +12,12 @@ import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import flatten, images
+from consistency.formats.labelled import LabelledSequence
 from consistency.formats.numbering import gather_numbers, number_labels
 from consistency.formats.source import Source
-from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
+from consistency.options import WritingOptions
 
 VOID = (254, 255)
 LIMIT = 253
@@ -50,16 +52,16 @@ def palette() -> bytes:
     return colours.astype(np.uint8).tobytes()
 
 
-def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
-    numbering = number_labels(sequence, settings, LIMIT, "davis")
-    return flatten.plan(sequence, settings, numbering, np.dtype(np.uint8), sequence.name)
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
+    numbering = number_labels(sequence, options, LIMIT, "davis")
+    return flatten.plan(sequence, options, numbering, np.dtype(np.uint8), sequence.name)
 
 
-def _write_frame(task: Task, drawing: flatten.Drawing) -> Written:
+def _write_frame(task: FrameTask, drawing: flatten.Drawing) -> WriteResult:
     image, lost = flatten.draw(task, drawing)
     path = task.path("davis", drawing.extra, f"{task.reader.frame.stem}.png")
     flatten.save_png(path, image, palette())
-    return Written(lost=lost)
+    return WriteResult(lost=lost)
 
 
 OUTPUT = Output(_write_frame, _plan, partial(gather_numbers, file="davis/numbers.csv"))

@@ -6,14 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from consistency.cli.formats import RULES
+from consistency.formats.labelled import LabelledFrame
 from consistency.formats.numbering import Numbering
-from consistency.formats.writing import LabelledSequence, Plan, Settings, Task
-from consistency.track.results import FrameLabels
-
-SMALL_ON_TOP = "small-on-top"
-LARGE_ON_TOP = "large-on-top"
-SCORE = "score"
+from consistency.formats.writing import FrameTask, LabelledSequence, Plan, WritingOptions
+from consistency.options import RULES, SCORE, SMALL_ON_TOP
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,7 @@ class Drawing:
 
 def plan(
     sequence: LabelledSequence,
-    settings: Settings,
+    options: WritingOptions,
     numbering: Numbering,
     dtype: np.dtype | None = None,
     extra: object = None,
@@ -46,9 +42,9 @@ def plan(
     ``dtype`` None: the smallest that holds all numbers.  Raises ValueError if the rule is "score"
     and a mask has none.
     """
-    rule = settings.flatten or SMALL_ON_TOP
+    rule = options.flatten or SMALL_ON_TOP
     if rule == SCORE:
-        for frame, labels in zip(sequence.frames, sequence.labels, strict=True):
+        for frame, labels in zip(sequence.frames, sequence.labelled_frames, strict=True):
             for index in labels.kept.tolist():
                 score_of(frame.records[index], f"frame {frame.name!r}, mask {index}")
     dtype = np.dtype(dtype or np.min_scalar_type(numbering.largest))
@@ -56,11 +52,11 @@ def plan(
     return Plan(Drawing(sequence.shape, rule, dtype, extra), numbers, numbering)
 
 
-def require_disjoint(sequence: LabelledSequence, settings: Settings, output: str) -> None:
+def require_disjoint(sequence: LabelledSequence, options: WritingOptions, output: str) -> None:
     """Raise ValueError if masks share pixels and nobody has said who wins."""
-    if settings.flatten:
+    if options.flatten:
         return
-    for frame in sequence.labels:
+    for frame in sequence.labelled_frames:
         if len(frame.overlaps):
             i, j, pixels = frame.overlaps[0]
             raise ValueError(
@@ -82,7 +78,7 @@ def score_of(record: dict, where: str) -> float:
     return float(np.prod(values))
 
 
-def draw(task: Task, drawing: Drawing) -> tuple[np.ndarray, list[int]]:
+def draw(task: FrameTask, drawing: Drawing) -> tuple[np.ndarray, list[int]]:
     """Draw the label image of one frame.
 
     Returns
@@ -90,7 +86,7 @@ def draw(task: Task, drawing: Drawing) -> tuple[np.ndarray, list[int]]:
     The image, (height, width) of the drawing's dtype, and for each kept mask the pixels that
     others cover; a mask with number 0 is not drawn and loses none.
     """
-    labels = task.labels
+    labels = task.labelled_frame
     if not labels.labels:
         return np.zeros(drawing.shape, drawing.dtype), []
     order = paint_order(task, drawing.rule)
@@ -99,9 +95,9 @@ def draw(task: Task, drawing: Drawing) -> tuple[np.ndarray, list[int]]:
     return image, np.where(numbers > 0, labels.areas - visible, 0).tolist()
 
 
-def paint_order(task: Task, rule: str) -> list[int]:
+def paint_order(task: FrameTask, rule: str) -> list[int]:
     """Kept masks with a number from the one painted first to the one on top."""
-    labels = task.labels
+    labels = task.labelled_frame
     kept = labels.kept.tolist()
     if rule == SCORE:
         records = task.reader.frame.records
@@ -132,7 +128,7 @@ def save_png(path: Path, image: np.ndarray, palette: bytes | None = None) -> Non
 PNG_LEVEL = 2
 
 
-def presence(labels: Sequence[FrameLabels]) -> dict[int, list[int]]:
+def presence(labels: Sequence[LabelledFrame]) -> dict[int, list[int]]:
     """Frames, ascending, in which each label has a mask."""
     frames: dict[int, list[int]] = {}
     for t, frame in enumerate(labels):

@@ -11,14 +11,16 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from consistency.formats import flatten
+from consistency.formats.labelled import LabelledSequence
 from consistency.formats.numbering import gather_numbers, number_labels
-from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
+from consistency.options import WritingOptions
 
 FOLDER = "gaussian-grouping"
 LIMIT = 255
 
 
-def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
     seen: dict[str, str] = {}
     for frame in sequence.frames:
         name = first_part(frame.name)
@@ -28,8 +30,8 @@ def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
                 "where gaussian-grouping cuts names; rename the images"
             )
         seen[name] = frame.name
-    numbering = number_labels(sequence, settings, LIMIT, "gaussian-grouping")
-    return flatten.plan(sequence, settings, numbering, np.dtype(np.uint8))
+    numbering = number_labels(sequence, options, LIMIT, "gaussian-grouping")
+    return flatten.plan(sequence, options, numbering, np.dtype(np.uint8))
 
 
 def first_part(name: str) -> str:
@@ -37,11 +39,11 @@ def first_part(name: str) -> str:
     return PurePosixPath(name).name.split(".")[0]
 
 
-def _write_frame(task: Task, drawing: flatten.Drawing) -> Written:
+def _write_frame(task: FrameTask, drawing: flatten.Drawing) -> WriteResult:
     image, lost = flatten.draw(task, drawing)
     name = first_part(task.reader.frame.name)
     flatten.save_png(task.path(FOLDER, "object_mask", f"{name}.png"), image)
-    return Written(lost=lost)
+    return WriteResult(lost=lost)
 
 
 OUTPUT = Output(_write_frame, _plan, partial(gather_numbers, file=f"{FOLDER}/numbers.csv"))

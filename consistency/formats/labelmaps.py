@@ -10,10 +10,12 @@ from functools import partial
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import ctc, flatten, images
+from consistency.formats.labelled import LabelledSequence
 from consistency.formats.numbering import gather_numbers, number_labels
 from consistency.formats.source import Source
-from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
+from consistency.options import WritingOptions
 
 FOLDER = "label_maps"
 LIMIT = 65_535
@@ -42,15 +44,15 @@ def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
     return images.read_label_frame(layout.root, frame)
 
 
-def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
-    numbering = number_labels(sequence, settings, LIMIT, "labelmaps")
-    return flatten.plan(sequence, settings, numbering)
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
+    numbering = number_labels(sequence, options, LIMIT, "labelmaps")
+    return flatten.plan(sequence, options, numbering)
 
 
-def _write_frame(task: Task, drawing: flatten.Drawing) -> Written:
+def _write_frame(task: FrameTask, drawing: flatten.Drawing) -> WriteResult:
     image, lost = flatten.draw(task, drawing)
     flatten.save_png(task.path(FOLDER, f"{task.reader.frame.stem}.png"), image)
-    return Written(lost=lost)
+    return WriteResult(lost=lost)
 
 
 OUTPUT = Output(_write_frame, _plan, partial(gather_numbers, file=f"{FOLDER}/numbers.csv"))

@@ -17,10 +17,12 @@ import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, frame_range, in_order
 from consistency.formats import flatten, images, rle
+from consistency.formats.labelled import LabelledSequence
 from consistency.formats.numbering import Numbering, count_labels, keep_largest
 from consistency.formats.source import Source
-from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
+from consistency.options import WritingOptions
 
 COLUMNS = 6
 IGNORE_CLASS = 10
@@ -108,18 +110,18 @@ def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
     return images.read_label_frame(layout.root, frame)
 
 
-def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
-    flatten.require_disjoint(sequence, settings, "mots")
-    classes = _classes(sequence, settings.class_id)
-    numbering = _number(sequence, settings, classes)
-    extra = sequence.name, settings.first_frame
-    return flatten.plan(sequence, settings, numbering, np.dtype(np.uint16), extra)
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
+    flatten.require_disjoint(sequence, options, "mots")
+    classes = _classes(sequence, options.class_id)
+    numbering = _number(sequence, options, classes)
+    extra = sequence.name, options.first_frame
+    return flatten.plan(sequence, options, numbering, np.dtype(np.uint16), extra)
 
 
 def _classes(sequence: LabelledSequence, default: int) -> dict[int, int]:
     """Class of each label: that of its first mask, or the default where that has none."""
     classes: dict[int, int] = {}
-    for frame, labels in zip(sequence.frames, sequence.labels, strict=True):
+    for frame, labels in zip(sequence.frames, sequence.labelled_frames, strict=True):
         for index, label in zip(labels.kept.tolist(), labels.labels, strict=True):
             record = frame.records[index]
             found = record.get("class_id", default)
@@ -133,22 +135,24 @@ def _classes(sequence: LabelledSequence, default: int) -> dict[int, int]:
     return classes
 
 
-def _number(sequence: LabelledSequence, settings: Settings, classes: dict[int, int]) -> Numbering:
+def _number(
+    sequence: LabelledSequence, options: WritingOptions, classes: dict[int, int]
+) -> Numbering:
     """1000 · class + instance: the label itself where it is such a number, else counted from 1."""
     counts = count_labels(sequence)
     if all(label // INSTANCES == classes[label] for label in counts):
         return Numbering({label: label for label in counts})
     numbers, dropped = {}, []
-    limit = min(settings.max_ids or INSTANCES, INSTANCES - 1)
+    limit = min(options.max_ids or INSTANCES, INSTANCES - 1)
     for class_id in sorted(set(classes.values())):
         mine = {label: counts[label] for label in counts if classes[label] == class_id}
-        kept, gone = keep_largest(mine, limit, settings.drop, f"class {class_id} of mots")
+        kept, gone = keep_largest(mine, limit, options.drop, f"class {class_id} of mots")
         numbers |= {label: class_id * INSTANCES + i for i, label in enumerate(kept, 1)}
         dropped += gone
-    return Numbering(dict(sorted(numbers.items())), tuple(sorted(dropped)), settings.drop)
+    return Numbering(dict(sorted(numbers.items())), tuple(sorted(dropped)), options.drop)
 
 
-def _write_frame(task: Task, drawing: flatten.Drawing) -> Written:
+def _write_frame(task: FrameTask, drawing: flatten.Drawing) -> WriteResult:
     """Write the PNG of a frame and return its lines; what is covered whole has none."""
     name, first_frame = drawing.extra
     t = task.t + first_frame
@@ -159,7 +163,7 @@ def _write_frame(task: Task, drawing: flatten.Drawing) -> Written:
         f"{t} {value} {value // INSTANCES} {height} {width} {segmentation['counts']}\n"
         for value, segmentation in rle.of_labels(image).items()
     ]
-    return Written(lost=lost, rows="".join(lines))
+    return WriteResult(lost=lost, rows="".join(lines))
 
 
 @contextmanager

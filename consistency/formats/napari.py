@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from consistency.formats.writing import LabelledSequence, Output, Plan, Task, Written
+from consistency.formats.labelled import LabelledSequence
+from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 
 FOLDER = "napari"
 
 
-def _write_frame(task: Task, shared: None) -> Written:
-    return Written()  # centres are known; no pixels are read
+def _write_frame(task: FrameTask, shared: None) -> WriteResult:
+    return WriteResult()  # centres are known; no pixels are read
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def _gather(
     yield lambda t, rows: None
     rows = [
         (label, t, round(float(y), 3), round(float(x), 3))
-        for t, frame in enumerate(sequence.labels)
+        for t, frame in enumerate(sequence.labelled_frames)
         for label, (x, y) in zip(frame.labels, frame.centroids, strict=True)
     ]
     (folder / FOLDER).mkdir()

@@ -16,10 +16,13 @@ import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order, natural_key
 from consistency.formats import npy, rle
+from consistency.formats.buffer import Buffer
+from consistency.formats.labelled import LabelledSequence
 from consistency.formats.source import Source, load_json
-from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
 from consistency.masks.packing import Packer
+from consistency.options import WritingOptions
 
 JSON_NAME = "sk_masks.json"
 FOLDER_NAME = "numpy_masks"
@@ -127,7 +130,7 @@ def _stack_length(path: Path) -> int:
         return header.shape[0]
 
 
-def read_masks(layout: Layout, frame: Frame, buffer: npy.Buffer) -> PackedMasks:
+def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     if layout.order == "F":
         return rle.read_frame(frame)
@@ -141,7 +144,7 @@ def read_masks(layout: Layout, frame: Frame, buffer: npy.Buffer) -> PackedMasks:
         raise ValueError(f"frame {frame.name!r}: {error}") from error
 
 
-def _read_files(layout: Layout, frame: Frame, buffer: npy.Buffer) -> PackedMasks:
+def _read_files(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     packer = Packer((0, 0))
     for i, record in enumerate(frame.records):
         value = record["segmentation"]
@@ -169,13 +172,13 @@ def _runs_as_pixels(value: dict, i: int) -> tuple[tuple[int, int], Iterator[np.n
     return shape, iter([packed.unpack(0).ravel()])
 
 
-def _open_mask(path: Path, buffer: npy.Buffer) -> tuple[tuple[int, int], Iterator[np.ndarray]]:
+def _open_mask(path: Path, buffer: Buffer) -> tuple[tuple[int, int], Iterator[np.ndarray]]:
     """Return (height, width) and the pixels row by row; the file is closed behind the last."""
     rows = _rows(path, buffer)
     return next(rows), rows
 
 
-def _rows(path: Path, buffer: npy.Buffer) -> Iterator:
+def _rows(path: Path, buffer: Buffer) -> Iterator:
     """Yield the shape of a mask file, then its pixels."""
     with npy.open_array(path) as (file, header):
         if len(header.shape) != 2 or 0 in header.shape:
@@ -184,7 +187,7 @@ def _rows(path: Path, buffer: npy.Buffer) -> Iterator:
         yield from npy.rows(file, path, header, header.shape, buffer)
 
 
-def _read_stack(layout: Layout, frame: Frame, buffer: npy.Buffer) -> PackedMasks:
+def _read_stack(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     if not frame.records:
         return Packer((0, 0)).finish()
     path = layout.root / frame.records[0]["segmentation"]
@@ -202,7 +205,7 @@ def _read_stack(layout: Layout, frame: Frame, buffer: npy.Buffer) -> PackedMasks
 
 
 def pixel_slices(
-    layout: Layout, frame: Frame, index: int, buffer: npy.Buffer
+    layout: Layout, frame: Frame, index: int, buffer: Buffer
 ) -> Iterator[np.ndarray] | None:
     """Yield the pixels of one mask row by row, or return None where only packing gives them."""
     value = frame.records[index]["segmentation"]
@@ -211,33 +214,35 @@ def pixel_slices(
     return _open_mask(layout.root / value, buffer)[1]
 
 
-def _plan_masks(sequence: LabelledSequence, settings: Settings) -> Plan:
+def _plan_masks(sequence: LabelledSequence, options: WritingOptions) -> Plan:
     """Choose the smallest unsigned dtype that holds the largest label."""
-    largest = max((label for frame in sequence.labels for label in frame.labels), default=1)
+    largest = max(
+        (label for frame in sequence.labelled_frames for label in frame.labels), default=1
+    )
     return Plan(shared=np.min_scalar_type(largest))
 
 
-def _write_masks(task: Task, dtype: np.dtype) -> Written:
+def _write_masks(task: FrameTask, dtype: np.dtype) -> WriteResult:
     """Write mask × label as numpy_masks/<frame stem>/<mask index>.npy, (h, w) of ``dtype``."""
     relative = f"{FOLDER_NAME}/{task.reader.frame.stem}"
     (task.folder / relative).mkdir(parents=True, exist_ok=True)
     paths = []
-    for index, label in zip(task.labels.kept.tolist(), task.numbers, strict=True):
+    for index, label in zip(task.labelled_frame.kept.tolist(), task.numbers, strict=True):
         paths.append(f"{relative}/{index}.npy")
         slices = task.reader.pixel_slices(index)
-        path, shape = task.folder / paths[-1], task.labels.shape
+        path, shape = task.folder / paths[-1], task.labelled_frame.shape
         npy.write_labelled(path, shape, slices, label, dtype, task.reader.buffer)
-    return Written(paths)
+    return WriteResult(paths)
 
 
-def _write_rle(task: Task, shared: None) -> Written:
+def _write_rle(task: FrameTask, shared: None) -> WriteResult:
     """Return COCO run lengths; writes no file."""
-    return Written(task.reader.run_lengths())
+    return WriteResult(task.reader.run_lengths())
 
 
-def _write_none(task: Task, shared: None) -> Written:
+def _write_none(task: FrameTask, shared: None) -> WriteResult:
     """Leave the records pointing at the input."""
-    return Written()
+    return WriteResult()
 
 
 MASKS = Output(_write_masks, _plan_masks)

@@ -16,29 +16,33 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from consistency.formats import flatten
+from consistency.formats.labelled import LabelledSequence
 from consistency.formats.source import load_json, value_of
-from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
+from consistency.options import WritingOptions
 
 FOLDER = "nerfstudio"
 
 
-def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
     """``shared`` is (shape, invert); ``own`` is the JSON to write and its name."""
-    labels = {label for frame in sequence.labels for label in frame.labels}
-    wanted = set(settings.ids) or labels
+    labels = {label for frame in sequence.labelled_frames for label in frame.labels}
+    wanted = set(options.ids) or labels
     unknown = sorted(wanted - labels)
     if unknown:
         raise ValueError(f"--ids {unknown[0]}: there is no such label; see tracks.csv")
-    numbers = [[int(label in wanted) for label in frame.labels] for frame in sequence.labels]
+    numbers = [
+        [int(label in wanted) for label in frame.labels] for frame in sequence.labelled_frames
+    ]
     paths = {frame.stem: f"masks/{frame.stem}.png" for frame in sequence.frames}
-    if settings.transforms is None:
+    if options.transforms is None:
         entries = [
             {"file_path": frame.name, "mask_path": paths[frame.stem]} for frame in sequence.frames
         ]
         own = "mask_paths.json", {"frames": entries}
     else:
-        own = "transforms.json", _extend(Path(settings.transforms), paths)
-    return Plan((sequence.shape, settings.invert), numbers, own)
+        own = "transforms.json", _extend(Path(options.transforms), paths)
+    return Plan((sequence.shape, options.invert), numbers, own)
 
 
 def _extend(file: Path, paths: dict[str, str]) -> dict:
@@ -56,7 +60,7 @@ def _extend(file: Path, paths: dict[str, str]) -> dict:
     return content | {"frames": entries}
 
 
-def _write_frame(task: Task, shared: tuple) -> Written:
+def _write_frame(task: FrameTask, shared: tuple) -> WriteResult:
     shape, invert = shared
     image = np.zeros(shape, np.uint8)
     chosen = [k for k, number in enumerate(task.numbers) if number]
@@ -65,7 +69,7 @@ def _write_frame(task: Task, shared: tuple) -> Written:
         image, _ = task.reader.kept().paint(white, chosen)
     image = 255 - image if invert else image
     flatten.save_png(task.path(FOLDER, "masks", f"{task.reader.frame.stem}.png"), image)
-    return Written()
+    return WriteResult()
 
 
 @contextmanager

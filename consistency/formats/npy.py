@@ -1,8 +1,4 @@
-"""NumPy files read slice by slice into one reused buffer, and written the same way.
-
-A fresh array for every mask of 1920 × 1080 costs ten times the reading of its bytes; slices of
-1 MiB stay in the processor's cache until they have been packed.
-"""
+"""NumPy files read slice by slice into one reused buffer, and written the same way."""
 
 import io
 import zipfile
@@ -16,7 +12,8 @@ from tokenize import TokenError
 
 import numpy as np
 
-SLICE_BYTES = 1 << 20
+from consistency.formats.buffer import SLICE_BYTES, Buffer
+
 BLOCK = 1 << 14  # pixels; a block without foreground is not written
 MAX_HEADER = 1 << 16
 # What zipfile and zlib raise for damaged archives.
@@ -30,15 +27,6 @@ class Header:
     shape: tuple[int, ...]
     fortran: bool
     dtype: np.dtype
-
-
-class Buffer:
-    """Memory that is reused for every slice and every file of one worker."""
-
-    def __init__(self) -> None:
-        self.bytes = memoryview(bytearray(SLICE_BYTES))
-        self.marked = np.empty(SLICE_BYTES, bool)
-        self.out = np.empty(SLICE_BYTES * 8, np.uint8)  # memory is taken only as it is used
 
 
 @lru_cache(maxsize=64)

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from consistency.cli.formats import DROPS
-from consistency.formats.writing import LabelledSequence, Plan, Settings
-
-SMALLEST = "smallest"
-SHORTEST = "shortest"
+from consistency.formats.writing import LabelledSequence, Plan, WritingOptions
+from consistency.options import DROPS, SHORTEST, SMALLEST
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,9 @@ class Numbering:
 
     def of_frames(self, sequence: LabelledSequence) -> list[list[int]]:
         """Number of every kept mask of every frame; 0 = left out."""
-        return [[self.numbers.get(v, 0) for v in frame.labels] for frame in sequence.labels]
+        return [
+            [self.numbers.get(v, 0) for v in frame.labels] for frame in sequence.labelled_frames
+        ]
 
     def write(self, path: Path) -> None:
         """Write a line ``label,number,reason`` for each label, unless all keep their own."""
@@ -53,30 +52,30 @@ class Numbering:
 
 
 def number_labels(
-    sequence: LabelledSequence, settings: Settings, limit: int, output: str
+    sequence: LabelledSequence, options: WritingOptions, limit: int, output: str
 ) -> Numbering:
     """Give each label a number of at most ``limit``: its own, or the next from 1 if one is larger.
 
     Raises
     ------
     ValueError
-        If there are more labels and ``settings.drop`` does not say which ones go; if
-        ``settings.max_ids`` is more than the format holds.
+        If there are more labels and ``options.drop`` does not say which ones go; if
+        ``options.max_ids`` is more than the format holds.
     """
-    if settings.max_ids and settings.max_ids > limit:
-        raise ValueError(f"--max-ids {settings.max_ids}: {output} holds at most {limit} objects")
-    limit = settings.max_ids or limit
-    labels, dropped = keep_largest(count_labels(sequence), limit, settings.drop, output)
+    if options.max_ids and options.max_ids > limit:
+        raise ValueError(f"--max-ids {options.max_ids}: {output} holds at most {limit} objects")
+    limit = options.max_ids or limit
+    labels, dropped = keep_largest(count_labels(sequence), limit, options.drop, output)
     if max(labels, default=1) <= limit:
-        return Numbering({label: label for label in labels}, dropped, settings.drop)
+        return Numbering({label: label for label in labels}, dropped, options.drop)
     compact = {label: number for number, label in enumerate(labels, 1)}
-    return Numbering(compact, dropped, settings.drop)
+    return Numbering(compact, dropped, options.drop)
 
 
 def count_labels(sequence: LabelledSequence) -> dict[int, tuple[int, int]]:
     """Return {label: (pixels in all frames, masks)}, labels ascending."""
     pixels, masks = Counter(), Counter()
-    for frame in sequence.labels:
+    for frame in sequence.labelled_frames:
         for label, area in zip(frame.labels, frame.areas.tolist(), strict=True):
             pixels[label] += area
             masks[label] += 1

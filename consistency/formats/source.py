@@ -4,6 +4,8 @@ import json
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from consistency.dataset import natural_key
+
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 
 
@@ -23,8 +25,6 @@ class Source:
     @cached_property
     def entries(self) -> tuple[Path, ...]:
         """Visible entries of the folder in natural order; of a file: none."""
-        from consistency.dataset import natural_key
-
         if not self.path.is_dir():
             return ()
         visible = (p for p in self.path.iterdir() if not p.name.startswith("."))

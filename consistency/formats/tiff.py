@@ -18,10 +18,12 @@ import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import images
+from consistency.formats.labelled import LabelledSequence
 from consistency.formats.source import Source
-from consistency.formats.writing import LabelledSequence, Output, Plan, Settings, Task, Written
+from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
 from consistency.masks.packing import Packer, sort_words
+from consistency.options import WritingOptions
 
 LAYER = re.compile(r"(.+)_layer(\d+)")
 LIMIT = 2**32 - 1
@@ -127,7 +129,7 @@ def _join(layers: Sequence[PackedMasks]) -> PackedMasks:
     )
 
 
-def _plan(sequence: LabelledSequence, settings: Settings) -> Plan:
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
     """Give each label a layer; ``shared`` is ({label: layer}, layers, shape, dtype)."""
     layers = colour_greedily(sequence)
     largest = max(layers, default=1)
@@ -141,7 +143,7 @@ def colour_greedily(sequence: LabelledSequence) -> dict[int, int]:
     """Layer of each label, from 0: the first in which it overlaps no label before it."""
     others = defaultdict(set)
     labels = set()
-    for frame in sequence.labels:
+    for frame in sequence.labelled_frames:
         labels.update(frame.labels)
         for i, j, _ in frame.overlaps.tolist():
             others[frame.labels[i]].add(frame.labels[j])
@@ -153,18 +155,18 @@ def colour_greedily(sequence: LabelledSequence) -> dict[int, int]:
     return layers
 
 
-def _write_frame(task: Task, shared: tuple) -> Written:
+def _write_frame(task: FrameTask, shared: tuple) -> WriteResult:
     """Return the compressed page of each layer: kilobytes, as label images are."""
     layers, count, shape, dtype = shared
     pages = []
     for layer in range(count):
         image = np.zeros(shape, dtype)
-        mine = [k for k, label in enumerate(task.labels.labels) if layers[label] == layer]
+        mine = [k for k, label in enumerate(task.labelled_frame.labels) if layers[label] == layer]
         if mine:
             numbers = np.asarray(task.numbers, dtype)
             image, _ = task.reader.kept().paint(numbers, mine)
         pages.append(zlib.compress(image.tobytes(), ZLIB_LEVEL))
-    return Written(rows=pages)
+    return WriteResult(rows=pages)
 
 
 @contextmanager

@@ -2,10 +2,10 @@
 
 An output is an ``Output`` beside the reader of its format, and a line in ``formats.WRITERS``:
 
-``plan(sequence, settings) -> Plan``
+``plan(sequence, options) -> Plan``
     in the main process, before anything is written: refuses what the format cannot hold
     (ValueError with the flag that solves it) and gives every mask its number in the output;
-``write_frame(task, shared) -> Written``
+``write_frame(task, shared) -> WriteResult``
     in workers, once a frame: writes the frame's files under ``task.folder`` and returns kilobytes,
     never pixels.  ``shared`` is the plan's;
 ``gather(sequence, plan, folder)``, where there is something to say about the whole sequence
@@ -15,75 +15,18 @@ An output is an ``Output`` beside the reader of its format, and a line in ``form
 Each output has a folder of its own in the experiment's, so that several never meet.
 """
 
-import importlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from consistency.dataset import Frame, Layout
-from consistency.formats import WRITERS, npy, rle
-from consistency.masks.packed import PackedMasks
-from consistency.track.results import FrameLabels
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a user may say about outputs; goes into run.json.
-
-    Attributes
-    ----------
-    flatten : who wins a pixel that several masks claim, a name from ``flatten.RULES``; None: the
-        smallest, but formats that insist on disjoint masks refuse overlaps.
-    max_ids : most objects in an output of label images; None: what the format holds.
-    drop : which labels go where there are more, "smallest" or "shortest"; None: refuse.
-    ids : labels for outputs of chosen objects; empty: all.
-    invert : chosen objects are black and all else is white.
-    transforms : path of the transforms.json to extend with mask paths; None: there is none.
-    first_frame : number of the first frame in formats that count frames from 0 or 1.
-    class_id : class of masks that have none, in formats that want one.
-    """
-
-    flatten: str | None = None
-    max_ids: int | None = None
-    drop: str | None = None
-    ids: tuple[int, ...] = ()
-    invert: bool = False
-    transforms: str | None = None
-    first_frame: int = 0
-    class_id: int = 1
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledSequence:
-    """All that outputs may know of the sequence; no pixels.
-
-    Attributes
-    ----------
-    name : of the experiment.
-    frames, labels : one each a frame.
-    parents : {label: label it came from by division}.
-    categories : {category_id of the records: name}, as far as the input has them.
-    tracked : whether a label means the same object in all frames.
-    """
-
-    name: str
-    frames: Sequence[Frame]
-    labels: Sequence[FrameLabels]
-    parents: dict[int, int] = field(default_factory=dict)
-    categories: dict[int, str] = field(default_factory=dict)
-    tracked: bool = True
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(height, width); ValueError if no frame has a mask."""
-        shape = next((frame.shape for frame in self.labels if frame.shape), None)
-        if shape is None:
-            raise ValueError("no frame has a mask, so their size is unknown; use --output none")
-        return shape
+from consistency.formats import WRITERS, reader
+from consistency.formats.buffer import Buffer
+from consistency.formats.frame_reader import FrameReader
+from consistency.formats.labelled import LabelledFrame, LabelledSequence
+from consistency.options import WritingOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,20 +47,20 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class FrameTask:
     """One frame for one output, in a worker.
 
     Attributes
     ----------
     t : index of the frame, from 0.
-    reader, labels : its masks and what is known of the kept ones.
+    reader, labelled_frame : its masks and what is known of the kept ones.
     numbers : the plan's numbers of the kept masks.
     folder : of the experiment.
     """
 
     t: int
-    reader: "FrameReader"
-    labels: FrameLabels
+    reader: FrameReader
+    labelled_frame: LabelledFrame
     numbers: Sequence[int]
     folder: Path
 
@@ -129,7 +72,7 @@ class Task:
 
 
 @dataclass(frozen=True, eq=False)
-class Written:
+class WriteResult:
     """What a worker returns for one output of one frame.
 
     Attributes
@@ -144,7 +87,7 @@ class Written:
     rows: Any = None
 
 
-def plain_plan(sequence: LabelledSequence, settings: Settings) -> Plan:
+def plain_plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
     """For outputs that hold everything under its own label."""
     return Plan()
 
@@ -159,13 +102,13 @@ class Output:
     ``tracks`` : whether it makes sense only where labels mean the same object in all frames.
     """
 
-    write_frame: Callable[[Task, Any], Written]
-    plan: Callable[[LabelledSequence, Settings], Plan] = plain_plan
+    write_frame: Callable[[FrameTask, Any], WriteResult]
+    plan: Callable[[LabelledSequence, WritingOptions], Plan] = plain_plan
     gather: Gather | None = None
     tracks: bool = False
 
 
-def plan(name: str, sequence: LabelledSequence, settings: Settings) -> Plan:
+def plan(name: str, sequence: LabelledSequence, options: WritingOptions) -> Plan:
     """Plan output ``name``; ValueError for what it cannot hold."""
     output = find(name)
     if output.tracks and not sequence.tracked:
@@ -173,7 +116,7 @@ def plan(name: str, sequence: LabelledSequence, settings: Settings) -> Plan:
             f"the input does not say which masks show one object, as {name} needs; "
             "label it with mark_label.py"
         )
-    return output.plan(sequence, settings)
+    return output.plan(sequence, options)
 
 
 def find(name: str) -> Output:
@@ -181,7 +124,7 @@ def find(name: str) -> Output:
     if name not in WRITERS:
         raise ValueError(f"output {name!r}; allowed: {', '.join(WRITERS)}")
     module, attribute = WRITERS[name].split(".")
-    return getattr(importlib.import_module(f"consistency.formats.{module}"), attribute)
+    return getattr(reader(module), attribute)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,82 +136,23 @@ class LabelledInput:
 
     t: int
     frame: Frame
-    labels: FrameLabels
+    labelled_frame: LabelledFrame
     numbers: dict[str, Sequence[int]]
-
-
-class FrameReader:
-    """Reads the masks of one frame once, when the first output asks for them."""
-
-    def __init__(self, layout: Layout, frame: Frame, labels: FrameLabels, buffer: npy.Buffer):
-        self.layout, self.frame, self.labels, self.buffer = layout, frame, labels, buffer
-        self._masks: PackedMasks | None = None
-        self._kept: PackedMasks | None = None
-        self._run_lengths: list[dict] | None = None
-
-    def masks(self) -> PackedMasks:
-        """All masks of the input frame, packed."""
-        if self._masks is None:
-            self._masks = self.layout.read(self.frame, self.buffer)
-        return self._masks
-
-    def kept(self) -> PackedMasks:
-        """The kept masks, packed, in the order of their labels."""
-        if self._kept is None:
-            self._kept = self.masks().select(self.labels.kept)
-        return self._kept
-
-    def run_lengths(self) -> list[dict]:
-        """COCO run lengths of the kept masks, in the order of their labels."""
-        if self._run_lengths is None:
-            self._run_lengths = self._given() or self._encoded()
-        return self._run_lengths
-
-    def _given(self) -> list[dict] | None:
-        """Run lengths of the input, if it has them as text; they have been checked."""
-        records = [self.frame.records[index] for index in self.labels.kept.tolist()]
-        values = [record.get("segmentation") for record in records]
-        if all(isinstance(v, dict) and isinstance(v.get("counts"), str) for v in values):
-            return [{"size": list(v["size"]), "counts": v["counts"]} for v in values]
-        return None
-
-    def _encoded(self) -> list[dict]:
-        if not self.labels.labels:
-            return []
-        kept, boxes = self.kept(), self.labels.boxes
-        looked_at = int((boxes[:, 2] * boxes[:, 3]).sum())
-        if len(self.labels.overlaps) or looked_at < kept.shape[0] * kept.shape[1]:
-            return [rle.encode(kept, i, box) for i, box in enumerate(boxes)]
-        # Disjoint masks with large boxes: one pass over the frame is less work.
-        number = np.arange(1, kept.count + 1, dtype=np.min_scalar_type(kept.count))
-        image, _ = kept.paint(number, range(kept.count))
-        found = rle.of_labels(image)
-        return [found[value] for value in number.tolist()]
-
-    def pixel_slices(self, index: int):
-        """Pixels of one input mask, row by row (see Packer.add_flat), the cheapest way there is."""
-        direct = getattr(self.layout.module, "pixel_slices", None)
-        if direct and self._masks is None:  # what another output has read is not read again
-            slices = direct(self.layout, self.frame, index, self.buffer)
-            if slices is not None:
-                return slices
-        pixels = self.masks().unpack(index).ravel().view(np.uint8)
-        return (pixels[i : i + npy.SLICE_BYTES] for i in range(0, pixels.size, npy.SLICE_BYTES))
 
 
 def write_chunk(
     chunk: Sequence[LabelledInput], layout: Layout, folder: Path, shared: dict[str, Any]
-) -> list[dict[str, Written]]:
+) -> list[dict[str, WriteResult]]:
     """Write all outputs of some frames; ``shared`` is {output: its plan's shared part}."""
-    buffer = npy.Buffer()
+    buffer = Buffer()
     results = []
     # "masks" alone can do without packed masks; behind the others it takes what they have read.
     names = sorted(shared, key=lambda name: name == "masks")
     for item in chunk:
-        reader = FrameReader(layout, item.frame, item.labels, buffer)
+        source = FrameReader(layout, item.frame, item.labelled_frame, buffer)
         results.append({})
         for name in names:
-            numbers = item.numbers.get(name, item.labels.labels)
-            task = Task(item.t, reader, item.labels, numbers, folder)
+            numbers = item.numbers.get(name, item.labelled_frame.labels)
+            task = FrameTask(item.t, source, item.labelled_frame, numbers, folder)
             results[-1][name] = find(name).write_frame(task, shared[name])
     return results

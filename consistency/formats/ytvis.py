@@ -14,8 +14,9 @@ from pathlib import Path
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import polygons
 from consistency.formats.coco import OBJECT, categories_of
+from consistency.formats.labelled import LabelledSequence
 from consistency.formats.source import Source, choose, value_of, without_parent
-from consistency.formats.writing import LabelledSequence, Output, Plan, Task, Written
+from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
 
 FILE = "ytvis/instances.json"
@@ -100,16 +101,16 @@ def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
     return polygons.read_frame(frame)
 
 
-def _write_frame(task: Task, shared: None) -> Written:
+def _write_frame(task: FrameTask, shared: None) -> WriteResult:
     """Return (label, category, score, segmentation, area, box) of each mask."""
     rows = []
     for k, segmentation in enumerate(task.reader.run_lengths()):
-        record = task.reader.frame.records[int(task.labels.kept[k])]
+        record = task.reader.frame.records[int(task.labelled_frame.kept[k])]
         category = record.get("category_id")
-        area, box = int(task.labels.areas[k]), task.labels.boxes[k].tolist()
+        area, box = int(task.labelled_frame.areas[k]), task.labelled_frame.boxes[k].tolist()
         mask = json.dumps([segmentation, area, box])
         rows.append((task.numbers[k], category if type(category) is int else OBJECT, mask))
-    return Written(rows=rows)
+    return WriteResult(rows=rows)
 
 
 @contextmanager

@@ -30,18 +30,18 @@ class Thumbnails:
     Attributes
     ----------
     level : int64 (n,), the finest cell size is ``2**level`` pixels.
-    origin : int64 (n, 2), x, y of the first cell, in finest cells; y, x where ``turned``.
+    origin : int64 (n, 2), x, y of the first cell, in finest cells; y, x where ``column_major``.
     words : uint64 (n, 128), rows of cells, bit 0 first: 64 of the finest size, 32 of twice that,
-        ... 1, and an empty one; columns where ``turned``.
+        ... 1, and an empty one; columns where ``column_major``.
     cells : int64 (n, 8), number of set cells of each size, and 0.
-    turned : rows are columns of the picture (frames packed in the order "F").
+    column_major : rows are columns of the picture (frames packed in the order "F").
     """
 
     level: np.ndarray
     origin: np.ndarray
     words: np.ndarray
     cells: np.ndarray
-    turned: bool = False
+    column_major: bool = False
 
     def __getstate__(self) -> dict:
         """Pickle in a tenth of the space: an MPI library is slow to pass on what is large."""
@@ -56,7 +56,7 @@ class Thumbnails:
     def take(self, index: np.ndarray) -> "Thumbnails":
         """Return the thumbnails of some masks, int64 (k,)."""
         parts = (self.level, self.origin, self.words, self.cells)
-        return Thumbnails(*(part.take(index, axis=0) for part in parts), self.turned)
+        return Thumbnails(*(part.take(index, axis=0) for part in parts), self.column_major)
 
 
 NO_THUMBNAILS = Thumbnails(
@@ -69,14 +69,14 @@ NO_THUMBNAILS = Thumbnails(
 
 def thumbnails(masks: PackedMasks, boxes: np.ndarray) -> Thumbnails:
     """Sample masks; ``boxes`` int64 (n, 4), x, y, width, height in pixels."""
-    turned = masks.order == "F"
+    column_major = masks.order == "F"
     low, size = boxes[:, :2], boxes[:, 2:]
     level = np.zeros(masks.count, np.int64)
     for _ in range(32):
         cells = ((low + size - 1) >> level[:, None]) - (low >> level[:, None]) + 1
         level += (cells > SIDE).any(axis=1)
     origin = -(-low >> level[:, None])  # the first multiple at or after the box
-    if turned:
+    if column_major:
         origin = origin[:, ::-1]
     line, start, word, mask = masks.samples(level)
     shift = start - origin[mask, 0]
@@ -86,7 +86,7 @@ def thumbnails(masks: PackedMasks, boxes: np.ndarray) -> Thumbnails:
     np.bitwise_or.at(words, (mask, line - origin[mask, 1]), word)
     _add_coarser(words, origin)
     sums = np.add.reduceat(np.bitwise_count(words), FIRST_ROW, axis=1, dtype=np.int64)
-    return Thumbnails(level, origin, words, sums, turned)
+    return Thumbnails(level, origin, words, sums, column_major)
 
 
 def _add_coarser(words: np.ndarray, origin: np.ndarray) -> None:
@@ -105,7 +105,7 @@ def joined(parts: Sequence[Thumbnails]) -> Thumbnails:
     parts = [part for part in parts if part.level.size] or [NO_THUMBNAILS]
     names = ("level", "origin", "words", "cells")
     fields = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
-    return Thumbnails(*fields, parts[0].turned)
+    return Thumbnails(*fields, parts[0].column_major)
 
 
 def _windows() -> np.ndarray:
@@ -143,7 +143,7 @@ class ThumbnailPool:
         self._origin = np.zeros((0, 2), np.int64)
         self._words = np.zeros((0, WORDS), np.uint64)
         self._cells = np.zeros((0, STEPS + 1), np.int64)
-        self._turned = False
+        self._column_major = False
         self._used = np.zeros(0, bool)
         for part in parts:
             self.add(part)
@@ -156,7 +156,7 @@ class ThumbnailPool:
             known = self._used.size
             self._grow(max(missing, known // 4))
             numbers = np.concatenate([numbers, known + np.arange(missing)])
-        self._turned = new.turned if new.level.size else self._turned
+        self._column_major = new.column_major if new.level.size else self._column_major
         self._used[numbers] = True
         self.level[numbers], self._origin[numbers] = new.level, new.origin
         self._cells[numbers] = new.cells
@@ -220,7 +220,7 @@ class ThumbnailPool:
         # How much coarser than its finest each is needed, and its first cell there.
         step = np.minimum(np.concatenate([level, level]) - finest, STEPS)
         origin = -(-self._origin.take(both, axis=0) >> step[:, None])
-        if self._turned:
+        if self._column_major:
             displacement = displacement[:, ::-1]
         move = np.rint(displacement * np.exp2(-level)[:, None]).astype(np.int64)
         way = origin[:pairs] + move - origin[pairs:]
@@ -235,7 +235,7 @@ class ThumbnailPool:
         shared = np.bitwise_count(moved).sum(axis=1, dtype=np.int64)
         cells = self._cells[both, step]
         if cut.size:
-            size = np.array(frame if self._turned else frame[::-1])
+            size = np.array(frame if self._column_major else frame[::-1])
             ends = -(-size >> level[cut, None])
             low = move.take(cut, axis=0)
             sides = np.concatenate([cut, cut + pairs])

@@ -16,8 +16,6 @@ import numpy as np
 
 from consistency.masks.packed import WORD_BITS, PackedMasks
 
-KINDS = ("none", "translation", "affine", "frames")
-
 EDGE_CELLS = 1 << 15  # an edge picture has at most this many cells: 240 × 135 of full HD
 BLOCKS = 4  # the frame is divided into BLOCKS × BLOCKS blocks ...
 SPREAD = 0.75  # ... and edges must lie in more than this share of them

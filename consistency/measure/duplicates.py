@@ -6,8 +6,6 @@ import numpy as np
 
 from consistency.masks.intersections import containment, iou
 
-KEEP = ("area", "score")
-
 
 @dataclass(frozen=True)
 class Dropped:

@@ -12,13 +12,15 @@ from time import perf_counter
 import numpy as np
 
 from consistency.dataset import Frame, Layout
-from consistency.formats.npy import Buffer
+from consistency.formats import read_masks
+from consistency.formats.buffer import Buffer
 from consistency.masks.intersections import PairTable, intersections, no_pairs, self_intersections
 from consistency.masks.packed import PackedMasks
 from consistency.masks.thumbnails import NO_THUMBNAILS, Thumbnails, thumbnails
 from consistency.measure.camera_motion import UNKNOWN, EdgeMap, Motion, edge_map, estimate
 from consistency.measure.duplicates import Dropped, find_duplicates, find_duplicates_of_any
 from consistency.measure.optical_flow import FlowView, estimate_flow, flow_view
+from consistency.options import MeasureOptions
 
 Kernel = Callable[[PackedMasks, PackedMasks], np.ndarray]
 
@@ -27,31 +29,6 @@ Kernel = Callable[[PackedMasks, PackedMasks], np.ndarray]
 CHUNK_FRAMES = 64
 # ... and fewest, in multiples of lookback, unless there are too few frames for all workers.
 SHORTEST_CHUNK = 4
-
-
-@dataclass(frozen=True)
-class MeasureOptions:
-    """What decides which masks are kept and how far back they are compared.
-
-    Attributes
-    ----------
-    duplicate_iou : a mask goes if its IoU with a kept one is larger.
-    duplicate_containment : ... or its intersection over the smaller area; None = off.
-    keep : "area" keeps the largest of duplicates, "score" the one with the best
-        predicted_iou · stability_score, "seed" is the predecessor's rule.
-    lookback : number of frames before a frame whose masks are compared with its masks.
-    shapes : make a thumbnail of each mask.
-    motion : estimate the camera's motion, one of ``consistency.measure.camera_motion.KINDS``.
-    frames_path : folder with the images, for the motion "frames".
-    """
-
-    duplicate_iou: float = 0.5
-    duplicate_containment: float | None = None
-    keep: str = "area"
-    lookback: int = 1
-    shapes: bool = False
-    motion: str = "none"
-    frames_path: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +120,7 @@ def measure_frames(
     view: EdgeMap | FlowView | None = None
     for i, frame in enumerate(chunk.frames):
         began = perf_counter()
-        masks = layout.read(frame, buffer)
+        masks = read_masks(layout, frame, buffer)
         read = perf_counter()
         within = self_intersections(masks)
         areas = np.diagonal(within)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from consistency.dataset import Dataset, open_dataset
+from consistency.dataset import Dataset
 from consistency.experiment import Experiment
-from consistency.formats import native
-from consistency.formats.npy import Buffer
+from consistency.formats import native, open_dataset, read_masks
+from consistency.formats.buffer import Buffer
 from consistency.masks.intersections import intersections, iou
 from consistency.masks.packed import PackedMasks
 from consistency.masks.packing import pack
@@ -74,7 +74,7 @@ def _identified(dataset: Dataset, content: dict, file: Path) -> Dataset:
 
 
 @dataclass(frozen=True, eq=False)
-class Both:
+class FrameComparison:
     """One frame of truth and result: masks of both, packed alike, and their overlaps.
 
     ``similarity`` is their IoU, or where the truth's masks are the experiment's own 1 for the same
@@ -87,14 +87,14 @@ class Both:
     masks: PackedMasks
 
 
-def compare(experiment: Experiment, truth: Truth) -> Iterator[Both]:
+def compare(experiment: Experiment, truth: Truth) -> Iterator[FrameComparison]:
     """Read both, frame by frame."""
     content = native.load_json(experiment.folder / f"{experiment.name}.json")
     buffer = Buffer()
     for t, frame in enumerate(truth.dataset.frames):
         identities = frame.identities or (None,) * len(frame.records)
         chosen = [i for i, value in enumerate(identities) if value is not None]
-        true_masks = truth.dataset.layout.read(frame, buffer).select(chosen)
+        true_masks = read_masks(truth.dataset.layout, frame, buffer).select(chosen)
         masks = _packed_as(experiment.read(t, buffer), true_masks)
         if true_masks.count and masks.count and true_masks.shape != masks.shape:
             raise ValueError(
@@ -114,7 +114,9 @@ def compare(experiment: Experiment, truth: Truth) -> Iterator[Both]:
             similarity = iou(shared, *areas)
         names = np.array([identities[i] for i in chosen], np.int64)
         labels = np.array(experiment.frames[t].labels, np.int64)
-        yield Both(Overlaps(names, labels, shared, *areas), similarity, true_masks, masks)
+        yield FrameComparison(
+            Overlaps(names, labels, shared, *areas), similarity, true_masks, masks
+        )
 
 
 def _packed_as(masks: PackedMasks, model: PackedMasks) -> PackedMasks:

@@ -1,7 +1,7 @@
 """How well labels agree with identities.
 
-All metrics of tracking work on a list of ``Step``, one a frame.  Masks may overlap; no metric here
-needs a partition of the frame (STQ, VPQ and PQ would: they are not offered).
+All metrics of tracking work on a list of ``MetricFrame``.  Masks may overlap; no metric here needs
+a partition of the frame (STQ, VPQ and PQ would: they are not offered).
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ LEAST = np.finfo(float).eps
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class MetricFrame:
     """One frame of truth and result.
 
     Attributes
@@ -32,13 +32,13 @@ class Step:
     similarity: np.ndarray
 
 
-def _numbered(steps: Sequence[Step]) -> tuple[list[np.ndarray], list[np.ndarray], int, int]:
+def _numbered(frames: Sequence[MetricFrame]) -> tuple[list[np.ndarray], list[np.ndarray], int, int]:
     """Identities and labels as 0, 1, 2, ... and how many there are."""
-    rows = {v: k for k, v in enumerate(sorted({v for s in steps for v in s.identities.tolist()}))}
-    columns = {v: k for k, v in enumerate(sorted({v for s in steps for v in s.labels.tolist()}))}
+    rows = {v: k for k, v in enumerate(sorted({v for s in frames for v in s.identities.tolist()}))}
+    columns = {v: k for k, v in enumerate(sorted({v for s in frames for v in s.labels.tolist()}))}
     return (
-        [np.array([rows[v] for v in s.identities.tolist()], np.int64) for s in steps],
-        [np.array([columns[v] for v in s.labels.tolist()], np.int64) for s in steps],
+        [np.array([rows[v] for v in s.identities.tolist()], np.int64) for s in frames],
+        [np.array([columns[v] for v in s.labels.tolist()], np.int64) for s in frames],
         len(rows),
         len(columns),
     )
@@ -50,17 +50,17 @@ def _best(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return linear_sum_assignment(score, maximize=True)
 
 
-def hota(steps: Sequence[Step]) -> dict[str, float]:
+def hota(frames: Sequence[MetricFrame]) -> dict[str, float]:
     """HOTA and its parts, means over 19 thresholds, 0-1 (Luiten et al., IJCV 2021).
 
     In every frame identities and labels are assigned once for all thresholds, with the largest sum
     of A · S, where A (identity, label) = sum of s / (n_i + n_j - sum of s) over all frames and
     s = S / (row sum + column sum - S).
     """
-    rows, columns, n, m = _numbered(steps)
+    rows, columns, n, m = _numbered(frames)
     row_count, column_count, together = np.zeros(n), np.zeros(m), np.zeros((n, m))
-    for step, i, j in zip(steps, rows, columns, strict=True):
-        s = step.similarity
+    for frame, i, j in zip(frames, rows, columns, strict=True):
+        s = frame.similarity
         share = s / np.maximum(s.sum(1)[:, None] + s.sum(0)[None, :] - s, LEAST)
         together[np.ix_(i, j)] += share
         row_count[i] += 1
@@ -69,9 +69,9 @@ def hota(steps: Sequence[Step]) -> dict[str, float]:
     alignment = together / np.maximum(total, LEAST)
     hits, location = np.zeros(ALPHAS.size), np.zeros(ALPHAS.size)
     pairs = np.zeros((ALPHAS.size, n, m))
-    for step, i, j in zip(steps, rows, columns, strict=True):
-        a, b = _best(alignment[np.ix_(i, j)] * step.similarity)
-        value = step.similarity[a, b]
+    for frame, i, j in zip(frames, rows, columns, strict=True):
+        a, b = _best(alignment[np.ix_(i, j)] * frame.similarity)
+        value = frame.similarity[a, b]
         for k, alpha in enumerate(ALPHAS):
             ok = value >= alpha - LEAST
             np.add.at(pairs[k], (i[a[ok]], j[b[ok]]), 1)
@@ -99,15 +99,15 @@ def _hota_of(
     }
 
 
-def identity(steps: Sequence[Step]) -> dict[str, float]:
+def identity(frames: Sequence[MetricFrame]) -> dict[str, float]:
     """IDF1 and its parts under the best one-to-one map of labels to identities, 0-1.
 
     Ristani et al. 2016; a mask counts for a pair of tracks at an IoU of at least 0.5.
     """
-    rows, columns, n, m = _numbered(steps)
+    rows, columns, n, m = _numbered(frames)
     hits = np.zeros((n, m))
-    for step, i, j in zip(steps, rows, columns, strict=True):
-        hits[np.ix_(i, j)] += step.similarity >= CLEAR_IOU
+    for frame, i, j in zip(frames, rows, columns, strict=True):
+        hits[np.ix_(i, j)] += frame.similarity >= CLEAR_IOU
     right = float(hits[_best(hits)].sum())
     truth, found = sum(map(len, rows)), sum(map(len, columns))
     return {
@@ -117,7 +117,7 @@ def identity(steps: Sequence[Step]) -> dict[str, float]:
     }
 
 
-def clear(steps: Sequence[Step]) -> dict[str, float]:
+def clear(frames: Sequence[MetricFrame]) -> dict[str, float]:
     """CLEAR MOT on masks: MOTSA, sMOTSA (Voigtlaender et al. 2019), switches, fragments, MT, ML.
 
     In every frame the pairs of the frame before stay together where their IoU still is at least
@@ -128,13 +128,13 @@ def clear(steps: Sequence[Step]) -> dict[str, float]:
     last: dict[int, int] = {}  # label that an identity had when last found
     before: dict[int, int] = {}  # ... in the frame before
     found, present, pieces = Counter(), Counter(), Counter()
-    for step in steps:
-        identities, labels = step.identities.tolist(), step.labels.tolist()
+    for frame in frames:
+        identities, labels = frame.identities.tolist(), frame.labels.tolist()
         present.update(identities)
-        if not step.similarity.size:  # as TrackEval has it: such a frame ends no fragment
+        if not frame.similarity.size:  # as TrackEval has it: such a frame ends no fragment
             misses, false = misses + len(identities), false + len(labels)
             continue
-        pairs = _clear_pairs(step, before)
+        pairs = _clear_pairs(frame, before)
         switches += sum(last.get(identities[i], labels[j]) != labels[j] for i, j in pairs)
         now = {identities[i]: labels[j] for i, j in pairs}
         pieces.update(v for v in now if v not in before)
@@ -144,7 +144,7 @@ def clear(steps: Sequence[Step]) -> dict[str, float]:
         hits += len(pairs)
         misses += len(identities) - len(pairs)
         false += len(labels) - len(pairs)
-        overlap += sum(step.similarity[i, j] for i, j in pairs)
+        overlap += sum(frame.similarity[i, j] for i, j in pairs)
     share = [found[v] / present[v] for v in present]
     truth = max(hits + misses, 1)
     return {
@@ -160,18 +160,18 @@ def clear(steps: Sequence[Step]) -> dict[str, float]:
     }
 
 
-def _clear_pairs(step: Step, before: dict[int, int]) -> list[tuple[int, int]]:
-    score = step.similarity.copy()
-    for i, value in enumerate(step.identities.tolist()):
+def _clear_pairs(frame: MetricFrame, before: dict[int, int]) -> list[tuple[int, int]]:
+    score = frame.similarity.copy()
+    for i, value in enumerate(frame.identities.tolist()):
         if value in before:
-            score[i, step.labels == before[value]] += 1000.0
-    score[step.similarity < CLEAR_IOU - LEAST] = 0.0
+            score[i, frame.labels == before[value]] += 1000.0
+    score[frame.similarity < CLEAR_IOU - LEAST] = 0.0
     i, j = _best(score)
     ok = score[i, j] > 0
     return list(zip(i[ok].tolist(), j[ok].tolist(), strict=True))
 
 
-def global_map(steps: Sequence[Step]) -> tuple[dict[int, int], dict[int, float]]:
+def global_map(frames: Sequence[MetricFrame]) -> tuple[dict[int, int], dict[int, float]]:
     """Map identities to labels one-to-one so that the sum of mean IoUs is largest.
 
     Returns
@@ -179,37 +179,37 @@ def global_map(steps: Sequence[Step]) -> tuple[dict[int, int], dict[int, float]]
     {identity: label} and {identity: mean IoU over the frames that it is in}, 0 for an identity
     without a label.
     """
-    rows, columns, n, m = _numbered(steps)
+    rows, columns, n, m = _numbered(frames)
     total, count = np.zeros((n, m)), np.zeros(n)
-    for step, i, j in zip(steps, rows, columns, strict=True):
-        total[np.ix_(i, j)] += step.similarity
+    for frame, i, j in zip(frames, rows, columns, strict=True):
+        total[np.ix_(i, j)] += frame.similarity
         count[i] += 1
     mean = total / np.maximum(count, 1)[:, None]
     i, j = _best(mean)
-    names = sorted({v for s in steps for v in s.identities.tolist()})
-    labels = sorted({v for s in steps for v in s.labels.tolist()})
+    names = sorted({v for s in frames for v in s.identities.tolist()})
+    labels = sorted({v for s in frames for v in s.labels.tolist()})
     mapped = {names[a]: labels[b] for a, b in zip(i, j, strict=True) if mean[a, b] > 0}
     value = dict.fromkeys(names, 0.0)
     value |= {names[a]: float(mean[a, b]) for a, b in zip(i, j, strict=True)}
     return mapped, value
 
 
-def region(steps: Sequence[Step]) -> dict[str, float]:
+def region(frames: Sequence[MetricFrame]) -> dict[str, float]:
     """Mean and smallest mean IoU of an identity, and J of DAVIS (Perazzi et al. 2016), 0-1.
 
     J is a mean over all frames of the sequence: where neither identity nor label is there it is 1.
     """
-    mapped, value = global_map(steps)
+    mapped, value = global_map(frames)
     if not value:
         return {"mIoU": 0.0, "min mIoU": 0.0, "J": 0.0}
     scores = {name: [] for name in value}
-    for step in steps:
-        row = {v: i for i, v in enumerate(step.identities.tolist())}
-        column = {v: j for j, v in enumerate(step.labels.tolist())}
+    for frame in frames:
+        row = {v: i for i, v in enumerate(frame.identities.tolist())}
+        column = {v: j for j, v in enumerate(frame.labels.tolist())}
         for name, per_frame in scores.items():
             i, j = row.get(name), column.get(mapped.get(name))
             both = i is not None and j is not None
-            per_frame.append(step.similarity[i, j] if both else float(i is None and j is None))
+            per_frame.append(frame.similarity[i, j] if both else float(i is None and j is None))
     return {
         "mIoU": float(np.mean(list(value.values()))),
         "min mIoU": min(value.values()),

@@ -8,14 +8,15 @@ import numpy as np
 
 from consistency.dataset import Dataset
 from consistency.experiment import Experiment
-from consistency.formats.npy import Buffer
+from consistency.formats import read_masks
+from consistency.formats.buffer import Buffer
 from consistency.masks.packed import PackedMasks
 from consistency.masks.thumbnails import ThumbnailPool, Thumbnails, thumbnails
 from consistency.measure.camera_motion import UNKNOWN, EdgeMap, Motion, edge_map, estimate
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class FrameSummary:
     """One frame: labels of its masks, their thumbnails and centroids, the camera's motion."""
 
     labels: Sequence[int]
@@ -24,31 +25,31 @@ class Seen:
     motion: Motion
 
 
-def look(experiment: Experiment) -> tuple[list[Seen], list[Seen]]:
+def summarise_frames(experiment: Experiment) -> tuple[list[FrameSummary], list[FrameSummary]]:
     """Read the sequence before labelling, where a mask's label is its place, and after."""
     numbered = enumerate(experiment.frames)
-    after = list(_seen((experiment.read(t, Buffer()), f.labels) for t, f in numbered))
-    before = list(_seen(_input(experiment.input())))
+    after = list(_summaries((experiment.read(t, Buffer()), f.labels) for t, f in numbered))
+    before = list(_summaries(_input(experiment.input())))
     return before, after
 
 
 def _input(dataset: Dataset) -> Iterator[tuple[PackedMasks, Sequence[int]]]:
     for frame in dataset.frames:
-        masks = dataset.layout.read(frame, Buffer())
+        masks = read_masks(dataset.layout, frame, Buffer())
         yield masks, range(1, masks.count + 1)
 
 
-def _seen(frames: Iterator[tuple[PackedMasks, Sequence[int]]]) -> Iterator[Seen]:
+def _summaries(frames: Iterator[tuple[PackedMasks, Sequence[int]]]) -> Iterator[FrameSummary]:
     edges: EdgeMap | None = None
     for masks, labels in frames:
         boxes, centroids = masks.boxes_and_centroids()
         before, edges = edges, edge_map(masks) if masks.count else None
         known = before is not None and edges is not None
         motion = estimate(before, edges) if known else UNKNOWN
-        yield Seen(list(labels), thumbnails(masks, boxes), centroids, motion)
+        yield FrameSummary(list(labels), thumbnails(masks, boxes), centroids, motion)
 
 
-def describe(frames: Sequence[Seen]) -> dict[str, float]:
+def label_statistics(frames: Sequence[FrameSummary]) -> dict[str, float]:
     """Count labels, lengths, gaps and returns, and how well a label's masks fit one another.
 
     Returns
@@ -78,7 +79,7 @@ def describe(frames: Sequence[Seen]) -> dict[str, float]:
     }
 
 
-def _mean_iou(frames: Sequence[Seen]) -> float:
+def _mean_iou(frames: Sequence[FrameSummary]) -> float:
     values: list[np.ndarray] = []
     for then, now in pairwise(frames):
         column = {label: j for j, label in enumerate(now.labels)}

@@ -2,10 +2,6 @@
 
 import numpy as np
 
-# Below this IoU two masks of consecutive frames are not taken for one object.  Low on purpose:
-# one-to-one assignment already decides between rivals, and fast or small objects overlap little.
-MIN_IOU = 0.05
-
 
 def assign_optimal(similarity: np.ndarray, least: float) -> list[tuple[int, int]]:
     """Pairs (row, column) with the largest sum of similarities (Kuhn 1955, Munkres 1957).

@@ -1,110 +1,56 @@
 """From measurements to labels, by whichever matching was asked for."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from consistency.measure.frame import FrameMeasurement
-from consistency.track.assignment import MIN_IOU
-from consistency.track.endpoint_shapes import EndShapes
-from consistency.track.linking import stitch
-from consistency.track.predecessor import propagate_seed
+from consistency.options import AssociationOptions
+from consistency.track.endpoint_shapes import EndpointShapes
+from consistency.track.iou_tracker import propagate_by_iou
+from consistency.track.linking import link_tracks
+from consistency.track.predecessor import propagate_as_predecessor
 from consistency.track.results import (
-    FrameLabels,
     Labelled,
-    compared,
-    gathered,
-    propagate,
+    Lineage,
+    TrackedFrame,
+    collect,
+    finish,
     relabelled,
-    summarise,
     without_short,
 )
-from consistency.track.tracker import (
-    LONG_MEMORY,
-    MEMORY,
-    MEMORY_OF_LINEAGES,
-    Follower,
-    Lineage,
-    follow,
-)
-
-MATCHINGS = ("track", "optimal", "greedy", "seed")
-MEMORY_OF_IOU = 1  # of "optimal" and "greedy": one drop-out of the segmenter
-
-
-@dataclass(frozen=True)
-class Association:
-    """How labels are carried.
-
-    Attributes
-    ----------
-    matching : "track" follows motion and shape; "optimal" and "greedy" look at IoU alone; "seed"
-        is the predecessor.  What follows is for "track" unless it says otherwise.
-    min_iou : "optimal", "greedy": least IoU of two masks that get one label, 0-1.
-    memory : number of frames a track may miss and still return (not "seed"); None = the default
-        of the matching.
-    long_memory : a longer absence, after which a track returns only where the camera's motion has
-        been known all the while and place and shape fit; None = the default.
-    motion : how the camera's motion is estimated, one of ``camera_motion.KINDS``.
-    frames_path : folder with the images of the frames, for the motion "frames".
-    on_split : "keep" or "new", see ``consistency.track.splits``.
-    passes : 1, or 2 to join tracks afterwards with what is known of their future.
-    min_length : leave out tracks with fewer masks (any matching).
-    without : parts of the evidence to leave out, see ``consistency.track.similarity.PARTS``.
-    """
-
-    matching: str = "track"
-    min_iou: float = MIN_IOU
-    memory: int | None = None
-    long_memory: int | None = None
-    motion: str = "affine"
-    frames_path: str | None = None
-    on_split: str = "keep"
-    passes: int = 2
-    min_length: int = 1
-    without: tuple[str, ...] = ()
-
-    def frames_missed(self) -> int:
-        """Return the memory, the default filled in."""
-        if self.memory is not None:
-            return self.memory
-        if self.matching != "track":
-            return MEMORY_OF_IOU
-        return MEMORY if self.on_split == "keep" else MEMORY_OF_LINEAGES
-
-    def most_missed(self) -> int:
-        """Return the long memory, the default filled in."""
-        if self.long_memory is not None:
-            return self.long_memory
-        return LONG_MEMORY if self.on_split == "keep" else MEMORY_OF_LINEAGES
+from consistency.track.tracker import Tracker, track_frames
 
 
 def associate(
-    measurements: Iterable[FrameMeasurement], how: Association
-) -> tuple[list[FrameLabels], Lineage]:
+    measurements: Iterable[FrameMeasurement], options: AssociationOptions
+) -> tuple[list[TrackedFrame], Lineage]:
     """Give every kept mask its label."""
     lineage = Lineage()
-    if how.matching == "track":
-        follower = Follower(
-            how.frames_missed(), how.most_missed(), how.on_split, frozenset(how.without)
-        )
-        shapes = EndShapes(max(how.frames_missed(), how.most_missed()))
-        labelled = _shown(follow(measurements, follower), shapes if how.passes > 1 else None)
-        frames = list(gathered(labelled))
-        lineage = follower.lineage
-        if how.passes > 1:
-            same = stitch(frames, lineage, shapes, how.frames_missed(), how.most_missed())
-            frames, lineage = relabelled(frames, same), lineage.relabelled(same)
-        frames = compared(frames)
-    elif how.matching == "seed":
-        frames = summarise(propagate_seed(measurements))
+    if options.matching == "track":
+        frames, lineage = _track(measurements, options)
+    elif options.matching == "seed":
+        frames = collect(propagate_as_predecessor(measurements))
     else:
-        frames = summarise(propagate(measurements, how.matching, how.min_iou))
-    return without_short(frames, how.min_length), lineage
+        frames = collect(propagate_by_iou(measurements, options.matching, options.min_iou))
+    return without_short(finish(frames), options.min_length), lineage
 
 
-def _shown(labelled: Iterable[Labelled], shapes: EndShapes | None) -> Iterator[Labelled]:
+def _track(
+    measurements: Iterable[FrameMeasurement], options: AssociationOptions
+) -> tuple[list[TrackedFrame], Lineage]:
+    """Track forward, and link tracks over gaps if a second pass is wanted."""
+    memory, longest = options.frames_missed(), options.most_missed()
+    tracker = Tracker(memory, longest, options.on_split, frozenset(options.without))
+    labelled = track_frames(measurements, tracker)
+    if options.passes == 1:
+        return collect(labelled), tracker.lineage
+    shapes = EndpointShapes(max(memory, longest))
+    frames = collect(_shown(labelled, shapes))
+    same = link_tracks(frames, tracker.lineage, shapes, memory, longest)
+    return relabelled(frames, same), tracker.lineage.relabelled(same)
+
+
+def _shown(labelled: Iterable[Labelled], shapes: EndpointShapes) -> Iterator[Labelled]:
     """Show ``shapes`` what passes by."""
     for now, labels in labelled:
-        if shapes:
-            shapes.add(labels, now.areas, now.thumbnails)
+        shapes.add(labels, now.areas, now.thumbnails)
         yield now, labels

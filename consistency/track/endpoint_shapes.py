@@ -1,4 +1,4 @@
-"""What the second look needs of the shapes of a sequence, gathered as frames go by."""
+"""What linking needs of the shapes of a sequence, gathered as frames go by."""
 
 import pickle
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ import numpy as np
 
 from consistency.masks.thumbnails import NO_THUMBNAILS, Thumbnails, joined
 
-END_MASKS = 5  # masks at each end that its velocity and its largest shape are taken from
+ENDPOINT_MASKS = 5  # masks at each end that its velocity and its largest shape are taken from
 FORGET_FRAMES = 64  # after so many thumbnails that are not needed are given up
 MASK_BITS = (1 << 32) - 1  # of a key, the number within the frame; the frame is above
 
@@ -22,7 +22,7 @@ SHOWN = np.dtype(
 )
 
 
-class EndShapes:
+class EndpointShapes:
     """Thumbnails of the largest masks near both ends of every track, as tracks grow.
 
     Those in between are given up, and those of tracks that are over wait compressed, so that
@@ -62,8 +62,8 @@ class EndShapes:
         np.maximum.at(total, table["label"], table["ordinal"] + 1)
         latest = np.zeros(total.size, np.int64)
         np.maximum.at(latest, table["label"], table["t"])
-        first = table["ordinal"] < END_MASKS
-        last = table["ordinal"] >= total[table["label"]] - END_MASKS
+        first = table["ordinal"] < ENDPOINT_MASKS
+        last = table["ordinal"] >= total[table["label"]] - ENDPOINT_MASKS
         over = self._t - 1 - latest[table["label"]] > self._longest
         wanted = (last & ~over) | _largest(table, first) | _largest(table, last)
         # How many masks a track has had is known by its latest, which stays.

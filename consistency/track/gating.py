@@ -8,29 +8,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from consistency.measure.frame import FrameMeasurement
-from consistency.track.state import GAP_EXPONENT, Target, surface
+from consistency.track.state import GAP_EXPONENT, Detections, surface
 
-LIMIT_SIGMAS = 4.0  # standard deviations of the residual at which the aligned shape counts 0
+LIMIT_SIGMAS = 4.0  # standard deviations of the innovation at which the aligned shape counts 0
 TAIL_SIGMAS = 12.0  # ... at which it counts half, apart from that (Student's t has such a tail)
 LEAST_LIMIT, LARGEST_LIMIT = 2.0, 8.0  # object sizes
 LEAST_DEVIATION = 0.1  # object sizes
 SMALLEST_PART = 0.5  # a mask smaller than this share of its track's size counts as that large
 MOST_CANDIDATES = 8  # masks that a shape is compared with
 # Bounds are of pixels, shapes are samples of them: a pair goes if it is clearly below.
-CLEARLY = 0.8
+BOUND_SLACK = 0.8
 FIXED_LIMIT = 3.0  # object sizes, where the part "uncertainty" is switched off
 
 
 @dataclass(frozen=True, eq=False)
-class Reach:
+class Gate:
     """How far from the expected place tracks are looked for, object sizes, float64 (n,) each."""
 
     limit: np.ndarray
     tail: np.ndarray
 
     @classmethod
-    def of(cls, tracks: np.ndarray, gap: np.ndarray, fixed: bool) -> "Reach":
-        """Take it from the residuals of the tracks, or the same for all."""
+    def of(cls, tracks: np.ndarray, gap: np.ndarray, fixed: bool) -> "Gate":
+        """Take it from the innovations of the tracks, or the same for all."""
         deviation = np.sqrt(tracks["variance"] + LEAST_DEVIATION**2)
         limit = np.minimum(np.maximum(LIMIT_SIGMAS * deviation, LEAST_LIMIT), LARGEST_LIMIT)
         tail = TAIL_SIGMAS * deviation
@@ -39,43 +39,43 @@ class Reach:
         time = gap**GAP_EXPONENT
         return cls(limit * time, tail * time)
 
-    def nearness(self, rows: np.ndarray, residual: np.ndarray) -> np.ndarray:
+    def nearness(self, rows: np.ndarray, innovation: np.ndarray) -> np.ndarray:
         """Weight of the aligned shape by how far from the expected place it is, in [0, 1]."""
-        straight = np.maximum(1 - residual / self.limit[rows], 0.0)
-        return straight / (1 + (residual / self.tail[rows]) ** 2)
+        straight = np.maximum(1 - innovation / self.limit[rows], 0.0)
+        return straight / (1 + (innovation / self.tail[rows]) ** 2)
 
 
-def residuals(
-    size: np.ndarray, aim: np.ndarray, now: FrameMeasurement, masks: np.ndarray
+def innovations(
+    size: np.ndarray, predicted: np.ndarray, now: FrameMeasurement, masks: np.ndarray
 ) -> np.ndarray:
     """Distance of masks from where tracks were expected, in object sizes, float64 (p,).
 
     Parameters
     ----------
     size : float64 (p,), of the tracks, pixels.
-    aim : float64 (p, 2), their expected centroids, x, y in pixels.
+    predicted : float64 (p, 2), their expected centroids, x, y in pixels.
     masks : int64 (p,).
     """
-    offset = now.centroids.take(masks, axis=0) - aim
+    offset = now.centroids.take(masks, axis=0) - predicted
     offset *= offset
     scale = size * np.maximum(np.sqrt(now.areas)[masks], SMALLEST_PART * size)
     return np.sqrt((offset[:, 0] + offset[:, 1]) / scale)
 
 
-def within_reach(
-    tracks: np.ndarray, now: FrameMeasurement, aim: np.ndarray, reach: Reach
+def within_gate(
+    tracks: np.ndarray, now: FrameMeasurement, predicted: np.ndarray, gate: Gate
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of tracks and masks that are near enough, int64 (p,) each."""
     # First a strip of the picture for each track, by x alone: it is at least as wide as needed.
     size, root = tracks["size"], np.sqrt(now.areas.max(initial=0))
-    wide = reach.limit * np.sqrt(size * np.maximum(root, SMALLEST_PART * size))
+    wide = gate.limit * np.sqrt(size * np.maximum(root, SMALLEST_PART * size))
     order = now.centroids[:, 0].argsort()
     x = now.centroids[order, 0]
-    low = x.searchsorted(aim[:, 0] - wide)
-    count = x.searchsorted(aim[:, 0] + wide) - low
+    low = x.searchsorted(predicted[:, 0] - wide)
+    count = x.searchsorted(predicted[:, 0] + wide) - low
     rows = np.arange(size.size).repeat(count)
     columns = order[np.arange(rows.size) + (low - count.cumsum() + count).repeat(count)]
-    near = residuals(size[rows], aim.take(rows, axis=0), now, columns) < reach.limit[rows]
+    near = innovations(size[rows], predicted.take(rows, axis=0), now, columns) < gate.limit[rows]
     return rows[near], columns[near]
 
 
@@ -105,8 +105,8 @@ class Comparisons:
 def comparisons(
     tracks: np.ndarray,
     larger: np.ndarray,
-    aim: np.ndarray,
-    target: Target,
+    predicted: np.ndarray,
+    detections: Detections,
     pairs: tuple[np.ndarray, np.ndarray],
     weights: tuple[np.ndarray, np.ndarray],
     least: np.ndarray,
@@ -119,29 +119,29 @@ def comparisons(
 
     Parameters
     ----------
-    aim : float64 (n, 2), expected centroids, x, y in pixels.
+    predicted : float64 (n, 2), expected centroids, x, y in pixels.
     pairs : int64 (p,) twice, tracks and masks.
     weights : float64 (p,) twice, of the IoU with centroids aligned and at the expected place.
     least : float64 (n,), weighted IoU that a comparison has to promise.
     """
     shapes = _Shapes.of(tracks, larger)
-    aim = aim.take(shapes.track, axis=0)
-    boxes = _Boxes.of(shapes, aim, target)
+    predicted = predicted.take(shapes.track, axis=0)
+    boxes = _Boxes.of(shapes, predicted, detections)
     pair, view, mask = _views(tracks.size, larger, *pairs)
     # Everything twice, as in the boxes.
     weight = np.concatenate([weights[0][pair], weights[1][pair]])
-    pair, least = np.concatenate([pair, pair]), np.tile(CLEARLY * least[shapes.track], 2)
+    pair, least = np.concatenate([pair, pair]), np.tile(BOUND_SLACK * least[shapes.track], 2)
     view = np.concatenate([view, view + shapes.area.size])
-    mask = np.concatenate([mask, mask + target.masks.size])
+    mask = np.concatenate([mask, mask + detections.masks.size])
     some = boxes.promising(view, mask, weight, least)
     view, mask = view[some], mask[some]
     room = boxes.room(view, mask)
     at_place = view >= shapes.area.size
-    view, mask = view - shapes.area.size * at_place, mask - target.masks.size * at_place
-    first, second = shapes.number[view], target.masks["shape"][mask]
-    aligned = target.now.centroids.take(mask, axis=0) - shapes.centroid.take(view, axis=0)
-    move = (aim - shapes.centroid).take(view, axis=0)
-    level = target.shapes.level
+    view, mask = view - shapes.area.size * at_place, mask - detections.masks.size * at_place
+    first, second = shapes.number[view], detections.masks["shape"][mask]
+    aligned = detections.now.centroids.take(mask, axis=0) - shapes.centroid.take(view, axis=0)
+    move = (predicted - shapes.centroid).take(view, axis=0)
+    level = detections.shapes.level
     return Comparisons(
         pair[some],
         weight[some],
@@ -175,7 +175,7 @@ class _Shapes:
     @classmethod
     def of(cls, tracks: np.ndarray, larger: np.ndarray) -> "_Shapes":
         fields = (
-            np.concatenate([tracks[name], tracks[f"whole_{name}"][larger]])
+            np.concatenate([tracks[name], tracks[f"largest_{name}"][larger]])
             for name in ("shape", "area", "centroid", "extent")
         )
         return cls(np.concatenate([np.arange(tracks.size), larger]), *fields)
@@ -199,13 +199,13 @@ class _Boxes:
     areas: np.ndarray
 
     @classmethod
-    def of(cls, shapes: _Shapes, aim: np.ndarray, target: Target) -> "_Boxes":
-        move, areas = aim - shapes.centroid, target.now.areas
-        there = shapes.extent + np.concatenate([aim, -aim], axis=1)
-        window = np.maximum(np.concatenate([move, -move], axis=1), 0.0) + target.frame
+    def of(cls, shapes: _Shapes, predicted: np.ndarray, detections: Detections) -> "_Boxes":
+        move, areas = predicted - shapes.centroid, detections.now.areas
+        there = shapes.extent + np.concatenate([predicted, -predicted], axis=1)
+        window = np.maximum(np.concatenate([move, -move], axis=1), 0.0) + detections.frame
         return cls(
             np.concatenate([shapes.extent, there]),
-            np.concatenate([target.masks["extent"], target.sides]),
+            np.concatenate([detections.masks["extent"], detections.sides]),
             np.concatenate([np.full(window.shape, -np.inf), window]),
             np.concatenate([shapes.area, shapes.area]),
             np.concatenate([areas, areas]),

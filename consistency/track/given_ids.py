@@ -5,12 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from consistency.dataset import Frame
 from consistency.masks.intersections import iou
 from consistency.measure.frame import FrameMeasurement
-from consistency.track.assignment import ASSIGNMENTS, MIN_IOU
+from consistency.options import AssociationOptions
+from consistency.track.assignment import ASSIGNMENTS
 from consistency.track.results import Labelled
-
-IGNORE = "ignore"  # identities play no part in labelling
-KEEP = "keep"  # masks without identity go on with the label of the mask that they match
-ONLY = "only"  # nothing is matched; masks without identity are counted within their frame
 
 
 def first_label(frames: Iterable[Frame]) -> int:
@@ -28,7 +25,7 @@ def keep(
     measurements: Iterable[FrameMeasurement],
     frames: Sequence[Frame],
     matching: str = "optimal",
-    min_iou: float = MIN_IOU,
+    min_iou: float = AssociationOptions.min_iou,
 ) -> Iterator[Labelled]:
     """Yield each measurement with the identities of its masks as labels.
 

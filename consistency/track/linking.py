@@ -1,9 +1,9 @@
-"""The second look: join tracklets over gaps, with what came before and what comes after.
+"""Offline linking: join tracklets over gaps, with what came before and what comes after.
 
 The forward pass knows a track's past alone.  Afterwards both ends of every tracklet are known: the
 velocity before the gap and the one after it, and the largest mask near each end.  All ends are
 assigned to all later beginnings at once (Huang, Wu and Nevatia 2008, hierarchical association).
-The evidence for a pair is
+The similarity of a pair is
 
     (1 - distance / limit) · (1 + shape IoU) / 2 · ratio of sizes
 
@@ -19,14 +19,13 @@ import numpy as np
 
 from consistency.masks.thumbnails import ThumbnailPool
 from consistency.measure.camera_motion import to_first as motion_to_first
-from consistency.track.endpoint_shapes import END_MASKS, MASK_BITS, EndShapes, keys
-from consistency.track.gating import CLEARLY
-from consistency.track.results import FrameLabels
-from consistency.track.tracker import Lineage
+from consistency.track.endpoint_shapes import ENDPOINT_MASKS, MASK_BITS, EndpointShapes, keys
+from consistency.track.gating import BOUND_SLACK
+from consistency.track.results import Lineage, TrackedFrame
 
 LIMIT = 3.0  # object sizes, for a gap of one frame
 GAP_EXPONENT = 0.5  # the limit grows like the square root of time (random walk)
-LEAST_EVIDENCE = 0.25
+LEAST_SIMILARITY = 0.25
 # Beyond the memory a link has to look like the object.
 LEAST_LONG_SHAPE = 0.6
 PAIRS_AT_A_TIME = 1 << 16  # a pair takes 200 bytes while it is weighed
@@ -45,18 +44,18 @@ END = np.dtype(
 
 
 @dataclass(frozen=True, eq=False)
-class _Candidates:
+class _Links:
     """Pairs of a label that ends and one that begins later, and what speaks for them."""
 
     ends: np.ndarray
     starts: np.ndarray
-    evidence: np.ndarray
+    similarity: np.ndarray
 
 
-def stitch(
-    frames: Sequence[FrameLabels],
+def link_tracks(
+    frames: Sequence[TrackedFrame],
     lineage: Lineage,
-    shapes: EndShapes,
+    shapes: EndpointShapes,
     memory: int,
     long_memory: int = 0,
 ) -> dict[int, int]:
@@ -83,7 +82,7 @@ def stitch(
     born = {label for change in divided for label in change.others}
     starts = starts[[label not in born for label in starts["label"].tolist()]]
     ends = ends[[label not in mothers for label in ends["label"].tolist()]]
-    found = _weigh(frames, shapes, starts, ends, memory, max(memory, long_memory))
+    found = _compare(frames, shapes, starts, ends, memory, max(memory, long_memory))
     joined: dict[int, int] = {}
     for before, after in _assign(found):
         joined[after] = before
@@ -113,7 +112,7 @@ class _Masks:
     place: np.ndarray
 
 
-def _ends(frames: Sequence[FrameLabels], to_first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ends(frames: Sequence[TrackedFrame], to_first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both ends of every tracklet, END (k,) twice, in order of labels."""
     sizes = [len(frame.labels) for frame in frames]
     label = np.array([label for frame in frames for label in frame.labels], np.int64)
@@ -125,7 +124,7 @@ def _ends(frames: Sequence[FrameLabels], to_first: np.ndarray) -> tuple[np.ndarr
     place = np.einsum("nij,nj->ni", to_first[t, :2, :2], centroid) + to_first[t, :2, 2]
     masks = _Masks(t, mask, area, place)
     labels, first, count = np.unique(label[order], return_index=True, return_counts=True)
-    used = np.minimum(count, END_MASKS)
+    used = np.minimum(count, ENDPOINT_MASKS)
     scale = np.abs(np.linalg.det(to_first[:, :2, :2])) ** -0.5
     starts = _end(labels, masks, first, used, first, scale)
     return starts, _end(labels, masks, first + count - used, used, first + count - 1, scale)
@@ -148,7 +147,7 @@ def _end(
     last : int64 (k,), where the outermost of them is.
     scale : float64, of each frame.
     """
-    near = np.arange(END_MASKS)
+    near = np.arange(ENDPOINT_MASKS)
     known = near < count[:, None]
     near = first[:, None] + np.where(known, near, 0)
     weight = np.where(known, masks.area[near], 0.0)
@@ -169,14 +168,14 @@ def _end(
     return result
 
 
-def _weigh(
-    frames: Sequence[FrameLabels],
-    shapes: EndShapes,
+def _compare(
+    frames: Sequence[TrackedFrame],
+    shapes: EndpointShapes,
     starts: np.ndarray,
     ends: np.ndarray,
     memory: int,
     longest: int,
-) -> _Candidates:
+) -> _Links:
     """Compare all ends with the beginnings after them, some ends at a time."""
     starts = starts[np.argsort(starts["frame"], kind="stable")]
     low = np.searchsorted(starts["frame"], ends["frame"] + 1)
@@ -191,24 +190,26 @@ def _weigh(
         areas = ends["area"][row], starts["area"][column]
         ratio = np.minimum(*areas) / np.maximum(*areas)  # no IoU is larger
         long = gap > memory + 1
-        sure = unknown[ends["frame"][row]] == unknown[starts["frame"][column]]
-        like = ~long | sure & (ratio >= CLEARLY * LEAST_LONG_SHAPE)
-        some = (like & (np.sqrt(ratio) * (1 + ratio) / 2 >= CLEARLY * LEAST_EVIDENCE)).nonzero()[0]
+        motion_known = unknown[ends["frame"][row]] == unknown[starts["frame"][column]]
+        plausible = ~long | motion_known & (ratio >= BOUND_SLACK * LEAST_LONG_SHAPE)
+        some = (
+            plausible & (np.sqrt(ratio) * (1 + ratio) / 2 >= BOUND_SLACK * LEAST_SIMILARITY)
+        ).nonzero()[0]
         row, column, gap, ratio, long = (each[some] for each in (row, column, gap, ratio, long))
         nearness = 1 - _distance(ends, starts, row, column, gap) / (LIMIT * gap**GAP_EXPONENT)
         without_shape = nearness * np.sqrt(ratio)
-        near = without_shape * (1 + ratio) / 2 >= CLEARLY * LEAST_EVIDENCE
+        near = without_shape * (1 + ratio) / 2 >= BOUND_SLACK * LEAST_SIMILARITY
         row, column, long = row[near], column[near], long[near]
         shape = _shape_iou(frames, shapes, ends["shape"][row], starts["shape"][column])
-        evidence = without_shape[near] * (1 + shape) / 2
-        strong = (evidence >= LEAST_EVIDENCE) & (~long | (shape >= LEAST_LONG_SHAPE))
-        parts.append((ends["label"][row], starts["label"][column], evidence, strong))
-    first, second, evidence, strong = (np.concatenate(p) for p in zip(*parts, strict=True))
-    return _Candidates(first[strong], second[strong], evidence[strong])
+        similarity = without_shape[near] * (1 + shape) / 2
+        strong = (similarity >= LEAST_SIMILARITY) & (~long | (shape >= LEAST_LONG_SHAPE))
+        parts.append((ends["label"][row], starts["label"][column], similarity, strong))
+    first, second, similarity, strong = (np.concatenate(p) for p in zip(*parts, strict=True))
+    return _Links(first[strong], second[strong], similarity[strong])
 
 
 def _shape_iou(
-    frames: Sequence[FrameLabels], shapes: EndShapes, end: np.ndarray, start: np.ndarray
+    frames: Sequence[TrackedFrame], shapes: EndpointShapes, end: np.ndarray, start: np.ndarray
 ) -> np.ndarray:
     """IoU of shapes, centroids aligned, float64 (p,); both are keys of masks, int64 (p,)."""
     used, number = np.unique(np.concatenate([end, start]), return_inverse=True)
@@ -238,19 +239,19 @@ def _distance(
     return scale * (misses[0] + misses[1]) / 2 / size
 
 
-def _assign(found: _Candidates) -> list[tuple[int, int]]:
-    """One-to-one pairs of labels (that ends, that begins) with the largest sum of evidence."""
+def _assign(found: _Links) -> list[tuple[int, int]]:
+    """One-to-one pairs of labels (that ends, that begins) with the largest sum of similarity."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-    if not found.evidence.size:
+    if not found.similarity.size:
         return []
     ends, row = np.unique(found.ends, return_inverse=True)
     starts, column = np.unique(found.starts, return_inverse=True)
     # The table is sparse: tracklets far apart in time are no candidates.  Each end has a column of
     # its own besides, so that it may stay alone; one more for every pair changes no optimum.
     alone = np.arange(ends.size)
-    weight = np.concatenate([1 + found.evidence, np.ones(ends.size)])
+    weight = np.concatenate([1 + found.similarity, np.ones(ends.size)])
     where = np.concatenate([row, alone]), np.concatenate([column, starts.size + alone])
     table = coo_array((weight, where), shape=(ends.size, starts.size + ends.size)).tocsr()
     chosen = zip(*min_weight_full_bipartite_matching(table, maximize=True), strict=True)

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from consistency.track.results import FrameLabels
+from consistency.track.results import TrackedFrame
 
 PART_INSIDE = 0.8  # share of a part's pixels that lie in its whole
 PART_OFTEN = 0.5  # share of a part's frames in which they do
 
 
-def parts_of(frames: Sequence[FrameLabels]) -> dict[int, int]:
+def find_parts(frames: Sequence[TrackedFrame]) -> dict[int, int]:
     """Return {label: label of the smallest whole that it is usually a part of}."""
     inside: Counter[tuple[int, int]] = Counter()
     seen: Counter[int] = Counter()

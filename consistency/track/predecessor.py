@@ -16,7 +16,7 @@ FIRST_LABEL = 2  # 1 stands for "no label yet"
 AREA_LIMIT = 0.3  # on (area now / sum of the next mask's values - 1) ** 2
 
 
-def propagate_seed(measurements: Iterable[FrameMeasurement]) -> Iterator[Labelled]:
+def propagate_as_predecessor(measurements: Iterable[FrameMeasurement]) -> Iterator[Labelled]:
     """Yield each measurement with its labels; after a frame without masks all are new.
 
     ``measurements`` come from ``MeasureOptions(keep="seed")``.

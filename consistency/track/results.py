@@ -1,20 +1,17 @@
-"""Carry labels from frame to frame by IoU alone, and what is kept of a labelled frame.
+"""What is kept of frames once their masks have labels, and where labels come from."""
 
-Works on FrameMeasurements, without pixels, and keeps no more of them than it looks back.
-"""
-
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 
-from consistency.masks.intersections import PairTable, iou, no_pairs
+from consistency.formats.labelled import LabelledFrame
+from consistency.masks.intersections import PairTable, no_pairs
 from consistency.measure.camera_motion import Motion
 from consistency.measure.duplicates import Dropped
 from consistency.measure.frame import FrameMeasurement
-from consistency.track.assignment import ASSIGNMENTS, MIN_IOU
 
 NO_PAIRS = no_pairs(0, 0)
 
@@ -22,100 +19,86 @@ Labelled = tuple[FrameMeasurement, list[int]]
 
 
 @dataclass(frozen=True, eq=False)
-class FrameLabels:
-    """What is kept of a frame once its masks have labels.
+class TrackedFrame(LabelledFrame):
+    """What is kept of a frame once its masks have labels: for writers, and for the tables.
 
     Attributes
     ----------
-    name, shape, count, kept, areas, boxes, centroids, dropped : as in FrameMeasurement.
-    overlaps : int64 (p, 3), pairs of kept masks i < j and the pixels that they share.
-    labels : one int >= 1 for each kept mask.
+    (of LabelledFrame) : the kept masks and their labels.
     iou_before : float64 (n,), IoU with the mask of the same label in the frame before, 0-1; NaN
         where there is none.
+    dropped : the masks not kept.
     shared_before : common pixels with the masks of the frame before, as long as they are needed.
     motion : of the camera since the frame before.
     """
 
-    name: str
-    shape: tuple[int, int] | None
-    count: int
-    kept: np.ndarray
-    areas: np.ndarray
-    boxes: np.ndarray
-    centroids: np.ndarray
-    overlaps: np.ndarray
-    labels: list[int]
     iou_before: np.ndarray
     dropped: tuple[Dropped, ...]
     shared_before: PairTable
     motion: Motion
 
 
-def propagate(
-    measurements: Iterable[FrameMeasurement], matching: str = "optimal", min_iou: float = MIN_IOU
-) -> Iterator[Labelled]:
-    """Yield each measurement with one label (int >= 1) for each of its kept masks.
+@dataclass(frozen=True)
+class Change:
+    """A split or a merge.
 
-    A mask takes the label of the mask it is assigned to in the frame before.  What is left over is
-    compared with tracks that ended two frames before, then three, ... as far as the measurements
-    look back; what is left then starts a new track.
-
-    Parameters
+    Attributes
     ----------
-    measurements : the frames in order.
-    matching : "optimal" or "greedy", see ``consistency.track.assignment``.
-    min_iou : least IoU of an assignment, 0-1.
+    t : index of the frame after it.
+    kind : "split" or "merge".
+    label : the mother; the track that a merge ends.
+    others : the daughters (the mother's own label among them if it goes on); the track that
+        goes on after a merge.
     """
-    assign = ASSIGNMENTS[matching]
-    recent: deque[Labelled] = deque()  # the latest first
-    next_label = 1
-    for now in measurements:
-        found: dict[int, int] = {}
-        for gap, (shared, (then, labels)) in enumerate(zip(now.earlier, recent, strict=True)):
-            taken = set().union(*(later for _, later in list(recent)[:gap]))
-            rows = [i for i, label in enumerate(labels) if label not in taken]
-            columns = [j for j in range(now.kept.size) if j not in found]
-            similarity = iou(shared.dense(), then.areas, now.areas)[np.ix_(rows, columns)]
-            for i, j in assign(similarity, min_iou):
-                found[columns[j]] = labels[rows[i]]
-        for mask in range(now.kept.size):
-            if mask not in found:
-                found[mask] = next_label
-                next_label += 1
-        current = [found[mask] for mask in range(now.kept.size)]
-        yield now, current
-        recent.appendleft((now, current))
-        while len(recent) > now.lookback:
-            recent.pop()
+
+    t: int
+    kind: str
+    label: int
+    others: tuple[int, ...]
 
 
-def summarise(labelled: Iterable[Labelled]) -> list[FrameLabels]:
-    """Keep of every frame what the outputs need, and drop the tables of pairs."""
-    return compared(list(gathered(labelled)))
+@dataclass(frozen=True)
+class Lineage:
+    """Where labels come from: ``parents`` {label: mother's label}, and all changes in order."""
+
+    parents: dict[int, int] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+
+    def relabelled(self, same: dict[int, int]) -> "Lineage":
+        """Return it with labels replaced as ``same`` {label: new label} says."""
+        parents = {same.get(a, a): same.get(b, b) for a, b in self.parents.items()}
+        changes = [
+            Change(c.t, c.kind, same.get(c.label, c.label), tuple(same.get(o, o) for o in c.others))
+            for c in self.changes
+        ]
+        return Lineage(parents, tuple(changes))
 
 
-def gathered(labelled: Iterable[Labelled]) -> Iterator[FrameLabels]:
-    """Yield what is kept of each frame, before ``compared``."""
-    for now, labels in labelled:
-        overlaps = now.within.listed()
-        yield FrameLabels(
-            name=now.name,
-            shape=now.shape,
-            count=now.count,
-            kept=now.kept,
-            areas=now.areas,
-            boxes=now.boxes,
-            centroids=now.centroids,
-            overlaps=overlaps[overlaps[:, 0] < overlaps[:, 1]],
-            labels=labels,
-            iou_before=np.full(len(labels), np.nan),
-            dropped=now.dropped,
-            shared_before=now.earlier[0] if now.earlier else NO_PAIRS,
-            motion=now.motion,
-        )
+def collect(labelled: Iterable[Labelled]) -> list[TrackedFrame]:
+    """Keep of each frame what is needed later, and drop its tables of pairs; see ``finish``."""
+    return [_tracked_frame(now, labels) for now, labels in labelled]
 
 
-def compared(frames: Sequence[FrameLabels]) -> list[FrameLabels]:
+def _tracked_frame(now: FrameMeasurement, labels: list[int]) -> TrackedFrame:
+    overlaps = now.within.listed()
+    return TrackedFrame(
+        name=now.name,
+        shape=now.shape,
+        count=now.count,
+        kept=now.kept,
+        areas=now.areas,
+        boxes=now.boxes,
+        centroids=now.centroids,
+        overlaps=overlaps[overlaps[:, 0] < overlaps[:, 1]],
+        labels=labels,
+        iou_before=np.full(len(labels), np.nan),
+        dropped=now.dropped,
+        shared_before=now.earlier[0] if now.earlier else NO_PAIRS,
+        motion=now.motion,
+    )
+
+
+def finish(frames: Sequence[TrackedFrame]) -> list[TrackedFrame]:
     """Fill in ``iou_before``, now that labels are known, and drop what it is taken from."""
     if not frames:
         return []
@@ -134,12 +117,12 @@ def compared(frames: Sequence[FrameLabels]) -> list[FrameLabels]:
     return result
 
 
-def relabelled(frames: Sequence[FrameLabels], same: Mapping[int, int]) -> list[FrameLabels]:
-    """Replace labels as ``same`` {label: new label} says; before ``compared``."""
+def relabelled(frames: Sequence[TrackedFrame], same: Mapping[int, int]) -> list[TrackedFrame]:
+    """Replace labels as ``same`` {label: new label} says; before ``finish``."""
     return [replace(f, labels=[same.get(label, label) for label in f.labels]) for f in frames]
 
 
-def without_short(frames: Sequence[FrameLabels], least: int) -> list[FrameLabels]:
+def without_short(frames: Sequence[TrackedFrame], least: int) -> list[TrackedFrame]:
     """Drop the masks of tracks that have fewer than ``least`` of them, with the reason "short"."""
     count = Counter(label for frame in frames for label in frame.labels)
     if least <= min(count.values(), default=least):
@@ -147,7 +130,7 @@ def without_short(frames: Sequence[FrameLabels], least: int) -> list[FrameLabels
     return [_selected(f, [count[label] >= least for label in f.labels]) for f in frames]
 
 
-def _selected(frame: FrameLabels, keep: Sequence[bool]) -> FrameLabels:
+def _selected(frame: TrackedFrame, keep: Sequence[bool]) -> TrackedFrame:
     """Keep some masks of a frame."""
     chosen = np.flatnonzero(keep)
     number = np.full(len(keep), -1)

@@ -13,7 +13,7 @@ import numpy as np
 from consistency.masks.intersections import PairTable
 from consistency.measure.frame import FrameMeasurement
 from consistency.track.assignment import assign_pairs
-from consistency.track.state import Target, expected
+from consistency.track.state import Detections, predict
 
 INSIDE = 0.7  # share of a piece that lies inside the whole
 AREA_TOLERANCE = 0.3  # of the sum of the pieces' areas, as a share of the whole's
@@ -22,7 +22,7 @@ APART = 0.5  # pieces share less than this part of the smaller: else one is a pa
 # Of a division, in sizes (square root of the area) of the mother or the mean daughter:
 MIDDLE = 0.7  # distance of the daughters' centre of gravity from the mother's place
 SEPARATION = 3.0  # distance between the daughters
-LIKE = 0.5  # least ratio of the daughters' areas
+MIN_AREA_RATIO = 0.5  # least ratio of the daughters' areas
 UNCHANGED = 0.6  # a mother who overlaps one daughter by this IoU goes on
 
 
@@ -37,7 +37,7 @@ class Split:
 
 def find_splits(
     tracks: np.ndarray,
-    target: Target,
+    detections: Detections,
     pairs: tuple[np.ndarray, np.ndarray],
     free: np.ndarray,
     divisions: bool,
@@ -46,7 +46,7 @@ def find_splits(
 
     Parameters
     ----------
-    tracks : TRACK (n,), with a mask in the frame before where they occur in ``pairs``.
+    tracks : STATE (n,), with a mask in the frame before where they occur in ``pairs``.
     pairs : int64 (p,) twice, tracks and masks already assigned.
     free : int64 (k,), masks without a track.
     divisions : look for divisions too, not for cuts alone.
@@ -58,9 +58,9 @@ def find_splits(
     rows, masks = pairs
     if not rows.size or not free.size:
         return []
-    i, k, value = _cut(tracks.take(rows), target.now, masks, free)
+    i, k, value = _cut(tracks.take(rows), detections.now, masks, free)
     if divisions:
-        table = _division(tracks.take(rows), target, masks, free)
+        table = _division(tracks.take(rows), detections, masks, free)
         table[i, k] = np.maximum(table[i, k], value)
         i, k = np.nonzero(table)
         value = table[i, k]
@@ -108,16 +108,16 @@ def _touching(
 
 
 def _division(
-    tracks: np.ndarray, target: Target, masks: np.ndarray, free: np.ndarray
+    tracks: np.ndarray, detections: Detections, masks: np.ndarray, free: np.ndarray
 ) -> np.ndarray:
     """How much each pair of an assigned and a free mask looks like two daughters, (n, k)."""
-    now = target.now
+    now = detections.now
     first, second = now.areas[masks][:, None], now.areas[free][None, :]
     places = now.centroids[masks][:, None], now.centroids[free][None, :]
     weight = (first / (first + second))[..., None]
     middle = places[0] * weight + places[1] * (1 - weight)
     # Mothers stop to divide: halfway between where she was and where she was heading.
-    mother = (tracks["place"] + expected(tracks, target.t)) / 2
+    mother = (tracks["place"] + predict(tracks, detections.t)) / 2
     size = np.maximum(np.sqrt(tracks["area"])[:, None], np.sqrt((first + second) / 2))
     off = np.linalg.norm(middle - mother[:, None], axis=2) / size
     separation = np.linalg.norm(places[0] - places[1], axis=2) / size
@@ -127,7 +127,7 @@ def _division(
     divides = (
         (off < MIDDLE)
         & (separation < SEPARATION)
-        & (like > LIKE)
+        & (like > MIN_AREA_RATIO)
         & (unchanged < UNCHANGED)[:, None]
     )
     return np.where(divides, (1 - off / MIDDLE) * like, 0.0)
@@ -144,7 +144,7 @@ def find_merges(
     ``lost`` int64 (k,) are rows of ``tracks`` with a mask in the frame before and none in this
     one; ``pairs``, int64 (p,) twice, are tracks and masks that go on from the frame before.
     """
-    lost = lost[tracks["nested"][lost] < APART]  # a part that is lost merges not
+    lost = lost[tracks["containment"][lost] < APART]  # a part that is lost merges not
     rows, masks = pairs
     if not lost.size or not rows.size:
         return []

@@ -10,53 +10,66 @@ from consistency.measure.frame import FrameMeasurement
 
 VELOCITY_GAIN = 0.4  # weight of the newest displacement in a track's velocity
 SIZE_DECAY = 0.8  # of the remembered size, a frame: an occluded object is larger than its mask
-# Residual = distance between expected and found centroid in object sizes; a new track's is
-# expected to be FIRST_RESIDUAL until the sequence has shown what is usual in it.
-FIRST_RESIDUAL = 0.3
-RESIDUAL_GAIN = 0.3  # weight of the newest squared residual of a track
-USUAL_GAIN = 0.1  # weight of one track's squared residual in what is usual
-# One wrong link must not widen the search for all that follows: a squared residual counts at most
-# so many times what was expected (winsorising, Huber 1981), and never less than SMALL_RESIDUAL**2.
+# Innovation = distance between expected and found centroid in object sizes; a new track's is
+# expected to be FIRST_INNOVATION until the sequence has shown what is usual in it.
+FIRST_INNOVATION = 0.3
+INNOVATION_GAIN = 0.3  # weight of the newest squared innovation of a track
+PRIOR_GAIN = 0.1  # weight of one track's squared innovation in what is usual
+# One wrong link must not widen the search for all that follows: a squared innovation counts at
+# most so many times what was expected (winsorising, Huber 1981), and never less than
+# SMALL_INNOVATION**2.
 MOST_SURPRISE = 9.0
-SMALL_RESIDUAL = 0.1
+SMALL_INNOVATION = 0.1
 LONGEST_DRIFT = 10  # frames for which a lost track is thought to go on as before ...
-LONGEST_DRIFT_SEEN = 3  # ... where the camera's motion is known: what moves by itself soon stops
+# ... where the camera's motion is known: what moves by itself soon stops.
+LONGEST_DRIFT_KNOWN_MOTION = 3
 GAP_EXPONENT = 0.5  # uncertainty grows like the square root of time (random walk)
 
 # Sides of a box: left, top, -right, -bottom, pixels.  What two boxes have in common are the larger
 # ones of their sides.
 # One row a track; positions in pixels of the present frame, velocities in pixels a frame.
-TRACK = np.dtype(
+STATE = np.dtype(
     [
         ("label", np.int64),
         ("frame", np.int64),  # of its last mask
         ("mask", np.int64),  # of that mask in its frame
-        ("links", np.int64),  # number of masks
+        ("length", np.int64),  # number of masks
         ("area", np.float64),  # of the last mask, pixels
         ("size", np.float64),  # square root of the area, decaying slowly: pixels
-        ("nested", np.float64),  # share of the last mask inside a larger one, 0-1
+        ("containment", np.float64),  # share of the last mask inside a larger one, 0-1
         ("centroid", np.float64, 2),  # of the last mask, in its own frame
         ("place", np.float64, 2),  # the same, carried along by the camera's motion
         ("velocity", np.float64, 2),  # relative to the camera's motion
-        ("sure", np.bool_),  # the camera's motion has been known ever since the last mask
-        ("cut", np.bool_),  # the last mask touches the frame's border
-        ("variance", np.float64),  # of the residual, object sizes squared
+        ("motion_known", np.bool_),  # the camera's motion has been known ever since the last mask
+        ("touches_border", np.bool_),  # the last mask touches the frame's border
+        ("variance", np.float64),  # of the innovation, object sizes squared
         ("extent", np.float64, 4),  # sides of its box, from its centroid
         ("shape", np.int64),  # number of its thumbnail
-        ("whole_area", np.float64),  # of the largest recent mask
-        ("whole_centroid", np.float64, 2),
-        ("whole_extent", np.float64, 4),
-        ("whole_shape", np.int64),
+        ("largest_area", np.float64),  # of the largest recent mask
+        ("largest_centroid", np.float64, 2),
+        ("largest_extent", np.float64, 4),
+        ("largest_shape", np.int64),
     ]
 )
 # What a mask tells at once, and what is remembered of the largest.
-SEEN = ("frame", "mask", "area", "nested", "centroid", "place", "sure", "cut", "extent", "shape")
-WHOLE = ("area", "centroid", "extent", "shape")
+SEEN = (
+    "frame",
+    "mask",
+    "area",
+    "containment",
+    "centroid",
+    "place",
+    "motion_known",
+    "touches_border",
+    "extent",
+    "shape",
+)
+LARGEST = ("area", "centroid", "extent", "shape")
 
 
 @dataclass(frozen=True)
-class Usual:
-    """Squared residuals that are usual in the sequence, in object sizes squared.
+class InnovationPrior:
+    """Squared innovations that are usual in the sequence, in object sizes squared.
 
     Attributes
     ----------
@@ -64,37 +77,37 @@ class Usual:
     later : of all further ones.
     """
 
-    first: float = FIRST_RESIDUAL**2
-    later: float = FIRST_RESIDUAL**2
+    first: float = FIRST_INNOVATION**2
+    later: float = FIRST_INNOVATION**2
 
-    def learn(self, squared: np.ndarray, is_first: np.ndarray) -> "Usual":
-        """Return what is usual after squared residuals float64 (k,); ``is_first`` bool (k,)."""
-        return Usual(
+    def learn(self, squared: np.ndarray, is_first: np.ndarray) -> "InnovationPrior":
+        """Return what is usual after squared innovations float64 (k,); ``is_first`` bool (k,)."""
+        return InnovationPrior(
             _moved_towards(self.first, _capped(squared[is_first], self.first)),
             _moved_towards(self.later, _capped(squared[~is_first], self.later)),
         )
 
 
 def _capped(squared: np.ndarray, variance: np.ndarray | float) -> np.ndarray:
-    return np.minimum(squared, MOST_SURPRISE * variance + SMALL_RESIDUAL**2)
+    return np.minimum(squared, MOST_SURPRISE * variance + SMALL_INNOVATION**2)
 
 
 def _moved_towards(value: float, squared: np.ndarray) -> float:
     if not squared.size:
         return value
-    weight = 1 - (1 - USUAL_GAIN) ** squared.size
+    weight = 1 - (1 - PRIOR_GAIN) ** squared.size
     return value + weight * (float(squared.sum()) / squared.size - value)
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
+class Detections:
     """The next frame, as tracks look for their masks in it.
 
     Attributes
     ----------
     now : its measurement.
     t : its index.
-    masks : TRACK (m,), each mask as the beginning of a track that stands still; without label.
+    masks : STATE (m,), each mask as the beginning of a track that stands still; without label.
     sides : float64 (m, 4), of the masks' boxes.
     frame : float64 (4,), of the frame; zeros if it has no masks.
     shapes : thumbnails; tracks and masks refer to them by number.
@@ -108,22 +121,22 @@ class Target:
     shapes: ThumbnailPool
 
     @classmethod
-    def of(cls, now: FrameMeasurement, t: int, pool: ThumbnailPool) -> "Target":
+    def of(cls, now: FrameMeasurement, t: int, pool: ThumbnailPool) -> "Detections":
         """Take the thumbnails into ``pool``."""
-        masks = np.zeros(now.kept.size, TRACK)
-        masks["frame"], masks["mask"], masks["links"] = t, np.arange(now.kept.size), 1
+        masks = np.zeros(now.kept.size, STATE)
+        masks["frame"], masks["mask"], masks["length"] = t, np.arange(now.kept.size), 1
         masks["area"], masks["size"] = now.areas, np.sqrt(now.areas)
-        masks["nested"], masks["sure"] = nesting(now), True
+        masks["containment"], masks["motion_known"] = largest_containment(now), True
         masks["centroid"] = masks["place"] = now.centroids
         low = now.boxes[:, :2].astype(np.float64)
         sides = np.concatenate([low, -(low + now.boxes[:, 2:])], axis=1)
         height, width = now.shape or (0, 0)
         frame = np.array([0.0, 0.0, -width, -height])
-        masks["cut"] = (sides == frame).any(axis=1)
+        masks["touches_border"] = (sides == frame).any(axis=1)
         masks["extent"] = sides - np.concatenate([now.centroids, -now.centroids], axis=1)
         masks["shape"] = pool.add(now.thumbnails)
-        for name in WHOLE:
-            masks[f"whole_{name}"] = masks[name]
+        for name in LARGEST:
+            masks[f"largest_{name}"] = masks[name]
         return cls(now, t, masks, sides, frame, pool)
 
 
@@ -133,7 +146,7 @@ def surface(sides: np.ndarray) -> np.ndarray:
     return lengths[:, 0] * lengths[:, 1]
 
 
-def nesting(now: FrameMeasurement) -> np.ndarray:
+def largest_containment(now: FrameMeasurement) -> np.ndarray:
     """Share of each mask that lies in a larger mask of its frame, the largest, float64 (n,)."""
     result = np.zeros(now.areas.size)
     part, whole = now.within.places()  # both ways round
@@ -142,10 +155,10 @@ def nesting(now: FrameMeasurement) -> np.ndarray:
     return result
 
 
-def carried(tracks: np.ndarray, motion: Motion, t: int) -> np.ndarray:
+def compensate_camera(tracks: np.ndarray, motion: Motion, t: int) -> np.ndarray:
     """Return tracks as the moving camera sees them in frame ``t``, the next one."""
     moved = tracks.copy()
-    moved["sure"] &= motion.known
+    moved["motion_known"] &= motion.known
     if not motion.known:
         return moved
     moved["place"] = motion.move(tracks["place"])
@@ -156,45 +169,49 @@ def carried(tracks: np.ndarray, motion: Motion, t: int) -> np.ndarray:
     return moved
 
 
-def expected(tracks: np.ndarray, t: int) -> np.ndarray:
+def predict(tracks: np.ndarray, t: int) -> np.ndarray:
     """Centroids expected in frame ``t``, float64 (n, 2), x, y in pixels."""
-    longest = np.where(tracks["sure"], LONGEST_DRIFT_SEEN, LONGEST_DRIFT)
+    longest = np.where(tracks["motion_known"], LONGEST_DRIFT_KNOWN_MOTION, LONGEST_DRIFT)
     drift = np.minimum(t - tracks["frame"], longest)
     return tracks["place"] + tracks["velocity"] * drift[:, None]
 
 
-def extended(
-    tracks: np.ndarray, target: Target, masks: np.ndarray, residual: np.ndarray, usual: Usual
-) -> tuple[np.ndarray, Usual]:
+def update(
+    tracks: np.ndarray,
+    detections: Detections,
+    masks: np.ndarray,
+    innovation: np.ndarray,
+    prior: InnovationPrior,
+) -> tuple[np.ndarray, InnovationPrior]:
     """Give tracks their masks in a frame.
 
     Parameters
     ----------
-    tracks : TRACK (k,), as carried into the frame.
+    tracks : STATE (k,), as carried into the frame.
     masks : int64 (k,), their masks.
-    residual : float64 (k,), distance of each mask from where it was expected, in object sizes.
+    innovation : float64 (k,), distance of each mask from where it was expected, in object sizes.
     """
-    seen = target.masks.take(masks)
-    gap = target.t - tracks["frame"]
-    squared = (residual / gap**GAP_EXPONENT) ** 2
-    is_first = tracks["links"] == 1
-    usual = usual.learn(squared, is_first)
+    seen = detections.masks.take(masks)
+    gap = detections.t - tracks["frame"]
+    squared = (innovation / gap**GAP_EXPONENT) ** 2
+    is_first = tracks["length"] == 1
+    prior = prior.learn(squared, is_first)
     result = tracks.copy()
     step = (seen["centroid"] - tracks["place"]) / gap[:, None]
     gain = np.where(is_first, 1.0, VELOCITY_GAIN)
-    if target.now.motion.known:  # else even the velocity of a part is better than none
-        gain[tracks["cut"] | seen["cut"]] = 0.0
+    if detections.now.motion.known:  # else even the velocity of a part is better than none
+        gain[tracks["touches_border"] | seen["touches_border"]] = 0.0
     result["velocity"] += gain[:, None] * (step - tracks["velocity"])
     capped = _capped(squared, tracks["variance"])
-    own = tracks["variance"] + RESIDUAL_GAIN * (capped - tracks["variance"])
-    result["variance"] = np.where(is_first, usual.later, own)
+    own = tracks["variance"] + INNOVATION_GAIN * (capped - tracks["variance"])
+    result["variance"] = np.where(is_first, prior.later, own)
     decay = SIZE_DECAY**gap
     result["size"] = np.maximum(seen["size"], tracks["size"] * decay)
-    result["whole_area"] *= decay**2
-    result["links"] += 1
+    result["largest_area"] *= decay**2
+    result["length"] += 1
     for name in SEEN:
         result[name] = seen[name]
-    larger = (result["area"] >= result["whole_area"]).nonzero()[0]
-    for name in WHOLE:
-        result[f"whole_{name}"][larger] = seen[name].take(larger, axis=0)
-    return result, usual
+    larger = (result["area"] >= result["largest_area"]).nonzero()[0]
+    for name in LARGEST:
+        result[f"largest_{name}"][larger] = seen[name].take(larger, axis=0)
+    return result, prior

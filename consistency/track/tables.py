@@ -1,20 +1,17 @@
 """tracks.csv and events.csv: what became of every label, derived from labels alone."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from consistency.formats.writing import Written
-from consistency.track.results import FrameLabels
-from consistency.track.tracker import Lineage
+from consistency.formats.writing import WriteResult
+from consistency.track.results import Lineage, TrackedFrame
 
 
 @dataclass
-class _Seen:
+class _Presence:
     """Where one label was, frame by frame."""
 
     frames: list[int] = field(default_factory=list)
@@ -74,8 +71,8 @@ NONE: Mapping[int, int] = {}
 Timed = tuple[int, Event]  # index of the frame, what happened there
 
 
-def _collect(frames: Sequence[FrameLabels]) -> dict[int, _Seen]:
-    seen: dict[int, _Seen] = defaultdict(_Seen)
+def _collect(frames: Sequence[TrackedFrame]) -> dict[int, _Presence]:
+    seen: dict[int, _Presence] = defaultdict(_Presence)
     for t, frame in enumerate(frames):
         for mask, label in enumerate(frame.labels):
             if not (seen[label].frames and seen[label].frames[-1] == t):  # "seed" repeats labels
@@ -85,7 +82,7 @@ def _collect(frames: Sequence[FrameLabels]) -> dict[int, _Seen]:
 
 
 def tracks(
-    frames: Sequence[FrameLabels], lineage: Lineage = NO_LINEAGE, parts: Mapping[int, int] = NONE
+    frames: Sequence[TrackedFrame], lineage: Lineage = NO_LINEAGE, parts: Mapping[int, int] = NONE
 ) -> list[Track]:
     """Summarise each label, in order of labels; ``parts`` {label: label of the whole}."""
     result = []
@@ -109,7 +106,7 @@ def tracks(
     return result
 
 
-def covered(t: int, frame: FrameLabels, written: Mapping[str, Written]) -> Iterator[Timed]:
+def covered(t: int, frame: TrackedFrame, written: Mapping[str, WriteResult]) -> Iterator[Timed]:
     """Yield an event for every mask of frame ``t`` that lost pixels in a label image."""
     for output, result in written.items():
         for k, pixels in enumerate(result.lost or ()):
@@ -119,7 +116,7 @@ def covered(t: int, frame: FrameLabels, written: Mapping[str, Written]) -> Itera
                 yield t, replace(event, value=int(pixels))
 
 
-def changes(frames: Sequence[FrameLabels], lineage: Lineage) -> Iterator[Timed]:
+def changes(frames: Sequence[TrackedFrame], lineage: Lineage) -> Iterator[Timed]:
     """Yield an event for every split, one for each daughter, and every merge."""
     for change in lineage.changes:
         for other in change.others:
@@ -128,7 +125,7 @@ def changes(frames: Sequence[FrameLabels], lineage: Lineage) -> Iterator[Timed]:
                 yield change.t, event
 
 
-def events(frames: Sequence[FrameLabels], more: Iterable[Timed] = ()) -> list[Event]:
+def events(frames: Sequence[TrackedFrame], more: Iterable[Timed] = ()) -> list[Event]:
     """List everything that happened, in order of frames; within a frame labels, then masks."""
     happened = list(_track_events(frames))
     for t, frame in enumerate(frames):
@@ -143,7 +140,7 @@ def events(frames: Sequence[FrameLabels], more: Iterable[Timed] = ()) -> list[Ev
     return [event for _, event in happened]
 
 
-def _track_events(frames: Sequence[FrameLabels]) -> Iterator[Timed]:
+def _track_events(frames: Sequence[TrackedFrame]) -> Iterator[Timed]:
     names = [frame.name for frame in frames]
     for label, seen in _collect(frames).items():
         index = [int(frames[t].kept[i]) for t, i in zip(seen.frames, seen.masks, strict=True)]
@@ -155,11 +152,3 @@ def _track_events(frames: Sequence[FrameLabels]) -> Iterator[Timed]:
                 yield now, Event(names[now], "return", label, mask)
         if last + 1 < len(names):
             yield last + 1, Event(names[last + 1], "end", label)
-
-
-def write_csv(path: Path, kind: type, rows: Sequence) -> None:
-    """Write one line for each dataclass of ``kind``; None becomes an empty field."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(kind.__dataclass_fields__)
-        writer.writerows(astuple(row) for row in rows)

@@ -1,4 +1,4 @@
-"""Follow tracks through the frames: the sequential stage of the default matching.
+"""Track masks through the frames: the sequential stage of the default matching.
 
 Frame by frame: compare all tracks with all masks (module ``similarity``), assign first the
 tracks of the frame before, look for splits, then let older tracks return on stronger evidence;
@@ -6,73 +6,39 @@ what is left begins a new track, with the velocity of the nearest one.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from consistency.masks.thumbnails import ThumbnailPool
 from consistency.measure.camera_motion import UNKNOWN
 from consistency.measure.frame import FrameMeasurement
+from consistency.options import LONG_MEMORY, MEMORY
 from consistency.track.assignment import assign_pairs
-from consistency.track.gating import residuals
-from consistency.track.results import Labelled
-from consistency.track.similarity import weigh
+from consistency.track.gating import innovations
+from consistency.track.results import Change, Labelled, Lineage
+from consistency.track.similarity import pairwise_similarity
 from consistency.track.splits import Split, find_merges, find_splits
-from consistency.track.state import TRACK, Target, Usual, carried, expected, extended
+from consistency.track.state import (
+    STATE,
+    Detections,
+    InnovationPrior,
+    compensate_camera,
+    predict,
+    update,
+)
 
-LEAST_EVIDENCE = 0.02  # of a link to the next frame: low, as rivals are decided by assignment
+LEAST_SIMILARITY = 0.02  # of a link to the next frame: low, as rivals are decided by assignment
 # ... where the camera's motion is known masks lie where they are expected, or they are others.
-LEAST_EVIDENCE_SEEN = 0.2
+LEAST_SIMILARITY_KNOWN_MOTION = 0.2
 # A track that is back after a gap competes with those of the frame before where it fits so well,
 # and is only a little less trusted; of what is left it may have a mask on less.
 LEAST_CLEAR_RETURN = 0.5
 RETURN_DISCOUNT = 0.97
 LEAST_RETURN = 0.2
 LEAST_LONG_RETURN = 0.5  # IoU at the expected place, after more than the memory
-MEMORY = 10  # frames that a track may miss
-LONG_MEMORY = 40  # ... where the camera's motion is known
-# Lineages know no gaps: where every object is segmented in every frame, and new ones come from
-# divisions, what appears is no old acquaintance.
-MEMORY_OF_LINEAGES = 0
 
 
-@dataclass(frozen=True)
-class Change:
-    """A split or a merge.
-
-    Attributes
-    ----------
-    t : index of the frame after it.
-    kind : "split" or "merge".
-    label : the mother; the track that a merge ends.
-    others : the daughters (the mother's own label among them if it goes on); the track that
-        goes on after a merge.
-    """
-
-    t: int
-    kind: str
-    label: int
-    others: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """Where labels come from: ``parents`` {label: mother's label}, and all changes in order."""
-
-    parents: dict[int, int] = field(default_factory=dict)
-    changes: tuple[Change, ...] = ()
-
-    def relabelled(self, same: dict[int, int]) -> "Lineage":
-        """Return it with labels replaced as ``same`` {label: new label} says."""
-        parents = {same.get(a, a): same.get(b, b) for a, b in self.parents.items()}
-        changes = [
-            Change(c.t, c.kind, same.get(c.label, c.label), tuple(same.get(o, o) for o in c.others))
-            for c in self.changes
-        ]
-        return Lineage(parents, tuple(changes))
-
-
-class Follower:
+class Tracker:
     """Labels for one sequence, frame after frame.
 
     Parameters
@@ -81,7 +47,7 @@ class Follower:
     long_memory : a longer absence, after which it has to lie where it is expected; the camera's
         motion must have been known all the while.
     on_split : "keep": the mother's label stays with one piece; "new": all get new labels.
-    without : parts of the evidence to leave out, see ``consistency.track.similarity.PARTS``.
+    without : some of ``options.CUES``, to be left out.
     """
 
     def __init__(
@@ -93,9 +59,9 @@ class Follower:
     ):
         self.memory, self.long_memory = memory, max(memory, long_memory)
         self.on_split, self.without = on_split, without
-        self._tracks = np.zeros(0, TRACK)
+        self._tracks = np.zeros(0, STATE)
         self._pool = ThumbnailPool()
-        self._usual = Usual()
+        self._prior = InnovationPrior()
         self._next_label, self._t = 1, 0
         self._parents: dict[int, int] = {}
         self._changes: list[Change] = []
@@ -107,27 +73,27 @@ class Follower:
 
     def step(self, now: FrameMeasurement) -> list[int]:
         """Return a label for each kept mask of the next frame."""
-        target = Target.of(now, self._t, self._pool)
+        detections = Detections.of(now, self._t, self._pool)
         motion = UNKNOWN if "motion" in self.without else now.motion
-        tracks = carried(self._tracks, motion, self._t)
+        tracks = compensate_camera(self._tracks, motion, self._t)
         missed = self._t - tracks["frame"] - 1
         # Whose place has become unknown does not return after long.
-        long = tracks["sure"] & (tracks["links"] > 1) & (missed <= self.long_memory)
+        long = tracks["motion_known"] & (tracks["length"] > 1) & (missed <= self.long_memory)
         alive = (missed <= self.memory) | long
         alive = alive.nonzero()[0]
         tracks, missed = tracks.take(alive), missed[alive]
-        aim = expected(tracks, self._t)
-        rows, masks, splits = self._match(tracks, aim, missed, target)
-        found = residuals(tracks["size"][rows], aim.take(rows, axis=0), now, masks)
-        going, self._usual = extended(tracks.take(rows), target, masks, found, self._usual)
-        new = self._begin(target, masks, going)
+        predicted = predict(tracks, self._t)
+        rows, masks, splits = self._match(tracks, predicted, missed, detections)
+        found = innovations(tracks["size"][rows], predicted.take(rows, axis=0), now, masks)
+        going, self._prior = update(tracks.take(rows), detections, masks, found, self._prior)
+        new = self._begin(detections, masks, going)
         self._note(tracks, now, (rows, masks), splits, new)
         idle = np.ones(tracks.size, bool)
         idle[rows] = False
         if self.on_split == "new":
             idle[[split.track for split in splits]] = False
         self._tracks = _joined([tracks.take(idle.nonzero()[0]), going, new])
-        self._pool.keep(self._tracks["shape"], self._tracks["whole_shape"])
+        self._pool.keep(self._tracks["shape"], self._tracks["largest_shape"])
         self._t += 1
         labels = np.zeros(now.kept.size, np.int64)
         labels[masks] = going["label"]
@@ -135,27 +101,27 @@ class Follower:
         return labels.tolist()
 
     def _match(
-        self, tracks: np.ndarray, aim: np.ndarray, missed: np.ndarray, target: Target
+        self, tracks: np.ndarray, predicted: np.ndarray, missed: np.ndarray, detections: Detections
     ) -> tuple[np.ndarray, np.ndarray, list[Split]]:
         """Return tracks and their masks, and the splits whose masks begin new tracks."""
-        found_camera = not target.now.motion.still and "motion" not in self.without
-        usual = LEAST_EVIDENCE_SEEN if found_camera else LEAST_EVIDENCE
+        found_camera = not detections.now.motion.still and "motion" not in self.without
+        usual = LEAST_SIMILARITY_KNOWN_MOTION if found_camera else LEAST_SIMILARITY
         recent, long_gone = missed == 0, missed > self.memory
         least = np.where(long_gone, LEAST_LONG_RETURN, np.where(recent, usual, LEAST_RETURN))
-        evidence = weigh(tracks, aim, target, least, self.memory, self.without)
-        rows, columns = evidence.rows, evidence.columns
-        certain = np.where(evidence.place >= LEAST_LONG_RETURN, evidence.place, 0.0)
-        similarity = np.where(long_gone[rows], certain, evidence.similarity)
+        found = pairwise_similarity(tracks, predicted, detections, least, self.memory, self.without)
+        rows, columns = found.rows, found.columns
+        certain = np.where(found.place >= LEAST_LONG_RETURN, found.place, 0.0)
+        similarity = np.where(long_gone[rows], certain, found.similarity)
         clear = similarity >= np.where(recent, usual, LEAST_CLEAR_RETURN)[rows]
         trust = np.where(recent[rows], 1.0, RETURN_DISCOUNT)
         chosen = assign_pairs(rows, columns, np.where(clear, similarity * trust, 0.0))
-        free = np.ones(target.masks.size, bool)
+        free = np.ones(detections.masks.size, bool)
         free[columns[chosen]] = False
         lineages = self.on_split == "new"
         pairs = rows[chosen], columns[chosen]
         going = recent[pairs[0]]
         going = pairs[0][going], pairs[1][going]
-        splits = find_splits(tracks, target, going, np.flatnonzero(free), lineages)
+        splits = find_splits(tracks, detections, going, np.flatnonzero(free), lineages)
         if lineages:
             kept = ~np.isin(pairs[0], [split.track for split in splits])
             pairs = pairs[0][kept], pairs[1][kept]
@@ -169,14 +135,14 @@ class Follower:
             pairs = np.append(pairs[0], rows[more]), np.append(pairs[1], columns[more])
         return *pairs, splits
 
-    def _begin(self, target: Target, masks: np.ndarray, going: np.ndarray) -> np.ndarray:
-        free = np.ones(target.masks.size, bool)
+    def _begin(self, detections: Detections, masks: np.ndarray, going: np.ndarray) -> np.ndarray:
+        free = np.ones(detections.masks.size, bool)
         free[masks] = False
-        new = target.masks.take(free.nonzero()[0])
+        new = detections.masks.take(free.nonzero()[0])
         new["label"] = self._next_label + np.arange(new.size)
         self._next_label += new.size
-        new["variance"] = self._usual.first
-        moving = going[going["links"] > 1]
+        new["variance"] = self._prior.first
+        moving = going[going["length"] > 1]
         if moving.size and new.size and "borrowing" not in self.without:
             away = new["centroid"][:, None] - moving["centroid"][None, :]
             nearest = np.hypot(away[..., 0], away[..., 1]).argmin(axis=1)
@@ -211,7 +177,7 @@ class Follower:
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:
     """np.concatenate, which takes longer to find out that all parts are of one type."""
-    result = np.empty(sum(part.size for part in parts), TRACK)
+    result = np.empty(sum(part.size for part in parts), STATE)
     begin = 0
     for part in parts:
         result[begin : begin + part.size] = part
@@ -219,7 +185,7 @@ def _joined(parts: list[np.ndarray]) -> np.ndarray:
     return result
 
 
-def follow(measurements: Iterable[FrameMeasurement], follower: Follower) -> Iterator[Labelled]:
+def track_frames(measurements: Iterable[FrameMeasurement], tracker: Tracker) -> Iterator[Labelled]:
     """Yield each measurement with one label (int >= 1) for each of its kept masks."""
     for now in measurements:
-        yield now, follower.step(now)
+        yield now, tracker.step(now)

@@ -9,10 +9,11 @@ from strategies import frames, orders
 
 from consistency.draw import colours, render
 from consistency.masks.packing import pack
+from consistency.options import PALETTES
 from docs import make_colours
 
 
-@pytest.mark.parametrize("palette", colours.PALETTES)
+@pytest.mark.parametrize("palette", PALETTES)
 def test_no_two_of_the_first_256_labels_share_a_colour(palette):
     first = colours.colours(range(256), palette)
     assert first.shape == (256, 3)
@@ -24,7 +25,7 @@ def test_label_256_differs_from_all_before():
     assert len({tuple(c) for c in colours.colours(range(257)).tolist()}) == 257
 
 
-@given(st.lists(st.integers(0, 10**6), max_size=20), st.sampled_from(colours.PALETTES))
+@given(st.lists(st.integers(0, 10**6), max_size=20), st.sampled_from(PALETTES))
 def test_a_colour_depends_on_the_label_alone(labels, palette):
     together = colours.colours(labels, palette)
     alone = [colours.colours([label], palette)[0] for label in labels]
@@ -109,7 +110,7 @@ def test_hidden_masks_are_told_by_their_outline(scale):
     low, high = np.zeros((30, 40), bool), np.zeros((30, 40), bool)
     low[6:24, 8:30] = True
     high[4:24, 8:32] = True
-    style = render.Style((30, 40), scale=scale)
+    style = render.Style(size=(30, 40), scale=scale)
     # the mask of larger area is painted first, so here the smaller one is seen whole
     owners, hidden = render.paint_owners(pack([low, high], (30, 40)), style)
     assert list(hidden) == [1]

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import samples
 
-from consistency.dataset import open_dataset
-from consistency.formats import READERS
-from consistency.formats.npy import Buffer
+from consistency.formats import READERS, open_dataset, read_masks
+from consistency.formats.buffer import Buffer
 
 by_sample = pytest.mark.parametrize("sample", samples.SAMPLES, ids=lambda s: s.__name__)
 
@@ -16,7 +15,7 @@ def refusal(path, name="auto") -> str | None:
     try:
         dataset = open_dataset(path, name)
         for frame in dataset.frames:
-            dataset.layout.read(frame, Buffer())
+            read_masks(dataset.layout, frame, Buffer())
     except (ValueError, OSError) as error:
         return str(error)
     return None

@@ -11,9 +11,8 @@ import pytest
 from conftest import labels_of, squares, write_dataset
 from pycocotools import mask as coco
 
-from consistency.dataset import open_dataset
-from consistency.formats import npy
-from consistency.formats.npy import Buffer
+from consistency.formats import npy, open_dataset, read_masks
+from consistency.formats.buffer import Buffer
 
 MASKS = squares((3, 4, 10), (20, 11, 15), (50, 30, 9))
 
@@ -22,7 +21,7 @@ def read_all(path):
     """Unpacked masks of every frame of the dataset at ``path``."""
     dataset = open_dataset(path)
     buffer = Buffer()
-    frames = [dataset.layout.read(frame, buffer) for frame in dataset.frames]
+    frames = [read_masks(dataset.layout, frame, buffer) for frame in dataset.frames]
     return [[masks.unpack(i) for i in range(masks.count)] for masks in frames]
 
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consistency.formats import npy
+from consistency.formats.buffer import Buffer
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -26,7 +27,7 @@ def test_a_written_mask_is_the_file_that_numpy_saves(tmp_path, seed, shape, labe
     dtype = np.min_scalar_type(label)
     flat = mask.ravel()
     pieces = (flat[i : i + step] for i in range(0, flat.size, step))
-    npy.write_labelled(tmp_path / "a.npy", shape, pieces, label, dtype, npy.Buffer())
+    npy.write_labelled(tmp_path / "a.npy", shape, pieces, label, dtype, Buffer())
     wanted = io.BytesIO()
     np.save(wanted, (mask != 0) * dtype.type(label))
     assert (tmp_path / "a.npy").read_bytes() == wanted.getvalue()
@@ -36,7 +37,7 @@ def test_a_written_mask_is_the_file_that_numpy_saves(tmp_path, seed, shape, labe
 def test_background_takes_no_room_on_disk(tmp_path, dtype):
     mask = np.zeros((1000, 1000), np.uint8)
     mask[500:505, 100:200] = 1
-    npy.write_labelled(tmp_path / "a.npy", mask.shape, iter([mask.ravel()]), 3, dtype, npy.Buffer())
+    npy.write_labelled(tmp_path / "a.npy", mask.shape, iter([mask.ravel()]), 3, dtype, Buffer())
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), mask * 3)
     stat = (tmp_path / "a.npy").stat()
     if not hasattr(stat, "st_blocks"):

@@ -10,9 +10,8 @@ from pycocotools import mask as coco
 from samples import IDS, SAMPLES, present
 
 from consistency import convert
-from consistency.dataset import open_dataset
-from consistency.formats import READERS
-from consistency.formats.npy import Buffer
+from consistency.formats import READERS, open_dataset, read_masks
+from consistency.formats.buffer import Buffer
 
 # pycocotools 2.0.11 with NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -28,7 +27,7 @@ def test_masks_and_identities_are_read(sample, tmp_path):
     assert len(dataset.frames) == 4
     buffer = Buffer()
     for t, frame in enumerate(dataset.frames):
-        packed = dataset.layout.read(frame, buffer)
+        packed = read_masks(dataset.layout, frame, buffer)
         expected = {sequences.mask(k, t).tobytes(): IDS[k] for k in present(t)}
         found = [packed.unpack(i).tobytes() for i in range(packed.count)]
         assert sorted(found) == sorted(expected)
@@ -89,7 +88,7 @@ def test_polygons_are_those_of_pycocotools(tmp_path):
     path = tmp_path / "coco.json"
     path.write_text(json.dumps({"images": [image], "annotations": annotations}))
     dataset = open_dataset(path)
-    packed = dataset.layout.read(dataset.frames[0], Buffer())
+    packed = read_masks(dataset.layout, dataset.frames[0], Buffer())
     parts = coco.frPyObjects(polygons, height, width)
     expected = [coco.decode(coco.merge(parts)), coco.decode(parts[1]), np.ones((height, width))]
     for i, pixels in enumerate(expected):

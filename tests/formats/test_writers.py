@@ -16,9 +16,8 @@ from pycocotools import mask as coco
 from pycocotools.coco import COCO
 
 from consistency import convert
-from consistency.dataset import open_dataset
-from consistency.formats import WRITERS
-from consistency.formats.writing import Settings
+from consistency.formats import WRITERS, open_dataset
+from consistency.options import WritingOptions
 
 # pycocotools 2.0.11 with NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -260,10 +259,11 @@ class Pickling:
 
 
 def test_outputs_work_in_other_processes(overlapping, tmp_path):
-    from consistency.pipeline import Options, run
+    from consistency.options import Options
+    from consistency.pipeline import run
 
     everything = tuple(name for name in WRITERS if name != "none")
-    options = Options(output=everything, writing=Settings(flatten="small-on-top"))
+    options = Options(output=everything, writing=WritingOptions(flatten="small-on-top"))
     dataset = open_dataset(overlapping)
     run(dataset, tmp_path / "far" / "exp", Pickling(), options)
     near = sequences.mark(

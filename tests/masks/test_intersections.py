@@ -7,21 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from sequences import in_memory
 
-from consistency.dataset import Frame
 from consistency.masks.intersections import PairTable, no_pairs
-from consistency.masks.packing import pack
-from consistency.measure.frame import Chunk, MeasureOptions, measure_chunk, measure_frames
-
-
-class Frames:
-    """Stands for a layout: frame t holds the discs of ``masks[t]``."""
-
-    def __init__(self, masks):
-        self.masks = masks
-
-    def read(self, frame, buffer):
-        return pack(self.masks[int(frame.name)], (40, 50))
+from consistency.measure.frame import Chunk, measure_chunk, measure_frames
+from consistency.options import MeasureOptions
 
 
 def squares(count: int, seed: int) -> list[np.ndarray]:
@@ -39,8 +29,8 @@ def squares(count: int, seed: int) -> list[np.ndarray]:
 def chunk():
     counts = (30, 0, 1, 200, 200)
     masks = [squares(count, seed) for seed, count in enumerate(counts)]
-    frames = [Frame(str(t), tuple({} for _ in each)) for t, each in enumerate(masks)]
-    return Chunk(tuple(frames), 1), Frames(masks), MeasureOptions(lookback=2)
+    frames, layout = in_memory(masks)
+    return Chunk(frames, 1), layout, MeasureOptions(lookback=2)
 
 
 def test_what_arrives_is_what_was_measured(chunk):

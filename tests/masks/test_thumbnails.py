@@ -35,7 +35,7 @@ def drawn(thumbs, i):
     cells = np.unpackbits(
         thumbs.words[i, :SIDE].view(np.uint8).reshape(SIDE, 8), axis=1, bitorder="little"
     )
-    if thumbs.turned:
+    if thumbs.column_major:
         return cells.T.astype(bool), thumbs.origin[i, ::-1]
     return cells.astype(bool), thumbs.origin[i]
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from consistency.metrics.boundary import boundary_f
 from consistency.metrics.ctc import Overlaps, lineage
-from consistency.metrics.mot import Step, clear, hota, identity, region
+from consistency.metrics.mot import MetricFrame, clear, hota, identity, region
 
 NO_SWITCH = [[(1, 1, 1.0), (2, 2, 1.0)]] * 4
 ONE_SWITCH = [[(1, 1, 1.0), (2, 2, 1.0)]] * 2 + [[(1, 2, 1.0), (2, 1, 1.0)]] * 2
@@ -23,7 +23,7 @@ def steps_of(frames):
         for i, j, value in pairs:
             if i is not None and j is not None:
                 similarity[np.ix_(identities == i, labels == j)] = value
-        steps.append(Step(identities, labels, similarity))
+        steps.append(MetricFrame(identities, labels, similarity))
     return steps
 
 
@@ -35,7 +35,7 @@ def random_steps(draw):
         n, m = rng.integers(0, 5, 2)
         identities = rng.choice(6, n, replace=False)
         labels = rng.choice(6, m, replace=False)
-        steps.append(Step(identities, labels, rng.random((n, m))))
+        steps.append(MetricFrame(identities, labels, rng.random((n, m))))
     return steps
 
 

@@ -18,7 +18,7 @@ import runs
 import study
 
 from backends.kernel import Kernel
-from consistency.dataset import open_dataset
+from consistency.formats import open_dataset
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consistency.masks.thumbnails import STEPS, WORDS, Thumbnails
-from consistency.track.endpoint_shapes import END_MASKS, EndShapes, keys
+from consistency.track.endpoint_shapes import ENDPOINT_MASKS, EndpointShapes, keys
 
 
 def marked(numbers):
@@ -28,7 +28,7 @@ def sequence(seed, length=200):
 @settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 10**6))
 def test_the_largest_masks_near_both_ends_are_remembered(seed):
-    shapes, seen, number = EndShapes(longest=30), {}, 0
+    shapes, seen, number = EndpointShapes(longest=30), {}, 0
     for t, (labels, areas) in enumerate(sequence(seed)):
         numbers = [number + k for k in range(len(labels))]
         number += len(labels)
@@ -38,7 +38,7 @@ def test_the_largest_masks_near_both_ends_are_remembered(seed):
     wanted = [
         max(end, key=lambda item: item[0])  # the first of equal ones
         for masks in seen.values()
-        for end in (masks[:END_MASKS], masks[-END_MASKS:])
+        for end in (masks[:ENDPOINT_MASKS], masks[-ENDPOINT_MASKS:])
     ]
     _, frames, masks, expected = np.array(wanted).T
     assert shapes.find(keys(frames, masks)).level.tolist() == expected.tolist()
@@ -47,7 +47,7 @@ def test_the_largest_masks_near_both_ends_are_remembered(seed):
 def test_memory_follows_the_number_of_tracks():
     going, over = [], []
     for length in (200, 2000):
-        shapes = EndShapes(longest=30)
+        shapes = EndpointShapes(longest=30)
         for t in range(length):
             shapes.add([1, 2, t + 3], np.array([5, 5, 5]), marked([0, 0, 0]))
         shapes.find(np.array([0]))

@@ -4,26 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sequences import in_memory
 
-from consistency.dataset import Frame
-from consistency.masks.packing import pack
 from consistency.masks.thumbnails import ThumbnailPool
-from consistency.measure.frame import Chunk, MeasureOptions, measure_frames
+from consistency.measure.frame import Chunk, measure_frames
+from consistency.options import MeasureOptions
 from consistency.track import gating
-from consistency.track.similarity import weigh
-from consistency.track.state import Target
+from consistency.track.similarity import pairwise_similarity
+from consistency.track.state import Detections
 
 SHAPE = (90, 160)
-
-
-class Frames:
-    """Stands for a layout: frame t holds ``masks[t]``."""
-
-    def __init__(self, masks):
-        self.masks = masks
-
-    def read(self, frame, buffer):
-        return pack(self.masks[int(frame.name)], SHAPE)
 
 
 def boxes(rng, count):
@@ -44,14 +34,14 @@ def seen(seed):
     """Tracks begun in one frame, where they are expected in the next, and that frame."""
     rng = np.random.default_rng(seed)
     masks = [boxes(rng, 8), boxes(rng, 8)]
-    frames = tuple(Frame(str(t), tuple({} for _ in each)) for t, each in enumerate(masks))
+    frames, layout = in_memory(masks)
     options = MeasureOptions(duplicate_iou=1.0, shapes=True)
-    measured = list(measure_frames(Chunk(frames, 0), Frames(masks), options))
+    measured = list(measure_frames(Chunk(frames, 0), layout, options))
     pool = ThumbnailPool()
-    tracks = Target.of(measured[0], 0, pool).masks
+    tracks = Detections.of(measured[0], 0, pool).masks
     tracks["variance"] = rng.uniform(0, 4)
-    aim = tracks["centroid"] + rng.normal(0, 15, (tracks.size, 2))
-    return tracks, aim, Target.of(measured[1], 1, pool)
+    predicted = tracks["centroid"] + rng.normal(0, 15, (tracks.size, 2))
+    return tracks, predicted, Detections.of(measured[1], 1, pool)
 
 
 def table(evidence, name, shape):
@@ -63,12 +53,14 @@ def table(evidence, name, shape):
 @settings(deadline=None, max_examples=200)
 @given(seed=st.integers(0, 10**6))
 def test_no_pair_that_counts_is_left_out(seed):
-    tracks, aim, target = seen(seed)
-    shape = tracks.size, target.masks.size
+    tracks, predicted, detections = seen(seed)
+    shape = tracks.size, detections.masks.size
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gating, "MOST_CANDIDATES", 1000)
-        everything = weigh(tracks, aim, target, np.full(tracks.size, 1e-9), 10)
-        sieved = weigh(tracks, aim, target, np.full(tracks.size, 0.3), 10)
+        everything = pairwise_similarity(
+            tracks, predicted, detections, np.full(tracks.size, 1e-9), 10
+        )
+        sieved = pairwise_similarity(tracks, predicted, detections, np.full(tracks.size, 0.3), 10)
     for name in ("similarity", "place"):
         full, some = table(everything, name, shape), table(sieved, name, shape)
         np.testing.assert_array_equal(some[full >= 0.3], full[full >= 0.3])
@@ -76,7 +68,7 @@ def test_no_pair_that_counts_is_left_out(seed):
 
 
 def test_the_sieve_saves_most_comparisons(monkeypatch):
-    tracks, aim, target = seen(3)
+    tracks, predicted, detections = seen(3)
     compared = []
     iou = ThumbnailPool.iou
 
@@ -86,20 +78,20 @@ def test_the_sieve_saves_most_comparisons(monkeypatch):
 
     monkeypatch.setattr(ThumbnailPool, "iou", counted)
     for least in (1e-9, 0.3):
-        weigh(tracks, aim, target, np.full(tracks.size, least), 10)
+        pairwise_similarity(tracks, predicted, detections, np.full(tracks.size, least), 10)
     assert compared[1] < compared[0] / 2
 
 
 @settings(deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_pairs_within_reach_are_those_of_every_track_with_every_mask(seed):
-    tracks, aim, target = seen(seed)
-    now = target.now
-    reach = gating.Reach.of(tracks, np.ones(tracks.size, int), fixed=False)
-    rows, columns = gating.within_reach(tracks, now, aim, reach)
+    tracks, predicted, detections = seen(seed)
+    now = detections.now
+    reach = gating.Gate.of(tracks, np.ones(tracks.size, int), fixed=False)
+    rows, columns = gating.within_gate(tracks, now, predicted, reach)
     found = set(zip(rows.tolist(), columns.tolist(), strict=True))
     for i in range(tracks.size):
         for j in range(now.areas.size):
             one, masks = tracks[i : i + 1], np.array([j])
-            residual = gating.residuals(one["size"], aim[i : i + 1], now, masks)[0]
-            assert ((i, j) in found) == (residual < reach.limit[i])
+            innovation = gating.innovations(one["size"], predicted[i : i + 1], now, masks)[0]
+            assert ((i, j) in found) == (innovation < reach.limit[i])

@@ -5,8 +5,7 @@ import pytest
 from conftest import labels_of, squares, write_dataset
 from labelling import SHAPE, boxes, label_frames, pan
 
-from consistency.track.association import Association
-from consistency.track.similarity import PARTS
+from consistency.options import CUES, AssociationOptions
 
 
 def test_a_fast_object_keeps_its_label_where_no_two_masks_touch(tmp_path):
@@ -136,19 +135,19 @@ def test_labels_survive_a_camera_that_moves_further_than_the_objects_are_large(t
     assert kept(still) < 0.5  # the premise: without the camera's motion labels are lost
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_every_part_of_the_evidence_can_be_left_out(tmp_path, part):
+@pytest.mark.parametrize("cue", CUES)
+def test_every_part_of_the_evidence_can_be_left_out(tmp_path, cue):
     frames = [squares((5 + 4 * t, 5, 10), (30, 20, 12)) for t in range(4)]
-    result = label_frames(tmp_path, frames, without=(part,))
+    result = label_frames(tmp_path, frames, without=(cue,))
     assert len(result) == 4
     assert all(len(set(labels)) == 2 for labels in result)
 
 
 def test_the_default_memory_is_that_of_the_matching():
-    assert Association().frames_missed() == 10
-    assert Association(on_split="new").frames_missed() == 0
-    assert Association(matching="optimal").frames_missed() == 1
-    assert Association(memory=4, on_split="new").frames_missed() == 4
+    assert AssociationOptions().frames_missed() == 10
+    assert AssociationOptions(on_split="new").frames_missed() == 0
+    assert AssociationOptions(matching="optimal").frames_missed() == 1
+    assert AssociationOptions(memory=4, on_split="new").frames_missed() == 4
 
 
 def test_images_tell_the_motion_of_each_mask(tmp_path, mark):

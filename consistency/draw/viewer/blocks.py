@@ -23,7 +23,7 @@ from PIL import Image
 from consistency.dataset import Layout
 from consistency.draw.render import Style, read_photograph
 from consistency.draw.scene import View
-from consistency.formats.npy import Buffer
+from consistency.formats.buffer import Buffer
 from consistency.masks.intersections import intersections, iou
 from consistency.masks.packed import PackedMasks
 

@@ -9,23 +9,25 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from consistency.draw import colours, history
-from consistency.draw.movies import Progress, Show, replacing
+from consistency.draw.render_job import RenderJob
+from consistency.draw.replacing import replacing
 from consistency.draw.scene import Scene, View, input_indices
 from consistency.draw.viewer.blocks import encode_stretch, stretches
+from consistency.progress import Progress
 
 STRETCH_FRAMES = 12  # that a worker encodes at a time
 LONGEST_PHOTOGRAPH = 1280  # pixels; enough for a screen, and a hundredth of the masks' megabytes
 
 
-def write_html(show: Show, path: Path, backend: Any, progress: Progress) -> None:
+def write_html(job: RenderJob, path: Path, backend: Any, progress: Progress) -> None:
     """Write one HTML file that opens from disk, without a network."""
-    source = labelled_input(show)
+    source = labelled_input(job)
     numbers = {label: i for i, label in enumerate(history.spans(_kept(source)))}
-    scale = min(show.style.scale, 1.0, LONGEST_PHOTOGRAPH / max(show.style.size))
+    scale = min(job.style.scale, 1.0, LONGEST_PHOTOGRAPH / max(job.style.size))
     function = partial(
         encode_stretch,
         layout=source.layout,
-        style=replace(show.style, scale=scale),
+        style=replace(job.style, scale=scale),
         tracks=numbers,
     )
     parts = backend.map(function, stretches(source.views, STRETCH_FRAMES))
@@ -34,7 +36,7 @@ def write_html(show: Show, path: Path, backend: Any, progress: Progress) -> None
     head, body, foot = page.split("<!-- here -->")
     with replacing(path) as partial_path, open(partial_path, "w", encoding="utf-8") as file:
         file.write(f"{head}<style>\n{_asset('viewer.css')}</style>{body}")
-        _write_data(file, "about", "application/json", as_json(describe(show, source)))
+        _write_data(file, "about", "application/json", as_json(describe(job, source)))
         _write_blocks(file, blocks)
         file.write(f"<script>\n{_asset('viewer.js')}</script>{foot}")
 
@@ -60,33 +62,33 @@ def as_json(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def labelled_input(show: Show) -> Scene:
+def labelled_input(job: RenderJob) -> Scene:
     """All masks of the input with their labels, 0 for those that the result leaves out.
 
     Where the input is gone, the masks of the result; for a data set, all masks with label 0.
     """
-    if show.after is None:
-        views = (replace(view, labels=(0,) * len(view.labels)) for view in show.before.views)
-        return replace(show.before, views=tuple(views))
-    if show.before is None:
-        return show.after
+    if job.after is None:
+        views = (replace(view, labels=(0,) * len(view.labels)) for view in job.before.views)
+        return replace(job.before, views=tuple(views))
+    if job.before is None:
+        return job.after
     views = []
-    for view, result in zip(show.before.views, show.after.views, strict=True):
+    for view, result in zip(job.before.views, job.after.views, strict=True):
         known = dict(zip(input_indices(result), result.labels, strict=True))
         views.append(replace(view, labels=tuple(known.get(i, 0) for i in view.indices)))
-    return replace(show.before, views=tuple(views))
+    return replace(job.before, views=tuple(views))
 
 
 def _kept(scene: Scene) -> list[View]:
     return [view.keep(lambda _, label: label > 0) for view in scene.views]
 
 
-def describe(show: Show, source: Scene) -> dict[str, Any]:
+def describe(job: RenderJob, source: Scene) -> dict[str, Any]:
     """What the page says beside the masks; labels are text, as they may exceed its numbers."""
     kept = _kept(source)
     spans = history.spans(kept)
-    inks = colours.colours(spans, show.style.palette)
-    table = history.tracks(show.experiment.folder) if show.experiment else {}
+    inks = colours.colours(spans, job.style.palette)
+    table = history.tracks(job.experiment.folder) if job.experiment else {}
     tracks = [
         {
             "label": str(label),
@@ -98,28 +100,28 @@ def describe(show: Show, source: Scene) -> dict[str, Any]:
     ]
     most = max((index + 1 for view in source.views for index in view.indices), default=0)
     return {
-        "name": show.name,
-        "size": show.style.size,
+        "name": job.name,
+        "size": job.style.size,
         "order": source.layout.order,
-        "fps": show.fps,
-        "alpha": show.style.alpha,
+        "fps": job.fps,
+        "alpha": job.style.alpha,
         "frames": [view.frame.name for view in source.views],
         "tracks": tracks,
-        "events": _events(show, kept, {label: i for i, label in enumerate(spans)}),
-        "numbers": [_hex(c) for c in colours.colours(range(most + 1), show.style.palette)],
-        "labelled": show.after is not None,
-        "duplicates": show.before is not None,
+        "events": _events(job, kept, {label: i for i, label in enumerate(spans)}),
+        "numbers": [_hex(c) for c in colours.colours(range(most + 1), job.style.palette)],
+        "labelled": job.after is not None,
+        "duplicates": job.before is not None,
         "photographs": any(view.image is not None for view in source.views),
     }
 
 
-def _events(show: Show, kept: Sequence[View], tracks: dict[int, int]) -> list[list]:
+def _events(job: RenderJob, kept: Sequence[View], tracks: dict[int, int]) -> list[list]:
     """[frame, kind, track or -1, columns] of each event."""
-    if show.experiment is None:
+    if job.experiment is None:
         return []
     return [
         [event.frame, event.kind, tracks.get(event.label, -1), event.columns]
-        for event in history.happenings(show.experiment.folder, kept)
+        for event in history.happenings(job.experiment.folder, kept)
     ]
 
 

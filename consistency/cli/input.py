@@ -1,0 +1,32 @@
+"""Flags that say how the input is read."""
+
+import argparse
+from pathlib import Path
+
+from consistency.dataset import Dataset
+from consistency.formats import READERS, open_dataset
+from consistency.options import SORTS
+
+
+def add_input_flags(parser: argparse._ActionsContainer) -> None:
+    """Add --input-format, --sort and --sequence to a parser or a group of one."""
+    add = parser.add_argument
+    add("--input-format", choices=("auto", *READERS), default="auto", help="format of the masks")
+    add(
+        "--sort",
+        default=SORTS[0],
+        metavar=f"{{{','.join(SORTS)},FILE}}",
+        help="order of frames; FILE lists the wanted ones, one a line",
+    )
+    add("--sequence", help="which one, where the input holds several")
+
+
+def open_input(path: Path, args: argparse.Namespace) -> Dataset:
+    """Open the dataset at ``path`` as the flags say; raises as ``open_dataset``."""
+    return open_dataset(path, args.input_format, args.sort, args.sequence)
+
+
+def name_of(path: Path) -> str:
+    """Name of a folder, or of a file without its ending."""
+    path = path.resolve()
+    return path.stem if path.is_file() else path.name

@@ -1,0 +1,172 @@
+"""What is drawn, in whatever format: scenes side by side, chosen as the user asks."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from consistency.dataset import Dataset, Layout
+from consistency.draw import BOTH_SIDES, scene
+from consistency.draw.render import Style, draw_view
+from consistency.draw.scene import Scene, View
+from consistency.experiment import Experiment
+from consistency.formats.buffer import Buffer
+from consistency.options import SelectionOptions, StyleOptions
+
+GAP = 8  # pixels between two pictures side by side, before scaling
+
+
+@dataclass(frozen=True, eq=False)
+class RenderJob:
+    """What to draw, and how, whatever the format.
+
+    Attributes
+    ----------
+    name : of the experiment or the data set.
+    experiment : None for a data set.
+    after, before : labelled masks and input; None where there is none or nobody asks.
+    panels : which of the two to draw, from left to right.
+    style : how to draw each frame.
+    fps : frames a second.
+    """
+
+    name: str
+    experiment: Experiment | None
+    after: Scene | None
+    before: Scene | None
+    panels: tuple[str, ...]
+    style: Style
+    fps: float
+
+    @property
+    def scenes(self) -> tuple[Scene, ...]:
+        """The scenes to draw side by side."""
+        return tuple(getattr(self, panel) for panel in self.panels)
+
+    @property
+    def count(self) -> int:
+        """Number of frames."""
+        return len(self.scenes[0].views)
+
+    @property
+    def items(self) -> list["FrameViews"]:
+        """What workers are given, frame by frame."""
+        views = zip(*(scene.views for scene in self.scenes), strict=True)
+        return [FrameViews(t, panels) for t, panels in enumerate(views)]
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """Where the masks of each panel are."""
+        return tuple(scene.layout for scene in self.scenes)
+
+    @property
+    def photographs(self) -> bool:
+        """Whether masks are drawn over images."""
+        return any(view.image is not None for view in self.scenes[0].views)
+
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the whole picture in pixels."""
+        height, width = self.style.picture_size
+        count = len(self.scenes)
+        return height, width * count + _gap(self.style) * (count - 1)
+
+
+@dataclass(frozen=True)
+class FrameViews:
+    """One frame: its number in the sequence and the views to draw side by side."""
+
+    number: int
+    views: tuple[View, ...]
+
+
+def _gap(style: Style) -> int:
+    return max(1, round(GAP * style.scale))
+
+
+def draw(item: FrameViews, layouts: tuple[Layout, ...], style: Style) -> np.ndarray:
+    """Draw the views of one frame side by side; see ``consistency.draw.render`` for the result."""
+    buffer = Buffer()
+    panels: list[np.ndarray] = []
+    for view, layout in zip(item.views, layouts, strict=True):
+        if panels:
+            first = panels[0]
+            panels.append(np.zeros((first.shape[0], _gap(style), *first.shape[2:]), np.uint8))
+        panels.append(draw_view(view, layout, style, buffer))
+    return np.concatenate(panels, axis=1) if len(panels) > 1 else panels[0]
+
+
+def check_single(folder: Path, name: str) -> None:
+    """Raise ValueError if ``folder`` holds the experiments of several sequences."""
+    if (folder / f"{folder.name}.json").is_file():
+        return
+    found = sorted(path.parent for path in folder.glob("**/run.json"))
+    if found:
+        first = found[0].relative_to(folder).as_posix()
+        raise ValueError(
+            f"{folder}: holds {len(found)} sequences; draw one at a time, as in --exp-name "
+            f"{name}/{first}"
+        )
+
+
+def of_experiment(
+    experiment: Experiment,
+    selection: SelectionOptions,
+    formats: Sequence[str],
+    style: StyleOptions,
+    fps: float,
+) -> RenderJob:
+    """Choose frames and masks of an experiment.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If nothing is left to draw, or a label, an image or an input that is needed is missing.
+    """
+    after = scene.labelled(experiment).part(selection.frames)
+    if selection.only is not None:
+        after = scene.only_labels(after, selection.only)
+    if selection.hide_shorter is not None:
+        after = scene.hide_shorter(after, selection.hide_shorter)
+    before = None
+    if "before" in selection.panels:
+        before = _input_of(experiment, after, selection)
+    elif set(BOTH_SIDES) & set(formats):
+        try:
+            before = _input_of(experiment, after, selection)
+        except ValueError:
+            before = None  # what these formats tell of the result does not depend on it
+    return _job(experiment.name, experiment, after, before, selection, style, fps)
+
+
+def _input_of(experiment: Experiment, after: Scene, selection: SelectionOptions) -> Scene:
+    before = scene.before(experiment).part(selection.frames)
+    return scene.same_masks(before, after) if selection.some_labels else before
+
+
+def of_dataset(
+    name: str, dataset: Dataset, selection: SelectionOptions, style: StyleOptions, fps: float
+) -> RenderJob:
+    """Choose frames of a data set; raises as ``of_experiment``."""
+    if selection.some_labels:
+        raise ValueError("--only and --hide-shorter need labels; mark the data first")
+    before = scene.unlabelled(dataset).part(selection.frames)
+    return _job(name, None, None, before, selection, style, fps)
+
+
+def _job(
+    name: str,
+    experiment: Experiment | None,
+    after: Scene | None,
+    before: Scene | None,
+    selection: SelectionOptions,
+    style: StyleOptions,
+    fps: float,
+) -> RenderJob:
+    if selection.frames_path is not None:
+        after = after and scene.with_photographs(after, selection.frames_path)
+        before = before and scene.with_photographs(before, selection.frames_path)
+    size = (after or before).size()
+    style = Style(size=size, **asdict(style))
+    panels = selection.panels if after else ("before",)
+    return RenderJob(name, experiment, after, before, panels, style, fps)

@@ -1,0 +1,65 @@
+"""What outputs are given: the labels of every frame and what is known of the masks; no pixels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from consistency.dataset import Frame
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFrame:
+    """The kept masks of one frame, with their labels.
+
+    Attributes
+    ----------
+    name : the frame's name.
+    shape : (height, width) in pixels; None for a frame without masks.
+    count : number of masks in the input.
+    kept : int64 (n,), index of each kept mask in the input.
+    areas : int64 (n,), pixels.
+    boxes : int64 (n, 4), x, y, width, height in pixels.
+    centroids : float64 (n, 2), x, y in pixels.
+    overlaps : int64 (p, 3), pairs of kept masks i < j and the pixels that they share.
+    labels : one int >= 1 for each kept mask.
+    """
+
+    name: str
+    shape: tuple[int, int] | None
+    count: int
+    kept: np.ndarray
+    areas: np.ndarray
+    boxes: np.ndarray
+    centroids: np.ndarray
+    overlaps: np.ndarray
+    labels: list[int]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSequence:
+    """All that outputs may know of the sequence; no pixels.
+
+    Attributes
+    ----------
+    name : of the experiment.
+    frames, labelled_frames : one each a frame.
+    parents : {label: label it came from by division}.
+    categories : {category_id of the records: name}, as far as the input has them.
+    tracked : whether a label means the same object in all frames.
+    """
+
+    name: str
+    frames: Sequence[Frame]
+    labelled_frames: Sequence[LabelledFrame]
+    parents: dict[int, int] = field(default_factory=dict)
+    categories: dict[int, str] = field(default_factory=dict)
+    tracked: bool = True
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width); ValueError if no frame has a mask."""
+        shape = next((frame.shape for frame in self.labelled_frames if frame.shape), None)
+        if shape is None:
+            raise ValueError("no frame has a mask, so their size is unknown; use --output none")
+        return shape
