@@ -16,6 +16,7 @@ test: .venv/test
 lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo --no-cache
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

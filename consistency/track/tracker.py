@@ -1,7 +1,7 @@
 """Track masks through the frames: the sequential stage of the default matching.
 
 Frame by frame: compare all tracks with all masks (module ``similarity``), assign first the
-tracks of the frame before, look for splits, then let older tracks return on stronger evidence;
+tracks of the frame before, look for splits, then let older tracks return where they fit better;
 what is left begins a new track, with the velocity of the nearest one.
 """
 
