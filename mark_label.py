@@ -10,17 +10,30 @@ from typing import Any
 from backends import KERNELS, open_backend
 from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags
-from consistency.cli.common import bars, make_parser, one_line, plain_name, run_cli, shard
+from consistency.cli.common import bars, one_line, plain_name, run_cli, shard
 from consistency.cli.input import add_input_flags, name_of, open_input
 from consistency.cli.output import add_output_flags
+from consistency.cli.parser import Parser
 from consistency.cli.tracking import add_association_flags, add_mask_flags, options_of
 from consistency.formats import WRITERS
-from consistency.options import BAD_INPUT, Options
+from consistency.options import (
+    ASSOCIATION_NEEDS,
+    BACKEND_NEEDS,
+    BAD_INPUT,
+    KERNEL_NEEDS,
+    SEQUENCE_NEEDS,
+    Options,
+    output_needs,
+)
+
+NEEDS = (
+    *SEQUENCE_NEEDS, *BACKEND_NEEDS, *KERNEL_NEEDS, *ASSOCIATION_NEEDS, *output_needs("--output")
+)  # fmt: skip
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    result = make_parser(__doc__)
+    result = Parser(__doc__, NEEDS)
     add = result.add_argument
     add("--data-path", type=Path, default=Path("data"), help="folder or file with the masks")
     add_input_flags(result)
@@ -84,14 +97,15 @@ def sequences_of(args: argparse.Namespace) -> list | None:
     """Return the sequences that the command line names; None where it names a dataset."""
     from consistency import sequences
 
-    if args.split and not args.sequences:
-        raise ValueError("--split chooses lines of a table; give it with --sequences FILE.csv")
     if args.sequences:
         found = sequences.in_table(args.sequences, args.split)
     else:
         found = [] if args.sequence else sequences.in_folder(args.data_path, args.input_format)
-    if args.shard and not found:
-        raise ValueError(f"--shard divides sequences; {args.data_path} is no folder of sequences")
+    for flag, value in (("--shard", args.shard), ("--fail-fast", args.fail_fast)):
+        if value and not found:
+            raise ValueError(
+                f"{flag} is for many sequences; {args.data_path} is not a folder of sequences"
+            )
     if args.shard:  # may be empty: there may be more shards than sequences
         return sequences.shard(found, *args.shard)
     return found or None

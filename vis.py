@@ -4,7 +4,7 @@
 import argparse
 import sys
 
-from consistency.cli.common import bars, make_parser, run_cli
+from consistency.cli.common import bars, run_cli
 from consistency.cli.drawing import (
     add_selection_flags,
     add_source_flags,
@@ -13,12 +13,14 @@ from consistency.cli.drawing import (
     style_of,
 )
 from consistency.cli.input import name_of, open_input
+from consistency.cli.parser import Parser
 from consistency.draw import writer
+from consistency.options import DRAWING_NEEDS
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    result = make_parser(__doc__)
+    result = Parser(__doc__, DRAWING_NEEDS)
     add_source_flags(result)
     add_selection_flags(result)
     add_style_flags(result)

@@ -12,16 +12,17 @@ from pathlib import Path
 from backends import open_backend
 from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags
-from consistency.cli.common import bars, make_parser, run_cli
+from consistency.cli.common import bars, run_cli
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.output import add_output_flags, writing_options
+from consistency.cli.parser import Parser
 from consistency.formats import WRITERS
-from consistency.options import ONLY_IDS, Options
+from consistency.options import BACKEND_NEEDS, ONLY_IDS, Options, output_needs
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    result = make_parser(__doc__)
+    result = Parser(__doc__, (*BACKEND_NEEDS, *output_needs("--to")))
     add = result.add_argument
     add("input", metavar="IN", type=Path, help="folder or file with the masks")
     add("output", metavar="OUT", type=Path, help="folder to write")

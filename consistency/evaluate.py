@@ -12,15 +12,18 @@ import json
 import sys
 from pathlib import Path
 
-from consistency.cli.common import make_parser, run_cli
+from consistency.cli.common import run_cli
+from consistency.cli.parser import Parser
+from consistency.options import EVALUATION_NEEDS
 
 # Need a partition of the frame: they have no meaning where masks overlap.
 REFUSED = ("STQ", "VPQ", "PQ")
+OF_BOUNDARIES = ("F", "J&F")
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    result = make_parser(__doc__.splitlines()[0])
+    result = Parser(__doc__.splitlines()[0], EVALUATION_NEEDS)
     result.prog = "python -m consistency.evaluate"
     add = result.add_argument
     add("experiment", type=Path, help="folder of the experiment")
@@ -40,6 +43,7 @@ def evaluate(args: argparse.Namespace) -> int:
 
     experiment = open_experiment(args.experiment)
     if args.ground_truth:
+        check_boundaries(args.metric, args.boundaries)
         truth = open_truth(args.ground_truth, experiment)
         figures: dict = chosen(scores(experiment, truth, args.boundaries), args.metric)
         print_table({"": figures})
@@ -50,6 +54,18 @@ def evaluate(args: argparse.Namespace) -> int:
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
     return 0
+
+
+def check_boundaries(names: list[str] | None, boundaries: bool) -> None:
+    """Raise ValueError if ``names`` and --boundaries do not fit; None stands for all figures."""
+    wanted = [name for name in names or OF_BOUNDARIES if name in OF_BOUNDARIES]
+    if boundaries and not wanted:
+        raise ValueError(
+            f"--boundaries has no effect on --metric {' '.join(names)}; it is for "
+            f"{' and '.join(OF_BOUNDARIES)}"
+        )
+    if names and wanted and not boundaries:
+        raise ValueError(f"--metric {wanted[0]} compares boundaries; add --boundaries")
 
 
 def chosen(figures: dict[str, float], names: list[str] | None) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Every choice, default and record of options, once; imports nothing heavy.
+"""Every choice, default and record of options, and which go together, once; imports nothing heavy.
 
 Flags of the command lines take their choices and defaults from here, and so do callers in Python.
 A record's field is the default of the flag: ``AssociationOptions.min_iou`` is 0.05.
@@ -234,3 +234,82 @@ class SelectionOptions:
     def some_labels(self) -> bool:
         """Whether some labels are left out."""
         return self.only is not None or self.hide_shorter is not None
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What flags need in order to have an effect; without it they are refused.
+
+    Settings are written as a user types them: "--matching track", or "--keep-ids" for a flag that
+    is there, whatever its value.
+
+    Attributes
+    ----------
+    flags : each of them.
+    any_of : settings of which one must hold; empty: none is needed.
+    none_of : settings that take the effect away.
+    """
+
+    flags: tuple[str, ...]
+    any_of: tuple[str, ...] = ()
+    none_of: tuple[str, ...] = ()
+
+
+def _settings(flag: str, *values: str) -> tuple[str, ...]:
+    return tuple(f"{flag} {value}" for value in values)
+
+
+# One table for each group of flags; a command joins those of its groups (``cli.parser``).  A flag
+# that is in several rows needs all of them.
+BACKEND_NEEDS = (Needs(("--workers",), _settings("--multi", "multi", "mpi")),)
+KERNEL_NEEDS = (Needs(("--kernel",), ("--multi mpi",)),)
+SEQUENCE_NEEDS = (
+    Needs(("--split",), ("--sequences",)),
+    Needs(("--data-path",), none_of=("--sequences",)),  # the table has the paths
+)
+ASSOCIATION_NEEDS = (
+    # Given identities are matched by IoU, from one frame to the next.
+    Needs(("--min-iou",), (*_settings("--matching", "optimal", "greedy"), "--keep-ids")),
+    Needs(("--memory",), _settings("--matching", "track", "optimal", "greedy")),
+    Needs(("--long-memory", "--motion", "--on-split", "--passes"), ("--matching track",)),
+    Needs(("--memory", "--long-memory", "--on-split", "--passes"), none_of=("--keep-ids",)),
+    Needs(("--long-memory",), none_of=("--motion none",)),
+    Needs(("--frames-path",), ("--motion frames",)),
+    # The predecessor has its own rule for duplicates, and knows no identities.
+    Needs(
+        ("--duplicate-containment", "--keep", "--keep-ids"),
+        _settings("--matching", "track", "optimal", "greedy"),
+    ),
+)
+
+
+def output_needs(flag: str) -> tuple[Needs, ...]:
+    """Return what flags of outputs need, where ``flag`` chooses the outputs."""
+    label_images = _settings(flag, "labelmaps", "davis", "gaussian-grouping", "mots", "ctc")
+    return (
+        Needs(("--flatten", "--max-ids", "--drop"), label_images),
+        Needs(("--ids", "--invert", "--transforms"), _settings(flag, "nerfstudio")),
+        Needs(("--first-frame", "--class-id"), _settings(flag, "mots")),
+    )
+
+
+_MOVING = _settings("--format", "gif", "mp4", "png")  # one picture after the other
+_SHEETS = (*_MOVING, "--format contact")
+_DRAWN = (*_SHEETS, "--format html")
+DRAWING_NEEDS = (
+    Needs(("--input-format", "--sort", "--sequence"), ("--data-path",)),
+    Needs(("--experiments",), ("--exp-name",)),
+    Needs(("--before", "--side-by-side", "--only", "--hide-shorter"), ("--exp-name",)),
+    Needs(("--before", "--side-by-side"), _MOVING),
+    Needs(
+        ("--only", "--hide-shorter", "--start", "--stop", "--step", "--palette"),
+        (*_DRAWN, "--format timeline"),
+    ),
+    Needs(("--frames-path",), _DRAWN),
+    Needs(("--alpha",), ("--frames-path",)),
+    Needs(("--outline", "--numbers"), _SHEETS),
+    Needs(("--scale",), (*_SHEETS, "--frames-path")),  # the viewer scales nothing but images
+    Needs(("--fps",), _settings("--format", "gif", "mp4", "html")),
+    Needs(("--workers",), (*_MOVING, "--format html")),
+)
+EVALUATION_NEEDS = (Needs(("--boundaries", "--metric"), ("--ground-truth",)),)

@@ -9,14 +9,15 @@ from pathlib import Path
 from backends import open_backend
 from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags
-from consistency.cli.common import bars, make_parser, run_cli
+from consistency.cli.common import bars, run_cli
 from consistency.cli.input import add_input_flags, open_input
-from consistency.options import BAD_INPUT
+from consistency.cli.parser import Parser
+from consistency.options import BACKEND_NEEDS, BAD_INPUT
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    result = make_parser(__doc__)
+    result = Parser(__doc__, BACKEND_NEEDS)
     add = result.add_argument
     add("path", metavar="PATH", type=Path, help="folder or file with the masks")
     add_backend_flags(result)

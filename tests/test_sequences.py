@@ -40,7 +40,8 @@ def data(tmp_path) -> Path:
 def mark(data: Path, *options) -> int:
     root = data if data.name == "data" else data.parent
     folder = root.parent / "experiments"
-    return mark_label.main(["--data-path", str(data), "--experiments", str(folder), *options])
+    source = [] if "--sequences" in options else ["--data-path", str(data)]
+    return mark_label.main([*source, "--experiments", str(folder), *options])
 
 
 def done(data: Path) -> list[str]:
@@ -143,9 +144,10 @@ def test_bad_tables(tmp_path, text, split, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--split", "val"), "give it with --sequences"),
         (("--sequences", "nowhere.csv"), "nowhere.csv: no such file"),
-        (("--data-path", "{data}/seq1", "--shard", "1/2"), "is no folder of sequences"),
+        (("--data-path", "{data}/seq1", "--shard", "1/2"), "seq1 is not a folder of sequences"),
+        (("--data-path", "{data}/seq1", "--fail-fast"), "--fail-fast is for many sequences"),
+        (("--data-path", "{data}/seq1", "--sequence", "a"), "holds one sequence, as every native"),
     ],
 )
 def test_bad_options(data, capsys, options, message):

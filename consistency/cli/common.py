@@ -1,4 +1,4 @@
-"""What all command lines share: one line for an error, exit codes, progress bars."""
+"""What all command lines share: one line for an error, progress bars, types of arguments."""
 
 import argparse
 import sys
@@ -6,26 +6,6 @@ from collections.abc import Callable, Iterable
 
 from consistency.options import INTERRUPTED, exit_code
 from consistency.progress import Progress
-
-
-class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows the default where there is one, not "None", "False" and "[]"."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default in (None, False, []):
-            return action.help
-        return super()._get_help_string(action)
-
-
-def make_parser(description: str) -> argparse.ArgumentParser:
-    """Return a parser with the house rules: defaults in the help, no abbreviations, --debug."""
-    parser = argparse.ArgumentParser(
-        description=description,
-        formatter_class=_HelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return parser
 
 
 def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:

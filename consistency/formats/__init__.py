@@ -29,10 +29,12 @@ if TYPE_CHECKING:  # NumPy is not loaded for --help
     from consistency.formats.buffer import Buffer
     from consistency.masks.packed import PackedMasks
 
+# Each with a reader; SEVERAL can hold several sequences, of which --sequence names one.
 READERS = (
     "native", "amg", "sa1b", "sav", "coco", "ytvis", "mots", "davis", "labelmaps", "panoptic",
     "ctc", "tiff", "npz", "png",
 )  # fmt: skip
+SEVERAL = ("ytvis", "mots")
 
 WRITERS = {
     "masks": "native.MASKS",
@@ -121,6 +123,11 @@ def open_dataset(
         raise FileNotFoundError(f"{path}: no such folder; give the data folder with --data-path")
     source = Source(path, sequence)
     dataset = find(source, input_format).open_dataset(source)
+    if sequence is not None and dataset.layout.format not in SEVERAL:
+        raise ValueError(
+            f"{path}: holds one sequence, as every {dataset.layout.format} does; leave out "
+            f"--sequence {sequence}"
+        )
     opened_as = {
         "path": str(path.resolve()),
         "format": dataset.layout.format,

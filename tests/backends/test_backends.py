@@ -292,7 +292,8 @@ HANG_OR_FAIL = """
 import sys, time
 from mpi4py import MPI
 from backends import open_backend
-from consistency.cli.common import make_parser, run_cli
+from consistency.cli.common import run_cli
+from consistency.cli.parser import Parser
 
 def work(item):
     if MPI.COMM_WORLD.rank == 1:
@@ -308,7 +309,7 @@ def run(args):
     return 0
 
 if __name__ == "__main__":
-    sys.exit(run_cli(run, make_parser("").parse_args()))
+    sys.exit(run_cli(run, Parser("").parse_args()))
 """
 
 

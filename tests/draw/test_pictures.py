@@ -12,8 +12,10 @@ from conftest import squares, write_dataset
 from PIL import Image, ImageSequence
 
 import vis
-from consistency.draw import colours, figures, history, scene
+from consistency.draw import colours, figures, history, render_job, scene
 from consistency.experiment import open_experiment
+from consistency.formats import open_dataset
+from consistency.options import SelectionOptions, StyleOptions
 
 SHAPE = (40, 60)
 # Three tracks: 1 stays and moves, 2 is missing in frames 2 and 3, 3 is seen once.
@@ -297,8 +299,13 @@ def test_raw_data_is_drawn_as_it_is(tmp_path, look):
 
 def test_raw_data_has_no_labels_to_choose_or_plot(tmp_path, look, capsys):
     flags = ["--data-path", str(tmp_path / "data"), "--quiet"]
-    assert vis.main([*flags, "--only", "1"]) == 2
-    assert "need labels; mark the data first" in one_line(capsys)
+    with pytest.raises(SystemExit):
+        vis.main([*flags, "--only", "1"])
+    assert "--only has no effect without --exp-name" in one_line(capsys)
+    with pytest.raises(ValueError, match="need labels; mark the data first"):
+        render_job.of_dataset(
+            "data", open_dataset(tmp_path / "data"), SelectionOptions(only=(1,)), StyleOptions(), 10
+        )
     assert vis.main([*flags, "--format", "timeline"]) == 2
     assert "--format timeline needs labels" in one_line(capsys)
 

@@ -96,6 +96,8 @@ def test_a_report_needs_no_truth(tmp_path, mark, run):
     [
         (["--metric", "STQ"], "defined for frames without overlap"),
         (["--metric", "ACC"], "'ACC'|ACC: not among HOTA"),
+        (["--metric", "F"], "--metric F compares boundaries; add --boundaries"),
+        (["--metric", "HOTA", "--boundaries"], "--boundaries has no effect on --metric HOTA"),
     ],
 )
 def test_what_is_not_defined_is_refused(data, mark, run, flags, message):

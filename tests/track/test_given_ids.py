@@ -22,7 +22,7 @@ def test_convert_without_identities_refuses_tracks(tmp_path, capsys):
 def test_identities_are_ignored_unless_asked_for(tmp_path):
     path = samples.npz_masks(tmp_path / "data")
     ignored = sequences.mark(path, tmp_path / "a", "--output", "rle", "--memory", "0")
-    kept = sequences.mark(path, tmp_path / "b", "--output", "rle", "--memory", "0", "--keep-ids")
+    kept = sequences.mark(path, tmp_path / "b", "--output", "rle", "--keep-ids")
     assert sequences.labelled(ignored)[2].keys() == {1, 3, 4}, "b (2) is new after its gap"
     assert sequences.labelled(kept)[2].keys() == {1, 2, 3}
 

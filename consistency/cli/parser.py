@@ -1,0 +1,93 @@
+"""The parser of all command lines: what its help shows, and which flags go together."""
+
+import argparse
+from collections.abc import Iterable, Sequence
+
+from consistency.options import BAD_INPUT, Needs
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the default where there is one, not "None", "False" and "[]"."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False, []):
+            return action.help
+        return super()._get_help_string(action)
+
+
+_NOT_GIVEN = object()
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser with the house rules: defaults in the help, no abbreviations, --debug.
+
+    A flag that has no effect beside the others is refused, in one line that names what it needs.
+    """
+
+    def __init__(self, description: str, needs: Sequence[Needs] = ()):
+        super().__init__(
+            description=description, formatter_class=_HelpFormatter, allow_abbrev=False
+        )
+        self.needs = tuple(needs)
+        self.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+    def parse_args(self, args=None, namespace=None) -> argparse.Namespace:
+        """Parse; ends the process with exit code 2 for a flag without effect."""
+        defaults = {
+            action.dest: action.default
+            for action in self._actions
+            if action.default is not argparse.SUPPRESS
+        }
+        # What the namespace has already, argparse leaves alone: so a flag that was given can be
+        # told from one that was not, even where its value is the default.
+        found = super().parse_args(args, argparse.Namespace(**dict.fromkeys(defaults, _NOT_GIVEN)))
+        given = {name: value for name, value in vars(found).items() if value is not _NOT_GIVEN}
+        problem = without_effect(self.needs, given, defaults | given)
+        if problem:
+            self.exit(BAD_INPUT, f"error: {problem}\n")
+        return argparse.Namespace(**defaults | given)
+
+
+def without_effect(needs: Sequence[Needs], given: dict, values: dict) -> str | None:
+    """Tell what is wrong with the first flag that has no effect; None where all have one.
+
+    Parameters
+    ----------
+    needs : what flags need.
+    given : {name: value} of the flags on the command line.
+    values : the same with the defaults of the others.
+    """
+
+    def holds(setting: str) -> bool:
+        flag, _, wanted = setting.partition(" ")
+        if not wanted:
+            return _name(flag) in given
+        value = values[_name(flag)]
+        return wanted in value if isinstance(value, list) else wanted == value
+
+    for row in needs:
+        for flag in row.flags:
+            if _name(flag) not in given:
+                continue
+            if row.any_of and not any(map(holds, row.any_of)):
+                needed = listed(row.any_of)
+                return f"{flag} has no effect without {needed}; add that, or leave {flag} out"
+            for setting in filter(holds, row.none_of):
+                return f"{flag} has no effect with {setting}; leave one of them out"
+    return None
+
+
+def _name(flag: str) -> str:
+    return flag.removeprefix("--").replace("-", "_")
+
+
+def listed(settings: Iterable[str]) -> str:
+    """Return settings as one reads them: "--matching {optimal,greedy} or --keep-ids"."""
+    values: dict[str, list[str]] = {}
+    for setting in settings:
+        flag, _, value = setting.partition(" ")
+        values.setdefault(flag, []).append(value)
+    return " or ".join(
+        f"{flag} {{{','.join(some)}}}" if len(some) > 1 else f"{flag} {some[0]}".rstrip()
+        for flag, some in values.items()
+    )
