@@ -4,7 +4,7 @@ Flags of the command lines take their choices and defaults from here, and so do 
 A record's field is the default of the flag: ``AssociationOptions.min_iou`` is 0.05.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 MATCHINGS = ("track", "optimal", "greedy", "seed")
@@ -174,6 +174,19 @@ class Options(AssociationOptions):
     given_ids: str = IGNORE
     output: tuple[str, ...] = ("masks",)
     writing: WritingOptions = field(default_factory=WritingOptions)
+
+    def effective(self) -> "Options":
+        """Return the options with defaults that depend on others filled in.
+
+        A memory is None where it plays no part, as among labels of the predecessor.
+        """
+        remembers = self.given_ids == IGNORE and self.matching != "seed"
+        long = remembers and self.matching == "track" and self.motion != "none"
+        return replace(
+            self,
+            memory=self.frames_missed() if remembers else None,
+            long_memory=self.most_missed() if long else None,
+        )
 
     def measuring(self) -> MeasureOptions:
         """The part that the measuring stage needs."""

@@ -1,20 +1,16 @@
 """Measure ▸ track ▸ write: the whole job for one sequence, on any backend."""
 
 import json
-import platform
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
-from consistency import __version__, experiment
+from consistency import experiment
 from consistency.dataset import Dataset
 from consistency.formats import writing
 from consistency.formats.labelled import LabelledSequence
@@ -26,6 +22,7 @@ from consistency.track import given_ids, tables
 from consistency.track.association import associate
 from consistency.track.parts import find_parts
 from consistency.track.results import Lineage, TrackedFrame, collect, finish
+from consistency.versions import versions
 
 MOTION_DIGITS = 6  # of a transform in run.json: a thousandth of a pixel at a thousand pixels
 WRITE_FRAMES = 4  # frames a worker writes at a time
@@ -71,6 +68,7 @@ def run(
         If a worker dies.
     """
     began = perf_counter()
+    made_with = versions()  # of now: a checkout may move on while a long run goes on
     experiment.check_free(folder, overwrite)
     labelling = label(dataset, backend, options, progress)
     sequence = _sequence(dataset, labelling, folder.name, options)
@@ -81,7 +79,8 @@ def run(
         ended = perf_counter()
         seconds = {"written": ended - writing_began, "total": ended - began}
         report = Report(_counters(dataset, labelling), labelling.seconds | seconds)
-        content = run_record(dataset, backend, options, report) | camera(labelling.frames)
+        content = run_record(dataset, backend, options, report)
+        content |= {"versions": made_with} | camera(labelling.frames)
         (partial_folder / "run.json").write_text(json.dumps(content, indent=1) + "\n")
     return report
 
@@ -272,18 +271,12 @@ def camera(frames: list[TrackedFrame]) -> dict:
 
 
 def run_record(dataset: Dataset, backend: Any, options: Options, report: Report) -> dict:
-    """Content of run.json."""
+    """What run.json says of the input, the parameters in effect and the work."""
     return {
         "input": dataset.opened_as
         or {"path": str(dataset.layout.root.resolve()), "format": dataset.layout.format},
-        "parameters": asdict(options),
+        "parameters": asdict(options.effective()),
         "backend": {"name": backend.name, "workers": backend.workers},
         "counters": report.counters,
         "seconds": {stage: round(value, 4) for stage, value in report.seconds.items()},
-        "versions": {
-            "mask-label-consistency": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "scipy": version("scipy"),
-        },
     }

@@ -11,6 +11,8 @@ from conftest import squares, write_dataset
 from pycocotools import mask as coco
 
 import mark_label
+from consistency.options import LONG_MEMORY, MEMORY, MEMORY_OF_IOU
+from consistency.versions import commit
 
 ROOT = Path(__file__).resolve().parents[2]
 MASKS = squares((5, 5, 10), (30, 5, 12))
@@ -46,6 +48,23 @@ def test_every_file_of_the_experiment_is_there(tmp_path, mark):
     assert run["input"]["path"] == str(tmp_path / "data")
     assert run["counters"]["masks"] == 2
     assert run["versions"]["numpy"] == np.__version__
+
+
+@pytest.mark.parametrize(
+    ("flags", "memory", "long_memory"),
+    [
+        ([], MEMORY, LONG_MEMORY),
+        (["--memory", "3", "--motion", "none"], 3, None),
+        (["--matching", "optimal"], MEMORY_OF_IOU, None),
+        (["--matching", "seed"], None, None),
+    ],
+)
+def test_the_run_record_holds_the_values_in_effect(tmp_path, mark, flags, memory, long_memory):
+    folder = mark(write_dataset(tmp_path / "data", [MASKS]), *flags)
+    run = json.loads((folder / "run.json").read_text())
+    assert run["parameters"]["memory"] == memory
+    assert run["parameters"]["long_memory"] == long_memory
+    assert run["versions"].get("commit") == commit(ROOT)
 
 
 def test_rle_output_holds_the_masks_and_no_pixel_files(tmp_path, mark):
