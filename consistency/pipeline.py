@@ -21,7 +21,7 @@ from consistency.progress import Progress, silent
 from consistency.track import given_ids, tables
 from consistency.track.association import associate
 from consistency.track.parts import find_parts
-from consistency.track.results import Lineage, TrackedFrame, collect, finish
+from consistency.track.results import Lineage, TrackedFrame, collect, finish, without_short
 from consistency.versions import versions
 
 MOTION_DIGITS = 6  # of a transform in run.json: a thousandth of a pixel at a thousand pixels
@@ -112,7 +112,8 @@ def label(
         frames = finish(collect(given_ids.take(measured, dataset.frames)))
     elif options.given_ids == KEEP_IDS:
         how = "optimal" if options.matching == "track" else options.matching
-        frames = finish(collect(given_ids.keep(measured, dataset.frames, how, options.min_iou)))
+        kept = given_ids.keep(measured, dataset.frames, how, options.min_iou)
+        frames = without_short(finish(collect(kept)), options.min_length)
     else:
         frames, lineage = associate(measured, options)
     measuring = perf_counter() - began

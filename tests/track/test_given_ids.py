@@ -27,6 +27,17 @@ def test_identities_are_ignored_unless_asked_for(tmp_path):
     assert sequences.labelled(kept)[2].keys() == {1, 2, 3}
 
 
+def test_kept_identities_with_too_few_masks_are_left_out(tmp_path):
+    path = samples.npz_masks(tmp_path / "data")
+    flags = ("--output", "rle", "--keep-ids")
+    whole = sequences.mark(path, tmp_path / "a", *flags)
+    assert sequences.labelled(whole)[2].keys() == {1, 2, 3}, "the premise: c (3) has two masks"
+    kept = sequences.mark(path, tmp_path / "b", *flags, "--min-length", "3")
+    assert [sorted(frame) for frame in sequences.labelled(kept)] == [[1, 2], [1], [1, 2], [1, 2]]
+    assert (kept / "events.csv").read_text().count("short") == 2
+    assert json.loads((kept / "run.json").read_text())["counters"]["short"] == 2
+
+
 def test_masks_without_identity_go_on_with_what_they_match(tmp_path):
     path = samples.coco_json(tmp_path / "data")
     content = json.loads(path.read_text())
