@@ -4,7 +4,7 @@
     python -m consistency.evaluate EXPERIMENT
 
 EXPERIMENT is a folder of experiments/.  PATH is truth.json of its input, or any labelled data set:
-MOTS text, SA-V, COCO, label images, Cell Tracking Challenge.
+MOTS text, SA-V, COCO, label images, Cell Tracking Challenge.  Frames are paired by their names.
 """
 
 import argparse

@@ -12,13 +12,15 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from consistency.dataset import Dataset
 from consistency.formats import native, read_masks, reopen
 from consistency.formats.buffer import Buffer
+from consistency.formats.source import load_json
 from consistency.masks.packed import PackedMasks
+from consistency.options import SORTS
 
 
 @contextmanager
@@ -68,6 +70,7 @@ class ExperimentFrame:
     name: str
     labels: tuple[int, ...]
     indices: tuple[int, ...]  # of the masks in the dataset that is read
+    input_indices: tuple[int, ...]  # of the masks in the input
 
 
 @dataclass(frozen=True)
@@ -94,12 +97,20 @@ class Experiment:
         return masks.select(self.frames[t].indices)
 
     def input(self) -> Dataset:
-        """Open the input again; FileNotFoundError or ValueError where it is gone."""
-        return reopen(self.run["input"])
+        """Open the input again, with the frames of the experiment in their order.
+
+        Raises
+        ------
+        FileNotFoundError
+            If it is gone.
+        ValueError
+            If it is damaged, or has other frames by now.
+        """
+        return _input(self.folder, self.run, [frame.name for frame in self.frames])
 
 
 def open_experiment(folder: Path) -> Experiment:
-    """Read the experiment in ``folder``.
+    """Read the experiment in ``folder``; the order of its frames is that of its JSON.
 
     Raises
     ------
@@ -112,20 +123,38 @@ def open_experiment(folder: Path) -> Experiment:
     path = folder / f"{folder.name}.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such experiment; run mark_label.py first")
-    run = native.load_json(folder / "run.json")
-    content = native.load_json(path)
+    run = load_json(folder / "run.json")
+    content = load_json(path)
     own_pixels = bool({"masks", "rle"} & set(run["parameters"]["output"]))
     if own_pixels:
-        dataset = native.dataset_of_records(folder, content, path)
+        dataset = native.dataset_of_records(folder, content, path, key=None)
     else:
-        dataset = reopen(run["input"])
+        dataset = _input(folder, run, list(content))
     frames = []
-    for frame in dataset.frames:
-        records = content[frame.name]
+    for name, records in content.items():
         labels = tuple(record["label"] for record in records)
-        indices = range(len(records)) if own_pixels else [r["mask_index"] for r in records]
-        frames.append(ExperimentFrame(frame.name, labels, tuple(indices)))
+        given = tuple(record["mask_index"] for record in records)
+        indices = tuple(range(len(records))) if own_pixels else given
+        frames.append(ExperimentFrame(name, labels, indices, given))
     return Experiment(folder.name, folder, run, dataset, tuple(frames))
+
+
+def _input(folder: Path, run: dict, names: list[str]) -> Dataset:
+    """Open the input of the experiment ``folder`` with the frames ``names``."""
+    opened_as = run["input"]
+    # The names say the order, and which frames a list chose: the list itself is not needed.
+    chosen = opened_as.get("sort") not in (None, *SORTS)
+    dataset = reopen(opened_as | {"sort": None})
+    frames = {frame.name: frame for frame in dataset.frames}
+    missing = [name for name in names if name not in frames]
+    more = [] if chosen else [name for name in frames if name not in set(names)]
+    if missing or more:
+        problem = f"has no frame {missing[0]!r}" if missing else f"has the new frame {more[0]!r}"
+        raise ValueError(
+            f"{opened_as['path']}: {problem}, so its frames are not those of experiment "
+            f"{folder.name!r}; mark it again"
+        )
+    return replace(dataset, frames=tuple(frames[name] for name in names))
 
 
 def write_json(path: Path, frames: Iterator[tuple[str, list[dict]]]) -> None:

@@ -9,9 +9,8 @@ from consistency.dataset import Dataset, Frame, Layout
 from consistency.experiment import Experiment
 from consistency.formats import read_masks
 from consistency.formats.buffer import Buffer
+from consistency.formats.photographs import find_photograph
 from consistency.masks.packed import PackedMasks
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
 
 
 @dataclass(frozen=True)
@@ -105,19 +104,13 @@ def before(experiment: Experiment) -> Scene:
     ValueError
         If the input is gone, or is not the one that was marked.
     """
-    path = experiment.run["input"]["path"]
     try:
-        scene = unlabelled(experiment.input())
+        return unlabelled(experiment.input())
     except FileNotFoundError as error:
         raise ValueError(
-            f"{path}: the input of experiment {experiment.name!r} is gone, so it cannot be drawn; "
-            "restore it or leave --before and --side-by-side out"
+            f"{experiment.run['input']['path']}: the input of experiment {experiment.name!r} is "
+            "gone, so it cannot be drawn; restore it or leave --before and --side-by-side out"
         ) from error
-    if [view.frame.name for view in scene.views] != [f.name for f in experiment.frames]:
-        raise ValueError(
-            f"{path}: its frames are not those of experiment {experiment.name!r}; mark it again"
-        )
-    return scene
 
 
 def only_labels(scene: Scene, labels: Iterable[int]) -> Scene:
@@ -156,21 +149,6 @@ def input_indices(view: View) -> list[int]:
 
 
 def with_photographs(scene: Scene, folder: Path) -> Scene:
-    """Give every frame the image of its name in ``folder``.
-
-    Raises FileNotFoundError, with the name of the frame, if one has none.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; give the images with --frames-path")
-    views = (replace(view, image=_photograph(view.frame, folder)) for view in scene.views)
+    """Give every frame the image of its name in ``folder``; raises as ``find_photograph``."""
+    views = (replace(view, image=find_photograph(view.frame, folder)) for view in scene.views)
     return replace(scene, views=tuple(views))
-
-
-def _photograph(frame: Frame, folder: Path) -> Path:
-    suffixes = [s for suffix in IMAGE_SUFFIXES for s in (suffix, suffix.upper())]
-    for name in (frame.name, *(frame.stem + suffix for suffix in suffixes)):
-        if (folder / name).is_file():
-            return folder / name
-    raise FileNotFoundError(
-        f"{folder}: no image for frame {frame.name!r}; expected {frame.stem}.png, .jpg or alike"
-    )

@@ -9,7 +9,7 @@ labels are then the identities.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from consistency.dataset import Dataset, Frame, Layout, in_order, natural_key
 from consistency.formats import npy, rle
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
-from consistency.formats.source import Source, load_json
+from consistency.formats.source import Source
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
 from consistency.masks.packing import Packer
@@ -38,7 +38,18 @@ def matches(source: Source) -> bool:
 def _records_file(folder: Path) -> Path:
     """The JSON of a data folder or of an experiment."""
     own = folder / f"{folder.resolve().name}.json"
-    return own if own.is_file() and (folder / "run.json").is_file() else folder / JSON_NAME
+    return own if _is_experiment(own) else folder / JSON_NAME
+
+
+def _is_experiment(file: Path) -> bool:
+    """Whether this is the JSON of an experiment."""
+    named = file.stem == file.parent.resolve().name
+    return named and file.is_file() and (file.parent / "run.json").is_file()
+
+
+def _order(file: Path) -> Callable | None:
+    """How frames are sorted: those of an experiment are in the order of time as they stand."""
+    return None if _is_experiment(file) else natural_key
 
 
 def _is_frames(content: object) -> bool:
@@ -53,19 +64,19 @@ def _is_frames(content: object) -> bool:
 
 def open_dataset(source: Source) -> Dataset:
     """List the frames; ValueError with file and frame for a malformed JSON or folder."""
-    if source.path.is_file():
-        return dataset_of_records(source.path.parent, source.content, source.path)
     path = source.path
-    file = _records_file(path)
+    file = path if path.is_file() else _records_file(path)
     if file.is_file():
-        return dataset_of_records(path, load_json(file), file)
+        return dataset_of_records(file.parent, source.load(file), file, _order(file))
     frames = in_order(_frames_of_folder(path / FOLDER_NAME), path / FOLDER_NAME)
     return Dataset(Layout(path, "native"), frames)
 
 
-def dataset_of_records(root: Path, content: object, path: Path) -> Dataset:
-    """Build a dataset from the content of a native JSON file at ``path``."""
-    frames = in_order(_frames_of_json(content, path), path)
+def dataset_of_records(
+    root: Path, content: object, path: Path, key: Callable | None = natural_key
+) -> Dataset:
+    """Build a dataset from the content of a native JSON file; ``key`` as in ``in_order``."""
+    frames = in_order(_frames_of_json(content, path), path, key)
     # Words hold the same pixels only if all frames are flattened alike.  Run lengths go down the
     # columns; a dataset of nothing else is packed that way and never needs pixels.
     only_runs = all(isinstance(r["segmentation"], dict) for f in frames for r in f.records)

@@ -5,7 +5,7 @@ DATA/<frame>/<i>.png
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import amg, images
-from consistency.formats.source import IMAGE_SUFFIXES, Source
+from consistency.formats.source import MASK_SUFFIXES, Source
 from consistency.masks.packed import PackedMasks
 
 
@@ -43,7 +43,7 @@ def open_dataset(source: Source) -> Dataset:
         if foreign:
             raise ValueError(
                 f"{folder / foreign[0]}: no mask; a frame's folder holds images "
-                f"({', '.join(IMAGE_SUFFIXES)}) and nothing else"
+                f"({', '.join(MASK_SUFFIXES)}) and nothing else"
             )
         records = tuple({"segmentation": f"{folder.name}/{p.name}"} for p in inside.images)
         frames.append(Frame(folder.name, records))

@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 
 from consistency.dataset import natural_key
 
-IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
+# Images that lose no pixel; those that were segmented may have others, see ``photographs``.
+MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 
 
 class Source:
@@ -21,6 +22,7 @@ class Source:
     def __init__(self, path: Path, sequence: str | None = None):
         self.path = Path(path)
         self.sequence = sequence
+        self._loaded: dict[Path, object] = {}
 
     @cached_property
     def entries(self) -> tuple[Path, ...]:
@@ -42,21 +44,27 @@ class Source:
     @cached_property
     def images(self) -> tuple[Path, ...]:
         """PNG, TIFF and BMP files of the folder."""
-        return self.files(*IMAGE_SUFFIXES)
+        return self.files(*MASK_SUFFIXES)
 
     def is_file(self, *suffixes: str) -> bool:
         """Whether the path itself is a file that ends in one of ``suffixes``."""
         return self.path.suffix.lower() in suffixes and self.path.is_file()
 
-    @cached_property
+    def load(self, path: Path) -> object:
+        """Content of a JSON file, parsed once whoever asks; raises as ``load_json``."""
+        if path not in self._loaded:
+            self._loaded[path] = load_json(path)
+        return self._loaded[path]
+
+    @property
     def content(self) -> object:
         """Content of the JSON file at the path itself, else None."""
-        return load_json(self.path) if self.is_file(".json") else None
+        return self.load(self.path) if self.is_file(".json") else None
 
     @cached_property
     def sample(self) -> object:
         """Content of the folder's first JSON file that is not empty, else None."""
-        contents = (load_json(p) for p in self.files(".json"))
+        contents = (self.load(p) for p in self.files(".json"))
         return next((content for content in contents if content), None)
 
     @cached_property

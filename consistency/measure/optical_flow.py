@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from consistency.dataset import Frame
+from consistency.formats.photographs import find_photograph
 from consistency.masks.packed import PackedMasks
 from consistency.measure.camera_motion import IDENTITY, UNKNOWN, Motion
 
 FLOW_CELLS = 1 << 17  # the reduced image has at most this many pixels: 480 × 270 of full HD
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ def flow_view(frame: Frame, masks: PackedMasks, folder: str) -> FlowView:
     """
     import cv2
 
-    path = image_path(frame, Path(folder))
+    path = find_photograph(frame, Path(folder))
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise ValueError(f"{path}: is no image that can be read; frame {frame.name!r}")
@@ -52,18 +52,6 @@ def flow_view(frame: Frame, masks: PackedMasks, folder: str) -> FlowView:
         level += 1
     size = (-(-image.shape[1] >> level), -(-image.shape[0] >> level))
     return FlowView(cv2.resize(image, size, interpolation=cv2.INTER_AREA), level, masks)
-
-
-def image_path(frame: Frame, folder: Path) -> Path:
-    """Return the frame's image: of its very name, or its stem with the ending of an image."""
-    names = [frame.name, *(frame.stem + suffix for suffix in IMAGE_SUFFIXES)]
-    found = next((folder / name for name in names if (folder / name).is_file()), None)
-    if found is None:
-        raise FileNotFoundError(
-            f"{folder}: no image for frame {frame.name!r}; name them like the frames, for "
-            f"example {frame.stem}.jpg"
-        )
-    return found
 
 
 def estimate_flow(earlier: FlowView, later: FlowView) -> Motion:

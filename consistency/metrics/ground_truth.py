@@ -8,17 +8,19 @@ import numpy as np
 
 from consistency.dataset import Dataset
 from consistency.experiment import Experiment
-from consistency.formats import native, open_dataset, read_masks
+from consistency.formats import open_dataset, read_masks
 from consistency.formats.buffer import Buffer
+from consistency.formats.source import load_json
 from consistency.masks.intersections import intersections, iou
 from consistency.masks.packed import PackedMasks
 from consistency.masks.packing import pack
 from consistency.metrics.ctc import Overlaps
+from consistency.metrics.frame_pairs import pair_frames
 
 
 @dataclass(frozen=True)
 class Truth:
-    """True masks, frame by frame as the experiment has them.
+    """True masks, frame by frame and in the order in which the experiment has them.
 
     Attributes
     ----------
@@ -40,21 +42,18 @@ def open_truth(path: Path, experiment: Experiment) -> Truth:
     FileNotFoundError
         If there is none.
     ValueError
-        If it has no identities, or not the experiment's frames.
+        If it has no identities, or not the experiment's frames, see ``pair_frames``.
     """
     path = Path(path)
     file = path / "truth.json" if (path / "truth.json").is_file() else path
     if file.name == "truth.json":
-        dataset, own = _identified(experiment.input(), native.load_json(file), file), True
+        dataset, own = _identified(experiment.input(), load_json(file), file), True
     else:
         dataset, own = open_dataset(path), False
     if not any(frame.identities for frame in dataset.frames):
         raise ValueError(f"{path}: holds no identities; give truth.json or a labelled format")
-    if len(dataset.frames) != len(experiment.frames):
-        raise ValueError(
-            f"{path}: {len(dataset.frames)} frames of ground truth for {len(experiment.frames)} "
-            f"of {experiment.name!r}; both must be the same sequence"
-        )
+    names = [frame.name for frame in experiment.frames]
+    dataset = replace(dataset, frames=pair_frames(dataset.frames, names, path))
     return Truth(dataset, own, dict(dataset.parents))
 
 
@@ -89,7 +88,6 @@ class FrameComparison:
 
 def compare(experiment: Experiment, truth: Truth) -> Iterator[FrameComparison]:
     """Read both, frame by frame."""
-    content = native.load_json(experiment.folder / f"{experiment.name}.json")
     buffer = Buffer()
     for t, frame in enumerate(truth.dataset.frames):
         identities = frame.identities or (None,) * len(frame.records)
@@ -107,8 +105,8 @@ def compare(experiment: Experiment, truth: Truth) -> Iterator[FrameComparison]:
             shared = intersections(true_masks, masks)
         areas = true_masks.areas(), masks.areas()
         if truth.own:
-            index = [r["mask_index"] for r in content[experiment.frames[t].name]]
-            similarity = (np.array(chosen)[:, None] == np.array(index)[None, :]).astype(float)
+            index = np.array(experiment.frames[t].input_indices)
+            similarity = (np.array(chosen)[:, None] == index[None, :]).astype(float)
             similarity = similarity.reshape(shared.shape)
         else:
             similarity = iou(shared, *areas)
