@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from backends import KERNELS, open_backend
+from backends import KERNELS
 from backends.launcher import only_rank_zero_prints
-from consistency.cli.backend import add_backend_flags
+from consistency.cli.backend import add_backend_flags, chosen_backend
 from consistency.cli.common import bars, one_line, plain_name, run_cli, shard
 from consistency.cli.input import add_input_flags, name_of, open_input
 from consistency.cli.output import add_output_flags
@@ -69,7 +69,7 @@ def add_sequence_flags(result: argparse.ArgumentParser) -> None:
 
 def mark(args: argparse.Namespace) -> int:
     """Run the pipeline; returns the exit code."""
-    with open_backend(args.multi, args.workers, args.kernel) as backend:
+    with chosen_backend(args, args.kernel) as backend:
         if backend is None:  # one of many ranks, its work done
             return 0
         return run(args, backend)

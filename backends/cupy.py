@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from backends.interface import Wanted
 from backends.kernel import Kernel
 from backends.windowed import run_in_order
 from consistency.masks.packed import PackedMasks
@@ -43,10 +44,11 @@ def intersections(earlier: PackedMasks, later: PackedMasks) -> np.ndarray:
 
 
 class Gpu:
-    """See ``backends`` for the contract."""
+    """See ``backends.interface`` for the contract."""
 
     name = "cupy"
     workers = THREADS
+    shares_folder = True
     intersections = staticmethod(intersections)
 
     def __init__(self, executor: ThreadPoolExecutor):
@@ -58,10 +60,12 @@ class Gpu:
 
 
 @contextmanager
-def open(workers: int | None = None) -> Iterator[Gpu]:
-    """Yield the backend; raises as ``bind``, ValueError for ``workers``."""
-    if workers is not None:
-        raise ValueError(f"--workers {workers} with --multi cupy, which has one GPU; leave it out")
+def open(wanted: Wanted) -> Iterator[Gpu]:
+    """Yield the backend; raises as ``bind``, ValueError for a number of workers."""
+    if wanted.workers is not None:
+        raise ValueError(
+            f"--workers {wanted.workers} with --multi cupy, which has one GPU; leave it out"
+        )
     bind(0)
     with ThreadPoolExecutor(THREADS) as executor:
         try:

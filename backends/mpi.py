@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from backends.failures import said_by
+from backends.interface import Wanted
 from backends.launcher import placement, refuse
 from backends.thread_limits import one_thread_each
 from backends.windowed import run_in_order
@@ -24,9 +26,10 @@ GRACE = 4
 
 
 class Ranks:
-    """See ``backends`` for the contract."""
+    """See ``backends.interface`` for the contract."""
 
     name = "mpi"
+    shares_folder = True  # launchers start all ranks in one folder
 
     def __init__(self, executor: Any, size: int, intersections: Callable):
         self.intersections = intersections
@@ -43,22 +46,22 @@ class Ranks:
 
 
 @contextmanager
-def open(workers: int | None = None, kernel: str = "numpy") -> Iterator[Ranks | None]:
+def open(wanted: Wanted) -> Iterator[Ranks | None]:
     """Yield the backend on rank 0, and None on the other ranks when all work is done.
 
-    With ``kernel`` "cupy" the ranks of a machine take its GPUs in turn.
+    With the kernel "cupy" the ranks of a machine take its GPUs in turn.
 
     Raises ImportError without mpi4py (or CuPy), OSError without an MPI library (or a GPU),
-    ValueError for ``workers`` other than the number of ranks.
+    ValueError for a number of workers other than that of the ranks.
     """
     with one_thread_each():
         world = _world()
-        if workers not in (None, world.size):
+        if wanted.workers not in (None, world.size):
             refuse(
-                f"--workers {workers} with --multi mpi; their number is that of the ranks: "
-                f"mpirun -n {workers} python mark_label.py --multi mpi ..."
+                f"--workers {wanted.workers} with --multi mpi; their number is that of the ranks: "
+                f"mpirun -n {wanted.workers} python mark_label.py --multi mpi ..."
             )
-        intersections = _kernel(world, kernel)
+        intersections = _kernel(world, wanted.kernel)
         from mpi4py.futures import MPICommExecutor
 
         group = MPICommExecutor(world, root=0)
@@ -128,14 +131,9 @@ def _call(function: Callable[[Any], Any], item: Any) -> Any:
     try:
         return function(item)
     except Exception as error:
-        kinds = (ValueError, OSError, ImportError, RuntimeError)
-        kind = next((kind for kind in kinds if isinstance(error, kind)), RuntimeError)
-        known = isinstance(error, kinds)
-        text = str(error) if known else f"{type(error).__name__}: {error}"
         from mpi4py import MPI
 
-        rank = MPI.COMM_WORLD.rank
-        raise kind(f"rank {rank} on {socket.gethostname()}: {text}") from error
+        raise said_by(f"rank {MPI.COMM_WORLD.rank} on {socket.gethostname()}", error) from error
 
 
 def _abort_later(world: Any, code: int) -> None:

@@ -12,12 +12,11 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
+from backends.interface import Wanted
 from backends.thread_limits import one_thread_each
 from backends.windowed import run_in_order
 from consistency.masks.intersections import intersections
 
-# What workers import while the caller is still opening its data.
-USED_BY_WORKERS = ("consistency.measure.frame", "consistency.formats.writing")
 # Items handed out for each worker: one it computes, one it finds when it is done, one whose result
 # waits for its turn.
 WINDOW = 3
@@ -25,9 +24,10 @@ MOST_ON_WINDOWS = 61  # limit of concurrent.futures there
 
 
 class Processes:
-    """See ``backends`` for the contract."""
+    """See ``backends.interface`` for the contract."""
 
     name = "multi"
+    shares_folder = True
     intersections = staticmethod(intersections)
 
     def __init__(self, executor: ProcessPoolExecutor, workers: int):
@@ -46,16 +46,16 @@ class Processes:
 
 
 @contextmanager
-def open(workers: int | None = None) -> Iterator[Processes]:
-    """Yield the backend with ``workers`` processes; default: the CPUs this process may use."""
-    workers = workers or usable_cpus()
+def open(wanted: Wanted) -> Iterator[Processes]:
+    """Yield the backend with so many processes; default: the CPUs this process may use."""
+    workers = wanted.workers or usable_cpus()
     if sys.platform == "win32":
         workers = min(workers, MOST_ON_WINDOWS)
     others = set(multiprocessing.active_children())
     # Fresh interpreters ("spawn") are the one way to start that Linux, macOS and Windows share and
     # that inherits neither threads nor locks.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(workers, context, _prepare)
+    executor = ProcessPoolExecutor(workers, context, _prepare, (wanted.preload,))
     with one_thread_each():
         try:
             for _ in range(workers):  # the pool starts a process only when there is work for it
@@ -79,11 +79,11 @@ def usable_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def _prepare() -> None:
+def _prepare(modules: tuple[str, ...]) -> None:
     """Start of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends the workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    for module in USED_BY_WORKERS:
+    for module in modules:
         importlib.import_module(module)
 
 

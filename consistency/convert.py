@@ -9,9 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from backends import open_backend
 from backends.launcher import only_rank_zero_prints
-from consistency.cli.backend import add_backend_flags
+from consistency.cli.backend import add_backend_flags, chosen_backend
 from consistency.cli.common import bars, run_cli
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.output import add_output_flags, writing_options
@@ -41,7 +40,7 @@ def convert(args: argparse.Namespace) -> int:
 
     names = tuple(dict.fromkeys(args.to))
     options = Options(given_ids=ONLY_IDS, output=names, writing=writing_options(args))
-    with open_backend(args.multi, args.workers) as backend:
+    with chosen_backend(args) as backend:
         if backend is None:  # one of many ranks, its work done
             return 0
         dataset = open_input(args.input, args)

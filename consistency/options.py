@@ -274,7 +274,10 @@ def _settings(flag: str, *values: str) -> tuple[str, ...]:
 
 # One table for each group of flags; a command joins those of its groups (``cli.parser``).  A flag
 # that is in several rows needs all of them.
-BACKEND_NEEDS = (Needs(("--workers",), _settings("--multi", "multi", "mpi")),)
+BACKEND_NEEDS = (
+    Needs(("--workers",), _settings("--multi", "multi", "mpi", "dask")),
+    Needs(("--scheduler",), ("--multi dask",)),
+)
 KERNEL_NEEDS = (Needs(("--kernel",), ("--multi mpi",)),)
 SEQUENCE_NEEDS = (
     Needs(("--split",), ("--sequences",)),

@@ -6,9 +6,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from backends import open_backend
 from backends.launcher import only_rank_zero_prints
-from consistency.cli.backend import add_backend_flags
+from consistency.cli.backend import add_backend_flags, chosen_backend
 from consistency.cli.common import bars, run_cli
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.parser import Parser
@@ -30,7 +29,7 @@ def validate(args: argparse.Namespace) -> int:
     """Examine all frames; returns 0, or 2 if there are problems."""
     from consistency.measure.inspection import examine, problems, summary_lines
 
-    with open_backend(args.multi, args.workers) as backend:
+    with chosen_backend(args) as backend:
         if backend is None:  # one of many ranks, its work done
             return 0
         dataset = open_input(args.path, args)

@@ -42,8 +42,8 @@ def parser() -> argparse.ArgumentParser:
     )
     add = result.add_argument
     add("--data-path", type=Path, help="a data set")
-    add("--backends", default="no,multi,mpi,cupy", help="which; those that cannot run are named")
-    add("--workers", default="1,2", help="numbers of processes and of ranks")
+    add("--backends", default=",".join(BACKENDS), help="which; those that cannot run are named")
+    add("--workers", default="1,2", help="numbers of processes, of ranks, of workers")
     add("--output", choices=("none", "masks"), default="none", help="what each run writes")
     add("--repeat", type=int, default=5, help="rounds that count")
     add("--warmup", type=int, default=1, help="rounds before them that do not")
@@ -174,7 +174,7 @@ def _coordination(setup: Setup, run: Run, dataset: Dataset) -> float:
     pieces = list(chunks(dataset.frames, lookback, setup.workers))
     again = 1 + sum(piece.halo for piece in pieces) / len(dataset.frames)
     busy = (run.stages["read"] + run.stages["measured"]) * again
-    if setup.backend != "multi":
+    if setup.backend not in ("multi", "dask"):
         busy += run.stages["propagated"]
     return 1 - busy / (setup.workers * run.stages["measuring"])
 

@@ -6,7 +6,8 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -27,10 +28,12 @@ class Setup:
         """As it stands in tables."""
         return self.backend if self.backend in ("no", "cupy") else f"{self.backend} {self.workers}"
 
-    def command(self) -> list[str]:
+    def command(self, scheduler: str | None = None) -> list[str]:
         """Start of the command line, without data and output."""
         options = ["--multi", self.backend, "--quiet"]
-        if self.backend == "multi":
+        if scheduler:
+            options += ["--scheduler", scheduler]
+        if self.backend in ("multi", "dask"):
             options += ["--workers", str(self.workers)]
         launcher = [mpiexec(), "-n", str(self.workers)] if self.backend == "mpi" else []
         return [*launcher, sys.executable, MARK, *options]
@@ -66,6 +69,8 @@ def why_not(backend: str) -> str:
         return "mpi4py is not installed"
     if backend == "mpi" and shutil.which(mpiexec()) is None:
         return "no mpiexec"
+    if backend == "dask" and importlib.util.find_spec("distributed") is None:
+        return "distributed is not installed"
     if backend == "cupy":
         from backends.cupy import bind
 
@@ -80,12 +85,29 @@ def mark(setup: Setup, data: Path, folder: Path, output: str = "none", draw: boo
     """Mark ``data`` into ``folder``/e once; RuntimeError with its message if it fails."""
     shutil.rmtree(folder / "e", ignore_errors=True)
     target = ["--exp-name", "e", "--experiments", str(folder)]
-    before = processor_seconds()
-    wall = _timed([*setup.command(), "--data-path", str(data), *target, "--output", output])
-    processor = processor_seconds() - before
+    with _ready(setup) as (command, processor_seconds):
+        before = processor_seconds()
+        wall = _timed([*command, "--data-path", str(data), *target, "--output", output])
+        processor = processor_seconds() - before
     stages = json.loads((folder / "e" / "run.json").read_text())["seconds"]
     picture = [sys.executable, VIS, *target, "--out", str(folder / "pictures"), "--quiet"]
     return Run(wall, processor, stages, _timed(picture) if draw else None)
+
+
+@contextmanager
+def _ready(setup: Setup) -> Iterator[tuple[list[str], Callable[[], float]]]:
+    """Yield the start of the command, and what tells its processor seconds.
+
+    A cluster of Dask is started before the clock and ended after it, as its users have one.
+    """
+    if setup.backend != "dask":
+        yield setup.command(), processor_seconds
+        return
+    from dask_cluster import cluster
+
+    with cluster(setup.workers) as running:
+        command = setup.command(running.address)
+        yield command, lambda: processor_seconds() + running.processor_seconds()
 
 
 def processor_seconds() -> float:

@@ -7,6 +7,7 @@ failed: {check: message}.
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -54,10 +55,10 @@ def square(number: int) -> int:
     return number * number
 
 
-def process_id(_: int) -> int:
-    """Return the process that does the work."""
+def who_works(_: int) -> tuple[int, int]:
+    """Return the process and the thread that do the work."""
     time.sleep(0.02)
-    return os.getpid()
+    return os.getpid(), threading.get_ident()
 
 
 def fail_at_five(number: int) -> int:
@@ -99,8 +100,8 @@ def check_lazy(backend: Any) -> None:
 
 
 def check_every_worker_works(backend: Any) -> None:
-    """As many processes as the backend says it has share the work."""
-    seen = set(backend.map(process_id, range(40 * backend.workers)))
+    """As many workers as the backend says it has share the work."""
+    seen = set(backend.map(who_works, range(40 * backend.workers)))
     assert len(seen) == backend.workers, (len(seen), backend.workers)
 
 
@@ -130,18 +131,23 @@ def check_kernel(backend: Any) -> None:
 CHECKS = {name: f for name, f in sorted(globals().items()) if name.startswith("check_")}
 
 
+def failures(backend: Any) -> dict[str, str]:
+    """Run all checks; returns what failed, {check: traceback}."""
+    failed = {}
+    for name, check in CHECKS.items():
+        try:
+            check(backend)
+        except (Exception, pytest.fail.Exception):
+            failed[name] = traceback.format_exc()
+    return failed
+
+
 def main(argv: list[str]) -> int:
     """Run all checks on the backend that the command line names."""
-    failed = {}
     with open_backend(argv[0], int(argv[1]) if argv[1:] else None) as backend:
         if backend is None:
             return 0
-        for name, check in CHECKS.items():
-            try:
-                check(backend)
-            except Exception:
-                failed[name] = traceback.format_exc()
-        print(json.dumps(failed))
+        print(json.dumps(failures(backend)))
     return 0
 
 

@@ -1,18 +1,43 @@
 """Flags that say where the work runs."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from backends import ALIASES, BACKENDS
+from backends import ALIASES, BACKENDS, open_backend
+from backends.interface import Backend
 from consistency.cli.common import positive
+
+# What workers of the pipeline import while this process is still opening its data.
+PRELOAD = ("consistency.measure.frame", "consistency.formats.writing")
 
 
 def add_backend_flags(parser: argparse.ArgumentParser) -> None:
-    """Add --multi and --workers."""
+    """Add --multi, --workers and --scheduler."""
     add = parser.add_argument
     add(
         "--multi",
         choices=[*BACKENDS, *ALIASES],
         default="no",
-        help="where the work runs: this process, processes, MPI ranks, GPU",
+        help="where the work runs: this process, processes, MPI ranks, GPU, Dask cluster",
     )
-    add("--workers", type=positive, help="number of processes; default: the backend's choice")
+    add(
+        "--workers",
+        type=positive,
+        help="number of processes; default: the backend's choice; dask: wait for so many workers",
+    )
+    add("--scheduler", metavar="ADDRESS", help="for dask: the running scheduler, tcp://HOST:8786")
+
+
+@contextmanager
+def chosen_backend(args: argparse.Namespace, kernel: str | None = None) -> Iterator[Backend | None]:
+    """Yield the backend that the flags name; None on ranks that have nothing left to do.
+
+    Paths in ``args`` become absolute where workers look for relative ones in a folder of their own.
+    """
+    with open_backend(args.multi, args.workers, kernel, args.scheduler, PRELOAD) as backend:
+        if backend is not None and not backend.shares_folder:
+            paths = {name: value for name, value in vars(args).items() if isinstance(value, Path)}
+            vars(args).update({name: path.absolute() for name, path in paths.items()})
+        yield backend

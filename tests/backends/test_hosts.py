@@ -9,12 +9,9 @@ import uuid
 from pathlib import Path
 
 import pytest
-import test_backends
+from experiments import OPTIONS, content, mark
 from launch import MPIEXEC, needs_mpi, start
-from test_backends import content, mark
-
-data = test_backends.data
-expected = test_backends.expected
+from test_failures import HANG_OR_FAIL
 
 ENTER = """#!/bin/sh
 # Called as a remote shell: HOST COMMAND...
@@ -89,8 +86,7 @@ def _statistics(name: str, *files: str) -> list[str]:
 def test_two_hosts_write_the_same_experiment(hosts, data, expected, tmp_path):
     launch, cable = hosts
     out = tmp_path / "out"
-    options = ("--memory", "2", "--output", "masks", "rle", "--multi", "mpi")
-    done = mark(data, out, *options, launch=launch)
+    done = mark(data, out, *OPTIONS, "--multi", "mpi", launch=launch)
     assert done.returncode == 0, done.stderr
     assert content(out) == expected
     pixels = sum(path.stat().st_size for path in Path(data).rglob("*.npy"))
@@ -101,7 +97,7 @@ def test_two_hosts_write_the_same_experiment(hosts, data, expected, tmp_path):
 def test_an_error_on_the_other_host_names_it(hosts, tmp_path):
     launch, _ = hosts
     program = tmp_path / "fail.py"
-    program.write_text(test_backends.HANG_OR_FAIL.replace("time.sleep(1000)", "time.sleep(0.01)"))
+    program.write_text(HANG_OR_FAIL.replace("time.sleep(1000)", "time.sleep(0.01)"))
     done = start([*launch, sys.executable, program])
     assert done.returncode == 2
     assert done.stderr.count("error: rank 2 on mlc") == 1

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends import cupy as backend
 from backends import kernel as module
 from backends import open_backend
 from backends.kernel import Kernel, popcount
@@ -150,18 +149,3 @@ def test_no_fallback_from_the_command_line(tmp_path, monkeypatch, capsys):
 def test_kernel_on_a_gpu_belongs_to_two_backends(name):
     with pytest.raises(ValueError, match="use --multi mpi or --multi cupy"):
         open_backend(name, kernel="cupy")
-
-
-def why_no_gpu() -> str:
-    try:
-        backend.bind(0)
-    except (ImportError, OSError) as error:
-        return str(error)
-    return ""
-
-
-@pytest.mark.skipif(bool(why_no_gpu()), reason=why_no_gpu())
-@pytest.mark.parametrize("check", set(contract.CHECKS) - {"check_every_worker_works"})
-def test_contract_on_a_gpu(check):
-    with open_backend("cupy") as gpu:
-        contract.CHECKS[check](gpu)
