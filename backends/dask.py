@@ -147,8 +147,8 @@ class Tasks(Executor):
 
     def submit(self, function: Callable[[Any], Any], item: Any) -> "Task":
         """Return the future of ``function(item)``."""
-        payload = pickle.dumps((function, item), pickle.HIGHEST_PROTOCOL)
-        task = Task(self._client, self._client.submit(_call, payload, pure=False))
+        call = pickle.dumps(Call(function, item), pickle.HIGHEST_PROTOCOL)
+        task = Task(self._client, self._client.submit(pickle.loads, call, pure=False))
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
         return task
@@ -211,6 +211,20 @@ class Task(Future):
             return any(self._client.call_stack(keys=[self.key]).values())
         except Exception:  # the task, its worker or the scheduler is gone
             return False
+
+
+class Call:
+    """A call that happens where it is unpickled.
+
+    The scheduler unpickles the functions that it hands on, and may not have this project: so it
+    sees nothing but ``pickle.loads`` and bytes.
+    """
+
+    def __init__(self, function: Callable[[Any], Any], item: Any):
+        self._work = function, item
+
+    def __reduce__(self) -> tuple:
+        return _call, (pickle.dumps(self._work, pickle.HIGHEST_PROTOCOL),)
 
 
 def _prepare(modules: tuple[str, ...]) -> str:

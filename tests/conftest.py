@@ -11,6 +11,8 @@ from hypothesis import settings
 
 import mark_label
 
+pytest_plugins = ["backend_fixtures"]
+
 # A busy machine is no failure: times are measured in running_time/, not asserted here.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")

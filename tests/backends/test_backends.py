@@ -17,6 +17,8 @@ from places import Place, places, skip_if_missing
 from backends import BACKENDS, launcher, open_backend
 from consistency.measure import frame
 
+pytestmark = pytest.mark.usefixtures("nothing_left_behind")
+
 # --- the contract ------------------------------------------------------------------------------
 
 

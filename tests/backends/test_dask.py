@@ -17,6 +17,8 @@ from places import DASK_WORKERS, SHARED, Place, cluster, skip_if_missing
 import mark_label
 from backends import dask, open_backend
 
+pytestmark = pytest.mark.usefixtures("nothing_left_behind")
+
 PAGE = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
 DASK = Place("dask", DASK_WORKERS)
 
@@ -162,7 +164,8 @@ def test_the_example_of_the_page_runs(data, expected, tmp_path):
         assert word in example
         example = example.replace(word, value)
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    script = f"trap 'kill $(jobs -p); wait' EXIT\n{example}"
-    done = start(["env", f"PATH={tools}", "bash", "-c", script])
+    # Workers first: they look for a scheduler that has ended for a while.
+    script = f"trap 'kill %2; wait %2; kill %1; wait' EXIT\n{example}"
+    done = start(["env", "-u", "PYTHONPATH", f"PATH={tools}", "bash", "-c", script])
     assert done.returncode == 0, done.stderr
     assert content(tmp_path) == expected

@@ -13,6 +13,8 @@ from experiments import command_of, mark, waiting
 from launch import HANGS, needs_mpi, ranks, start
 from places import MOST, Place, skip_if_missing
 
+pytestmark = pytest.mark.usefixtures("nothing_left_behind")
+
 # How an error on a worker begins.
 WHO = {"mpi": "rank ", "dask": "worker tcp://"}
 

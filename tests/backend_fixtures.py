@@ -1,4 +1,4 @@
-"""Data and checks for all tests of backends."""
+"""Fixtures for the tests of backends; a plugin, so that a session has each of them once."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from experiments import FRAMES, OPTIONS, command_of, content, mark
 from places import SHARED
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def nothing_left_behind() -> Iterator[None]:
     """Fail a test that leaves a process running."""
     yield
