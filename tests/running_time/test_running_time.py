@@ -17,6 +17,7 @@ import rivals
 import runs
 import study
 
+import vis
 from backends.kernel import Kernel
 from consistency.formats import open_dataset
 
@@ -81,8 +82,30 @@ def test_backends_that_label_differently_stop_the_benchmark(data, tmp_path, monk
         get_results.main([*arguments, "--backends", "no,multi", "--workers", "1"])
 
 
+def quickly(watched):
+    """``study.watched`` that starts each program once for a number of workers.
+
+    The same command is not run again, and pictures of another look are drawn in this process.
+    """
+    seen = {}
+
+    def watched_once(command):
+        program = Path(command[1]).name
+        workers = command[command.index("--workers") + 1] if "--workers" in command else "1"
+        if (program, workers) not in seen:
+            seen[program, workers] = command, watched(command)
+        first, figures = seen[program, workers]
+        if command != first:
+            assert program == "vis.py"
+            assert vis.main([*command[2:], "--workers", "1"]) == 0
+        return figures
+
+    return watched_once
+
+
 def test_study_answers_from_its_figures(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(study, "usable_cpus", lambda: 1)
+    monkeypatch.setattr(study, "watched", quickly(study.watched))
     arguments = ["--data-path", str(data), "--results", str(tmp_path / "results"), *ONCE, "--study"]
     assert get_results.main(arguments) == 0
     out = capsys.readouterr().out
