@@ -17,7 +17,13 @@ from contextlib import AbstractContextManager
 from backends.interface import Backend, Wanted
 from backends.launcher import check_alone
 
-BACKENDS = {"no": "serial", "multi": "multi", "mpi": "mpi", "cupy": "cupy", "dask": "dask"}
+BACKENDS = {
+    "no": "serial",
+    "multi": "multi",
+    "mpi": "mpi",
+    "cupy": "cupy",
+    "dask": "dask",
+}
 ALIASES = {"serial": "no"}
 KERNELS = ("numpy", "cupy")
 
