@@ -3,9 +3,8 @@
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from backends import KERNELS
 from backends.launcher import only_rank_zero_prints
@@ -25,6 +24,10 @@ from consistency.options import (
     Options,
     output_needs,
 )
+
+if TYPE_CHECKING:  # NumPy is not loaded for --help
+    from consistency.backend import Backend
+    from consistency.pipeline import Report
 
 NEEDS = (
     *SEQUENCE_NEEDS, *BACKEND_NEEDS, *KERNEL_NEEDS, *ASSOCIATION_NEEDS, *output_needs("--output")
@@ -59,8 +62,8 @@ def parser() -> argparse.ArgumentParser:
 
 def add_sequence_flags(result: argparse.ArgumentParser) -> None:
     """Add what chooses among many sequences."""
-    add = result.add_argument_group("many sequences (--data-path may be a folder of them)")
-    add = add.add_argument
+    group = result.add_argument_group("many sequences (--data-path may be a folder of them)")
+    add = group.add_argument
     add("--sequences", type=Path, help="CSV file of sequences: name, path and, if wanted, split")
     add("--split", help="only the sequences of this split")
     add("--shard", type=shard, metavar="I/N", help="every N-th sequence from the I-th, from 1")
@@ -75,7 +78,7 @@ def mark(args: argparse.Namespace) -> int:
         return run(args, backend)
 
 
-def run(args: argparse.Namespace, backend: Any) -> int:
+def run(args: argparse.Namespace, backend: "Backend") -> int:
     """Mark what the command line names on ``backend``; returns the exit code."""
     from consistency import pipeline
 
@@ -111,21 +114,21 @@ def sequences_of(args: argparse.Namespace) -> list | None:
     return found or None
 
 
-def run_many(args: argparse.Namespace, backend: Any, chosen: list, folder: Path) -> int:
+def run_many(args: argparse.Namespace, backend: "Backend", chosen: list, folder: Path) -> int:
     """Mark each sequence into its folder of ``folder``; reports what failed at the end."""
     from consistency import pipeline
-    from consistency.sequences import Failure, mark_all
+    from consistency.sequences import Failure, Sequence, mark_all
 
     if (folder / f"{folder.name}.json").exists():
         raise ValueError(f"{folder}: is one experiment; choose another --exp-name for sequences")
 
-    def mark_one(sequence) -> int:
+    def mark_one(sequence: Sequence) -> int:
         dataset = open_input(sequence.path, args)
         target = folder / sequence.name
         report = pipeline.run(dataset, target, backend, options_of(args), args.overwrite)
         return report.counters["frames"]
 
-    bar = partial(bars(args.quiet), unit="sequence")
+    bar = bars(args.quiet, "sequence")
     results = list(mark_all(chosen, mark_one, args.fail_fast, bar))
     failed = [result for result in results if isinstance(result, Failure)]
     for failure in failed:
@@ -140,7 +143,7 @@ def run_many(args: argparse.Namespace, backend: Any, chosen: list, folder: Path)
     return BAD_INPUT if failed else 0
 
 
-def summary(report, folder: Path) -> str:
+def summary(report: "Report", folder: Path) -> str:
     """Return the one line that tells what was done."""
     count, seconds = report.counters, report.seconds
     return (

@@ -3,6 +3,7 @@
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from consistency.cli.common import bars, run_cli
 from consistency.cli.drawing import (
@@ -16,6 +17,9 @@ from consistency.cli.input import name_of, open_input
 from consistency.cli.parser import Parser
 from consistency.draw import writer
 from consistency.options import DRAWING_NEEDS
+
+if TYPE_CHECKING:
+    from consistency.draw.render_job import RenderJob
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,7 +46,7 @@ def show(args: argparse.Namespace) -> int:
     return 0
 
 
-def open_job(args: argparse.Namespace):
+def open_job(args: argparse.Namespace) -> "RenderJob":
     """Open what is to be drawn; raises ValueError or OSError."""
     from consistency.draw import render_job
     from consistency.experiment import open_experiment

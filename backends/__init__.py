@@ -1,6 +1,6 @@
 """Where and how the work runs.  A backend is a module of this package and a line in BACKENDS.
 
-``open_backend(name, ...)`` is a context manager; ``backends.interface`` says what it yields.
+``open_backend(name, ...)`` is a context manager; ``consistency.backend`` says what it yields.
 Each module has ``open(wanted)``, which does the same for one backend.
 
 Under ``mpirun`` every rank calls ``open_backend``; it yields None on all but rank 0, once there is
@@ -13,9 +13,13 @@ OSError, with the command that mends it; none falls back to another.
 import importlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
-from backends.interface import Backend, Wanted
+from backends.interface import Wanted
 from backends.launcher import check_alone
+
+if TYPE_CHECKING:  # NumPy is not loaded for --help
+    from consistency.backend import Backend
 
 BACKENDS = {
     "no": "serial",
@@ -34,7 +38,7 @@ def open_backend(
     kernel: str | None = None,
     scheduler: str | None = None,
     preload: Sequence[str] = (),
-) -> AbstractContextManager[Backend | None]:
+) -> "AbstractContextManager[Backend | None]":
     """Return the context manager of backend ``name``.
 
     Parameters

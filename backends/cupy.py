@@ -5,16 +5,16 @@ Two threads take chunks in turn, so that one reads while the GPU counts for the 
 
 import importlib
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
 from backends.interface import Wanted
 from backends.kernel import Kernel
 from backends.windowed import run_in_order
+from consistency.backend import Item, Result
 from consistency.masks.packed import PackedMasks
 
 THREADS = 2
@@ -44,7 +44,7 @@ def intersections(earlier: PackedMasks, later: PackedMasks) -> np.ndarray:
 
 
 class Gpu:
-    """See ``backends.interface`` for the contract."""
+    """See ``consistency.backend`` for the contract."""
 
     name = "cupy"
     workers = THREADS
@@ -54,7 +54,9 @@ class Gpu:
     def __init__(self, executor: ThreadPoolExecutor):
         self._executor = executor
 
-    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    def map(
+        self, function: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Generator[Result, None, None]:
         """Yield ``function(item)`` for each item."""
         yield from run_in_order(self._executor, function, items, WINDOW)
 

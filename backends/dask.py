@@ -8,15 +8,17 @@ import importlib
 import logging
 import pickle
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, InvalidStateError
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from backends.failures import said_by
 from backends.interface import Wanted
 from backends.windowed import run_in_order
 from consistency import __version__
+from consistency.backend import Item, Result
 from consistency.masks.intersections import intersections
 
 INSTALL = "pip install -r requirements-dask.txt"
@@ -30,7 +32,7 @@ JOIN = 30
 
 
 class Cluster:
-    """See ``backends.interface`` for the contract."""
+    """See ``consistency.backend`` for the contract."""
 
     name = "dask"
     shares_folder = False
@@ -40,7 +42,9 @@ class Cluster:
         self._executor = executor
         self.workers = workers
 
-    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    def map(
+        self, function: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Generator[Result, None, None]:
         """Yield ``function(item)`` for each item; an error's message begins with its worker."""
         yield from run_in_order(self._executor, function, items, WINDOW * self.workers)
 
@@ -145,7 +149,9 @@ class Tasks(Executor):
         self._pending: set[Task] = set()
         client.subscribe_topic("all", self._watch)
 
-    def submit(self, function: Callable[[Any], Any], item: Any) -> "Task":
+    def submit(  # type: ignore[override]  # one item, and no more arguments
+        self, function: Callable[[Any], Any], item: Any
+    ) -> "Task":
         """Return the future of ``function(item)``."""
         call = pickle.dumps(Call(function, item), pickle.HIGHEST_PROTOCOL)
         task = Task(self._client, self._client.submit(pickle.loads, call, pure=False))
@@ -153,7 +159,7 @@ class Tasks(Executor):
         task.add_done_callback(self._pending.discard)
         return task
 
-    def _watch(self, event: tuple[float, dict]) -> None:
+    def _watch(self, event: tuple[float, dict[str, Any]]) -> None:
         """See what happens on the cluster; called in the client's thread."""
         what = event[1]
         if what.get("action") != "remove-worker" or what.get("expected"):
@@ -167,7 +173,7 @@ class Tasks(Executor):
                 )
 
 
-class Task(Future):
+class Task(Future[Any]):
     """The future of one item, computed somewhere else."""
 
     def __init__(self, client: Any, remote: Any):
@@ -183,13 +189,14 @@ class Task(Future):
         if remote.cancelled():
             self.fail("the Dask scheduler is gone; see what it logged")
             return
+        settle: Callable[[], None]
         try:
-            outcome = self.set_result, pickle.loads(remote.result())
+            settle = partial(self.set_result, pickle.loads(remote.result()))
         except Exception as error:
-            outcome = self.set_exception, error
+            settle = partial(self.set_exception, error)
         self._remote = None  # so that the worker forgets the result
         with suppress(InvalidStateError):
-            outcome[0](outcome[1])
+            settle()
 
     def fail(self, message: str) -> None:
         """End with a RuntimeError, unless it is done."""
@@ -223,7 +230,7 @@ class Call:
     def __init__(self, function: Callable[[Any], Any], item: Any):
         self._work = function, item
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Callable[[bytes], bytes], tuple[bytes]]:
         return _call, (pickle.dumps(self._work, pickle.HIGHEST_PROTOCOL),)
 
 

@@ -8,7 +8,7 @@ is done.  mpi4py.futures carries items and results; pixels never travel.
 import functools
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,8 @@ from backends.interface import Wanted
 from backends.launcher import placement, refuse
 from backends.thread_limits import one_thread_each
 from backends.windowed import run_in_order
+from consistency.backend import Item, Result
+from consistency.masks.intersections import Kernel
 from consistency.options import exit_code
 
 # Items handed out for each rank, see backends.multi.
@@ -26,17 +28,19 @@ GRACE = 4
 
 
 class Ranks:
-    """See ``backends.interface`` for the contract."""
+    """See ``consistency.backend`` for the contract."""
 
     name = "mpi"
     shares_folder = True  # launchers start all ranks in one folder
 
-    def __init__(self, executor: Any, size: int, intersections: Callable):
+    def __init__(self, executor: Any, size: int, intersections: Kernel):
         self.intersections = intersections
         self._executor = executor
         self.workers = size
 
-    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    def map(
+        self, function: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Generator[Result, None, None]:
         """Yield ``function(item)`` for each item; an error's message begins with its rank."""
         call = functools.partial(_call, function)
         if self.workers == 1:
@@ -65,7 +69,7 @@ def open(wanted: Wanted) -> Iterator[Ranks | None]:
         from mpi4py.futures import MPICommExecutor
 
         group = MPICommExecutor(world, root=0)
-        executor = group.__enter__()  # the other ranks work in here
+        executor: Any = group.__enter__()  # the other ranks work in here
         if executor is None:
             yield None
             return
@@ -79,7 +83,7 @@ def open(wanted: Wanted) -> Iterator[Ranks | None]:
         group.__exit__(None, None, None)
 
 
-def _world():
+def _world() -> Any:
     """Return MPI's communicator of all ranks."""
     try:
         from mpi4py import MPI
@@ -101,7 +105,7 @@ def _world():
     return MPI.COMM_WORLD
 
 
-def _kernel(world: Any, name: str) -> Callable:
+def _kernel(world: Any, name: str) -> Kernel:
     """Return the counting kernel; where one rank has no GPU, all ranks end and rank 0 says why."""
     if name == "numpy":
         from consistency.masks.intersections import intersections
@@ -121,8 +125,8 @@ def _kernel(world: Any, name: str) -> Callable:
     if world.bcast(bool(found), root=0):
         if world.rank > 0:
             raise SystemExit(0)
-        rank, error = found[0]
-        raise type(error)(f"rank {rank}: {error}")
+        rank, first = found[0]
+        raise type(first)(f"rank {rank}: {first}")
     return cupy.intersections
 
 

@@ -6,15 +6,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any
 
 from backends.interface import Wanted
 from backends.thread_limits import one_thread_each
 from backends.windowed import run_in_order
+from consistency.backend import Item, Result
 from consistency.masks.intersections import intersections
 
 # Items handed out for each worker: one it computes, one it finds when it is done, one whose result
@@ -24,7 +24,7 @@ MOST_ON_WINDOWS = 61  # limit of concurrent.futures there
 
 
 class Processes:
-    """See ``backends.interface`` for the contract."""
+    """See ``consistency.backend`` for the contract."""
 
     name = "multi"
     shares_folder = True
@@ -34,7 +34,9 @@ class Processes:
         self._executor = executor
         self.workers = workers
 
-    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    def map(
+        self, function: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Generator[Result, None, None]:
         """Yield ``function(item)`` for each item; RuntimeError if a worker process dies."""
         try:
             yield from run_in_order(self._executor, function, items, WINDOW * self.workers)
@@ -89,7 +91,9 @@ def _prepare(modules: tuple[str, ...]) -> None:
 
 def _end_with_parent() -> None:
     # A worker holds both ends of the pool's queue, so it would wait for ever for a killed parent.
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
     os._exit(1)
 
 

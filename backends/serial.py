@@ -1,22 +1,24 @@
 """The backend "no": everything in this process, one thing after the other."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from backends.interface import Wanted
+from consistency.backend import Item, Result
 from consistency.masks.intersections import intersections
 
 
 class Serial:
-    """See ``backends.interface`` for the contract."""
+    """See ``consistency.backend`` for the contract."""
 
     name = "no"
     workers = 1
     shares_folder = True
     intersections = staticmethod(intersections)
 
-    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    def map(
+        self, function: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Generator[Result, None, None]:
         """Yield ``function(item)`` for each item."""
         yield from map(function, items)
 

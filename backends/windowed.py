@@ -3,9 +3,11 @@
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from typing import Any
+
+from consistency.backend import Item, Result
 
 # Seconds that a failed run waits for the items its workers are busy with, so that none of them
 # writes into a folder that is being removed.
@@ -14,11 +16,11 @@ PATIENCE = 3
 
 def run_in_order(
     executor: Executor,
-    function: Callable[[Any], Any],
-    items: Iterable[Any],
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
     window: int,
-    own: Callable[[Any], Any] | None = None,
-) -> Iterator[Any]:
+    own: Callable[[Item], Result] | None = None,
+) -> Generator[Result, None, None]:
     """Yield ``function(item)`` for each item in order, computed by the executor's workers.
 
     Parameters
@@ -28,7 +30,7 @@ def run_in_order(
     own : computes an item in this process while the next result is not there, so that the process
         which hands out the work does its share of it; None to only wait.
     """
-    pending: deque[tuple[Future, Any]] = deque()
+    pending: deque[tuple[Future[Any], Any]] = deque()
     ours = _Ours(own) if own else None
     try:
         for item in items:
@@ -71,7 +73,7 @@ class _Ours:
             self._busy = False
             raise _FailedElsewhereError
 
-    def stop_if_failed(self, future: Future) -> None:
+    def stop_if_failed(self, future: Future[Any]) -> None:
         """Tell the computing thread if ``future`` has failed; called in another thread."""
         if future.cancelled() or future.exception() is None:
             return
@@ -79,7 +81,7 @@ class _Ours:
         if self._busy and self._signal:
             signal.pthread_kill(self._thread, self._signal)
 
-    def compute(self, future: Future, item: Any) -> None:
+    def compute(self, future: Future[Any], item: Any) -> None:
         """Give ``future`` its result; none if an item has failed elsewhere."""
         try:
             self._busy = True
@@ -92,18 +94,19 @@ class _Ours:
             self._busy = False
 
 
-def _next_result(pending: deque, ours: _Ours | None) -> Any:
+def _next_result(pending: deque[tuple[Future[Any], Any]], ours: _Ours | None) -> Any:
     """Wait for the first of ``pending`` and take it off; an error of any other is raised first."""
     while not pending[0][0].done():
         free = None
         if ours:  # cancelling succeeds for items that no worker has begun; the first is ours
             free = next((k for k, (future, _) in enumerate(pending) if future.cancel()), None)
-        if free is None:
+        if ours is None or free is None:
             wait([f for f, _ in pending if not f.done()], return_when=FIRST_COMPLETED)
         else:
-            future, item = Future(), pending[free][1]
-            pending[free] = future, item
-            ours.compute(future, item)
+            _, item = pending[free]
+            mine: Future[Any] = Future()
+            pending[free] = mine, item
+            ours.compute(mine, item)
         for future, _ in pending:
             if future.done() and not future.cancelled():
                 future.result()

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from consistency.options import Order
+
 # Only these endings are cut off a frame's name: "frame.0001" and "frame.0002" are two frames.
 FRAME_SUFFIXES = {
     ".bmp", ".exr", ".gif", ".jpeg", ".jpg", ".json", ".npy", ".npz",
@@ -55,7 +57,7 @@ class Layout:
 
     root: Path
     format: str
-    order: str = "C"
+    order: Order = "C"
 
 
 @dataclass(frozen=True)

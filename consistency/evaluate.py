@@ -58,13 +58,15 @@ def evaluate(args: argparse.Namespace) -> int:
 
 def check_boundaries(names: list[str] | None, boundaries: bool) -> None:
     """Raise ValueError if ``names`` and --boundaries do not fit; None stands for all figures."""
-    wanted = [name for name in names or OF_BOUNDARIES if name in OF_BOUNDARIES]
+    if names is None:
+        return
+    wanted = [name for name in names if name in OF_BOUNDARIES]
     if boundaries and not wanted:
         raise ValueError(
             f"--boundaries has no effect on --metric {' '.join(names)}; it is for "
             f"{' and '.join(OF_BOUNDARIES)}"
         )
-    if names and wanted and not boundaries:
+    if wanted and not boundaries:
         raise ValueError(f"--metric {wanted[0]} compares boundaries; add --boundaries")
 
 

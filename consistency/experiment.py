@@ -12,8 +12,9 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from consistency.dataset import Dataset
 from consistency.formats import native, read_masks, reopen
@@ -167,9 +168,9 @@ def write_json(path: Path, frames: Iterator[tuple[str, list[dict]]]) -> None:
         file.write("\n}\n")
 
 
-def write_csv(path: Path, kind: type, rows: Sequence) -> None:
+def write_csv(path: Path, kind: type, rows: Sequence[Any]) -> None:
     """Write one line for each dataclass of ``kind``; None becomes an empty field."""
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(kind.__dataclass_fields__)
+        writer.writerow(field.name for field in fields(kind))
         writer.writerows(astuple(row) for row in rows)

@@ -6,6 +6,7 @@ A record's field is the default of the flag: ``AssociationOptions.min_iou`` is 0
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 MATCHINGS = ("track", "optimal", "greedy", "seed")
 MOTIONS = ("none", "translation", "affine", "frames")
@@ -16,6 +17,8 @@ KEEP = ("area", "score")
 CUES = ("place", "velocity", "shape", "whole", "nesting", "uncertainty", "borrowing", "motion")
 
 SORTS = ("natural", "lexical")
+# How pixels are flattened: row after row, or column after column.
+Order = Literal["C", "F"]
 
 # Which mask wins a pixel of several.
 SMALL_ON_TOP = "small-on-top"
@@ -196,8 +199,7 @@ class Options(AssociationOptions):
             return MeasureOptions(self.duplicate_iou, None, "seed", 1)
         limits = self.duplicate_iou, self.duplicate_containment
         if self.matching == "track":
-            shapes = True, self.motion, self.frames_path
-            return MeasureOptions(*limits, self.keep, 1, *shapes)
+            return MeasureOptions(*limits, self.keep, 1, True, self.motion, self.frames_path)
         return MeasureOptions(*limits, self.keep, self.frames_missed() + 1)
 
 

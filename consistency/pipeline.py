@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from consistency import experiment
+from consistency.backend import Backend
 from consistency.dataset import Dataset
 from consistency.formats import writing
 from consistency.formats.labelled import LabelledSequence
@@ -53,7 +54,7 @@ class Labelling:
 def run(
     dataset: Dataset,
     folder: Path,
-    backend: Any,
+    backend: Backend,
     options: Options,
     overwrite: bool = False,
     progress: Progress = silent,
@@ -75,7 +76,7 @@ def run(
     plans = {name: writing.plan(name, sequence, options.writing) for name in options.output}
     with experiment.writing(folder, overwrite) as partial_folder:
         writing_began = perf_counter()
-        _write(dataset, sequence, labelling.lineage, plans, partial_folder, backend, progress)
+        _write(dataset, sequence, labelling, plans, partial_folder, backend, progress)
         ended = perf_counter()
         seconds = {"written": ended - writing_began, "total": ended - began}
         report = Report(_counters(dataset, labelling), labelling.seconds | seconds)
@@ -101,7 +102,7 @@ def _sequence(
 
 
 def label(
-    dataset: Dataset, backend: Any, options: Options, progress: Progress = silent
+    dataset: Dataset, backend: Backend, options: Options, progress: Progress = silent
 ) -> Labelling:
     """Measure all frames and give every kept mask its label; writes nothing."""
     began = perf_counter()
@@ -152,7 +153,7 @@ class Measurements:
     seconds_waited : how long this process has waited for them.
     """
 
-    def __init__(self, dataset: Dataset, backend: Any, options: Options):
+    def __init__(self, dataset: Dataset, backend: Backend, options: Options):
         self._dataset, self._backend, self._options = dataset, backend, options.measuring()
         self.seconds_read = self.seconds_measured = self.seconds_waited = 0.0
 
@@ -164,17 +165,13 @@ class Measurements:
             options=self._options,
             kernel=self._backend.intersections,
         )
-        first: FrameMeasurement | None = None
+        first: tuple[tuple[int, int], str] | None = None
         pieces = chunks(self._dataset.frames, self._options.lookback, self._backend.workers)
         with closing(self._backend.map(function, pieces)) as results:
             for m in self._waited_for(results):
-                first = first or (m if m.shape else None)
-                if m.shape and m.shape != first.shape:
-                    raise ValueError(
-                        f"frame {m.name!r}: masks of {m.shape[0]} × {m.shape[1]} pixels, but "
-                        f"{first.shape[0]} × {first.shape[1]} in frame {first.name!r}; all masks "
-                        "of a sequence have one size"
-                    )
+                if m.shape:
+                    first = first or (m.shape, m.name)
+                    _check_shape(m, *first)
                 self.seconds_read += m.seconds_read
                 self.seconds_measured += m.seconds_measured
                 yield m
@@ -190,16 +187,24 @@ class Measurements:
             yield from group
 
 
+def _check_shape(m: FrameMeasurement, shape: tuple[int, int], first: str) -> None:
+    if m.shape and m.shape != shape:
+        raise ValueError(
+            f"frame {m.name!r}: masks of {m.shape[0]} × {m.shape[1]} pixels, but "
+            f"{shape[0]} × {shape[1]} in frame {first!r}; all masks of a sequence have one size"
+        )
+
+
 def _write(
     dataset: Dataset,
     sequence: LabelledSequence,
-    lineage: Lineage,
+    labelling: Labelling,
     plans: dict[str, Plan],
     folder: Path,
-    backend: Any,
+    backend: Backend,
     progress: Progress,
 ) -> None:
-    frames = sequence.labelled_frames
+    frames, lineage = labelling.frames, labelling.lineage
     items = _items(sequence, plans)
     groups = [items[i : i + WRITE_FRAMES] for i in range(0, len(items), WRITE_FRAMES)]
     shared = {name: plan.shared for name, plan in plans.items()}
@@ -208,8 +213,8 @@ def _write(
     experiment.write_csv(folder / "tracks.csv", tables.Track, tracks)
     covered = list(tables.changes(frames, lineage))
     with ExitStack() as stack:
-        groups = stack.enter_context(closing(backend.map(function, groups)))
-        written = progress((result for group in groups for result in group), "write", len(items))
+        results = stack.enter_context(closing(backend.map(function, groups)))
+        written = progress((result for group in results for result in group), "write", len(items))
         adders = _gatherers(sequence, plans, folder, stack)
 
         def records() -> Iterator[tuple[str, list[dict]]]:
@@ -271,7 +276,7 @@ def camera(frames: list[TrackedFrame]) -> dict:
     return {"motion": steps} if any(steps) else {}
 
 
-def run_record(dataset: Dataset, backend: Any, options: Options, report: Report) -> dict:
+def run_record(dataset: Dataset, backend: Backend, options: Options, report: Report) -> dict:
     """What run.json says of the input, the parameters in effect and the work."""
     return {
         "input": dataset.opened_as

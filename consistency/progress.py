@@ -1,11 +1,19 @@
 """How a stage that takes long tells how far it is."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
-# (items, name of the stage, number of items) -> the same items, shown as they go by
-Progress = Callable[[Iterable, str, int], Iterable]
+Item = TypeVar("Item")
 
 
-def silent(items: Iterable, stage: str, total: int) -> Iterable:
+class Progress(Protocol):
+    """Yields the same items, and shows them as they go by."""
+
+    def __call__(self, items: Iterable[Item], stage: str, total: int) -> Iterable[Item]:
+        """Show ``items``, of which there are ``total``, under the name of the stage."""
+        ...
+
+
+def silent(items: Iterable[Item], stage: str, total: int) -> Iterable[Item]:
     """No progress bar."""
     return items

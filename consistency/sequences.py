@@ -1,7 +1,7 @@
 """Many sequences in one run: which ones, each into its own folder, and what failed."""
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from consistency import formats
 from consistency.dataset import natural_key
 from consistency.formats.source import Source
+from consistency.progress import Progress, silent
 
 COLUMNS = ("name", "path", "split")
 
@@ -95,7 +96,7 @@ def mark_all(
     sequences: list[Sequence],
     mark_one: Callable[[Sequence], Any],
     fail_fast: bool = False,
-    progress: Callable[[Iterable, str, int], Iterable] = lambda items, stage, total: items,
+    progress: Progress = silent,
 ) -> Iterator[Any]:
     """Yield what ``mark_one`` returns for each sequence, or its Failure.
 

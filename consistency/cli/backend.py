@@ -4,10 +4,13 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backends import ALIASES, BACKENDS, open_backend
-from backends.interface import Backend
 from consistency.cli.common import positive
+
+if TYPE_CHECKING:  # NumPy is not loaded for --help
+    from consistency.backend import Backend
 
 # What workers of the pipeline import while this process is still opening its data.
 PRELOAD = ("consistency.measure.frame", "consistency.formats.writing")
@@ -31,7 +34,9 @@ def add_backend_flags(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def chosen_backend(args: argparse.Namespace, kernel: str | None = None) -> Iterator[Backend | None]:
+def chosen_backend(
+    args: argparse.Namespace, kernel: str | None = None
+) -> "Iterator[Backend | None]":
     """Yield the backend that the flags name; None on ranks that have nothing left to do.
 
     Paths in ``args`` become absolute where workers look for relative ones in a folder of their own.

@@ -3,9 +3,12 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from consistency.options import INTERRUPTED, exit_code
-from consistency.progress import Progress
+from consistency.progress import Item, Progress
+
+Number = TypeVar("Number", int, float)
 
 
 def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
@@ -27,10 +30,10 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def bars(quiet: bool) -> Progress:
+def bars(quiet: bool, unit: str = "frame") -> Progress:
     """Return a function that shows a stage's items as a bar on stderr, if that is a terminal."""
 
-    def progress(items: Iterable, stage: str, total: int, unit: str = "frame") -> Iterable:
+    def progress(items: Iterable[Item], stage: str, total: int) -> Iterable[Item]:
         if quiet or not sys.stderr.isatty():
             return items
         from tqdm import tqdm
@@ -64,7 +67,7 @@ def natural(text: str) -> int:
     return value
 
 
-def _number(text: str, kind: type):
+def _number(text: str, kind: Callable[[str], Number]) -> Number:
     try:
         return kind(text)
     except ValueError as error:

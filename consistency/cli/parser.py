@@ -31,7 +31,9 @@ class Parser(argparse.ArgumentParser):
         self.needs = tuple(needs)
         self.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
-    def parse_args(self, args=None, namespace=None) -> argparse.Namespace:
+    def parse_args(  # type: ignore[override]  # a namespace of the caller's is not for here
+        self, args: Sequence[str] | None = None
+    ) -> argparse.Namespace:
         """Parse; ends the process with exit code 2 for a flag without effect."""
         defaults = {
             action.dest: action.default

@@ -113,5 +113,5 @@ def make_palette(
     number = {label: i + 1 for i, label in enumerate(own)}
     for label, colour in zip(rest, colours(rest, name).astype(np.int64), strict=True):
         number[label] = 1 + int(np.argmin(((ink - colour) ** 2).sum(axis=1)))
-    table = [[BACKGROUND], ink, [WHITE]] if text else [[BACKGROUND], ink]
-    return Palette(np.concatenate(table).astype(np.uint8), number)
+    table = np.concatenate([[BACKGROUND], ink, [WHITE] if text else ink[:0]])
+    return Palette(table.astype(np.uint8), number)

@@ -9,9 +9,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
+from consistency.backend import Backend
 from consistency.draw import colours, history
 from consistency.draw.render_job import FrameViews, RenderJob, draw
 from consistency.draw.replacing import replacing
+from consistency.draw.scene import Scene
+from consistency.experiment import Experiment
 from consistency.progress import Progress
 
 DOTS_PER_INCH = 120
@@ -28,15 +31,15 @@ MARGIN = 24  # pixels
 CORNERS = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
 
 
-def write_timeline(job: RenderJob, path: Path, backend: Any, progress: Progress) -> None:
+def write_timeline(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Draw labels × frames, sorted by birth: colour where a label is, grey in its gaps."""
-    experiment = _needed(job, "timeline")
-    stretches = history.spans(job.after.views)
+    experiment, result = _needed(job, "timeline")
+    stretches = history.spans(result.views)
     rows = {label: row for row, label in enumerate(stretches)}
     height = float(np.clip(1.2 + 0.09 * len(rows), 3, 14))
     figure, axes = _figure(float(np.clip(2 + 0.12 * job.count, 9, 24)), height)
     axes.imshow(timeline_image(stretches, job.count, job.style.palette), aspect="auto")
-    events = history.happenings(experiment.folder, job.after.views)
+    events = history.happenings(experiment.folder, result.views)
     for kind, look in MARKERS.items():
         here = [
             (event.frame, rows[label])
@@ -68,12 +71,12 @@ def timeline_image(
     return image
 
 
-def write_contact(job: RenderJob, path: Path, backend: Any, progress: Progress) -> None:
+def write_contact(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Draw a sheet of key frames, the input above the result."""
     width = job.style.size[1]
     style = replace(job.style, scale=min(job.style.scale, SHEET_COLUMN / width))
-    scenes = {"before": job.before, "after": job.after}
-    scenes = {name: scene for name, scene in scenes.items() if scene is not None}
+    both = {"before": job.before, "after": job.after}
+    scenes = {name: scene for name, scene in both.items() if scene is not None}
     count = len(next(iter(scenes.values())).views)
     chosen = np.unique(np.linspace(0, count - 1, KEY_FRAMES).round().astype(int)).tolist()
     high, wide = style.picture_size
@@ -96,9 +99,9 @@ def write_contact(job: RenderJob, path: Path, backend: Any, progress: Progress) 
         sheet.save(partial_path)
 
 
-def write_motion(job: RenderJob, path: Path, backend: Any, progress: Progress) -> None:
+def write_motion(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Draw where the middle of the picture went, in the pixels of the first frame."""
-    experiment = _needed(job, "motion")
+    experiment, _ = _needed(job, "motion")
     motion = experiment.run.get("motion")
     if motion is None:
         raise ValueError(
@@ -154,10 +157,10 @@ def camera_views(motion: list, size: tuple[int, int]) -> tuple[np.ndarray, np.nd
     return np.array(views), np.array(known)
 
 
-def _needed(job: RenderJob, name: str):
-    if job.experiment is None:
+def _needed(job: RenderJob, name: str) -> tuple[Experiment, Scene]:
+    if job.experiment is None or job.after is None:
         raise ValueError(f"--format {name} needs labels; mark the data first, then use --exp-name")
-    return job.experiment
+    return job.experiment, job.after
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Any]:

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from consistency.backend import Backend
 from consistency.dataset import Layout
 from consistency.draw import colours, gif, video
 from consistency.draw.render import Style
@@ -19,7 +19,7 @@ SAMPLES = 12  # frames from which the palette of a GIF of photographs is made
 SAMPLE_PIXELS = 200_000  # of each of them, about
 
 
-def write_gif(job: RenderJob, path: Path, backend: Any, progress: Progress) -> None:
+def write_gif(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Write one GIF with one palette: exact colours, or the best 256 where there are images."""
     if job.photographs:
         table = sample_colours(job)
@@ -70,7 +70,7 @@ def sample_colours(job: RenderJob) -> np.ndarray:
     spread = colours.LARGEST_PALETTE // 4
     shades = strip.quantize(colours.LARGEST_PALETTE - spread, Image.Quantize.MEDIANCUT)
     hues = strip.quantize(spread, Image.Quantize.MAXCOVERAGE)
-    palette = [*shades.getpalette(), *hues.getpalette()]
+    palette = [*(shades.getpalette() or ()), *(hues.getpalette() or ())]
     return np.array(palette, np.uint8).reshape(-1, 3)
 
 
@@ -99,7 +99,7 @@ def draw_with_palette(
     return draw(item, layouts, replace(style, indexed=palette)), palette.colours
 
 
-def write_mp4(job: RenderJob, path: Path, backend: Any, progress: Progress) -> None:
+def write_mp4(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Write one H.264 video; sides are made even by a black line where they are not."""
     items = job.items
     pixels = "pal8" if fits_palettes(job) else "rgb24"
@@ -126,7 +126,7 @@ def _even(picture: np.ndarray) -> np.ndarray:
     return np.pad(picture, more[: picture.ndim])
 
 
-def write_png(job: RenderJob, path: Path, backend: Any, progress: Progress) -> None:
+def write_png(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Write a folder with one PNG a frame, under the frame's stem."""
     items = job.items
     with replacing(path) as folder:

@@ -41,7 +41,8 @@ class Style(StyleOptions):
     @property
     def picture_size(self) -> tuple[int, int]:
         """(height, width) of the picture of one view in pixels."""
-        return tuple(max(1, round(side * self.scale)) for side in self.size)
+        height, width = (max(1, round(side * self.scale)) for side in self.size)
+        return height, width
 
     def inks(self, labels: tuple[int, ...]) -> np.ndarray:
         """Ink of the background and of each label: uint8 (1 + n,) numbers or (1 + n, 3) RGB."""
@@ -87,8 +88,8 @@ def draw_view(view: View, layout: Layout, style: Style, buffer: Buffer) -> np.nd
         else:
             edge &= owners > 0
             picture[edge] = inks[owners[edge]]
-    for index, edge in hidden.items():
-        picture[edge] = inks[index + 1]
+    for index, outline in hidden.items():
+        picture[outline] = inks[index + 1]
     return write_numbers(picture, owners, view.labels, style) if style.numbers else picture
 
 

@@ -166,7 +166,10 @@ def _job(
     if selection.frames_path is not None:
         after = after and scene.with_photographs(after, selection.frames_path)
         before = before and scene.with_photographs(before, selection.frames_path)
-    size = (after or before).size()
+    shown = after or before
+    if shown is None:
+        raise ValueError(f"{name}: neither a result nor an input to draw")
+    size = shown.size()
     style = Style(size=size, **asdict(style))
     panels = selection.panels if after else ("before",)
     return RenderJob(name, experiment, after, before, panels, style, fps)

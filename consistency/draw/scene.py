@@ -135,11 +135,13 @@ def _keep_labels(scene: Scene, wanted: set[int]) -> Scene:
 
 def same_masks(unlabelled_scene: Scene, scene: Scene) -> Scene:
     """Leave out of an input the masks that are not in the labelled ``scene`` either."""
-    views = []
-    for view, other in zip(unlabelled_scene.views, scene.views, strict=True):
-        indices = set(input_indices(other))
-        views.append(view.keep(lambda index, _, indices=indices: index in indices))
+    pairs = zip(unlabelled_scene.views, scene.views, strict=True)
+    views = (_only_masks(view, set(input_indices(other))) for view, other in pairs)
     return replace(unlabelled_scene, views=tuple(views))
+
+
+def _only_masks(view: View, indices: set[int]) -> View:
+    return view.keep(lambda index, _: index in indices)
 
 
 def input_indices(view: View) -> list[int]:

@@ -19,7 +19,7 @@ import importlib
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from consistency.dataset import Dataset, Frame, Layout
 from consistency.formats.source import Source
@@ -138,7 +138,7 @@ def open_dataset(
     return replace(dataset, frames=frames, opened_as=opened_as)
 
 
-def reopen(opened_as: dict[str, str | None]) -> Dataset:
+def reopen(opened_as: dict[str, Any]) -> Dataset:
     """Open a dataset again from its ``opened_as``; raises as ``open_dataset``."""
     return open_dataset(
         Path(opened_as["path"]),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import images, rle
+from consistency.formats.buffer import Buffer
 from consistency.formats.source import Source, load_json, value_of
 from consistency.masks.packed import PackedMasks
 
@@ -96,7 +97,7 @@ def _number(text: str) -> int | float:
     return int(value) if value.is_integer() else value
 
 
-def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     if layout.order == "F":
         return rle.read_frame(frame)

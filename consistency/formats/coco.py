@@ -13,6 +13,7 @@ from typing import Any
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import polygons
+from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.source import Source, value_of, without_parent
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
@@ -46,7 +47,7 @@ def open_dataset(source: Source) -> Dataset:
         key = value_of(image, "id", (int, str), where)
         names[key] = str(image.get("file_name") or key)
         sizes[key] = polygons.size_of(image, where)
-    records = {key: [] for key in names}
+    records: dict[int | str, list[dict]] = {key: [] for key in names}
     for i, annotation in enumerate(_list(content, "annotations", path)):
         where = f"{path}: annotation {i}"
         key = value_of(annotation, "image_id", (int, str), where)
@@ -71,23 +72,23 @@ def _list(content: dict, key: str, path: Path) -> list[dict]:
     return values
 
 
-def _frame(name: str, records: tuple[dict, ...], size) -> Frame:
+def _frame(name: str, records: tuple[dict, ...], size: Any) -> Frame:
     identities = tuple(r["track_id"] if type(r.get("track_id")) is int else None for r in records)
     known = any(identity is not None for identity in identities)
     return Frame(name, records, size, identities if known else None)
 
 
-def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     return polygons.read_frame(frame)
 
 
-def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan[bool, None]:
     """``shared`` is whether annotations have a track_id."""
-    return Plan(sequence.tracked)
+    return Plan(sequence.tracked, None)
 
 
-def _write_frame(task: FrameTask, tracked: bool) -> WriteResult:
+def _write_frame(task: FrameTask, tracked: bool) -> WriteResult[list[dict]]:
     """Return the annotations of a frame; image ids count from 1."""
     rows = []
     for k, segmentation in enumerate(task.reader.run_lengths()):
@@ -111,8 +112,8 @@ def _write_frame(task: FrameTask, tracked: bool) -> WriteResult:
 
 @contextmanager
 def _gather(
-    sequence: LabelledSequence, plan: Plan, folder: Path
-) -> Iterator[Callable[[int, Any], None]]:
+    sequence: LabelledSequence, plan: Plan[bool, None], folder: Path
+) -> Iterator[Callable[[int, list[dict]], None]]:
     """Write the JSON, an annotation a line, as frames come in."""
     path = folder / FILE
     path.parent.mkdir()

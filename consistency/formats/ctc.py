@@ -11,7 +11,7 @@ Written: ctc/01_RES/mask000.tif ... (four digits from 1000 frames on) and res_tr
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,9 @@ import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import flatten, images
+from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
-from consistency.formats.numbering import Numbering, number_labels
+from consistency.formats.numbering import number_labels
 from consistency.formats.source import Source
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
@@ -95,7 +96,7 @@ def _check_labels(table: Path, parents: dict[int, int], frames: tuple[Frame, ...
             raise ValueError(f"{table}: no line for label {unknown[0]} of frame {frame.name!r}")
 
 
-def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     return images.read_label_frame(layout.root, frame)
 
@@ -112,7 +113,7 @@ class Segment:
 
 
 def segments(
-    presence: dict[int, Sequence[int]], parents: dict[int, int], numbers: dict[int, int]
+    presence: Mapping[int, Sequence[int]], parents: dict[int, int], numbers: dict[int, int]
 ) -> list[Segment]:
     """Cut tracks where the format allows no gap, and where a daughter begins.
 
@@ -143,7 +144,7 @@ def segments(
             found[label].append(segment)
             before, number, free = number, free, free + (stop < len(frames))
     return [
-        _with_mother(segment, found.get(parents.get(segment.label), ()))
+        _with_mother(segment, found.get(parents.get(segment.label, 0), ()))
         for parts in found.values()
         for segment in parts
     ]
@@ -157,7 +158,7 @@ def _with_mother(segment: Segment, mother: Sequence[Segment]) -> Segment:
     return Segment(segment.number, segment.label, segment.first, segment.last, ended[-1])
 
 
-def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> flatten.ImagePlan[int]:
     flatten.require_disjoint(sequence, options, "ctc")
     numbering = number_labels(sequence, options, LIMIT, "ctc")
     digits = 4 if len(sequence.labelled_frames) > 1000 else 3
@@ -173,7 +174,7 @@ def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
         [table.get((t, label), 0) for label in frame.labels]
         for t, frame in enumerate(sequence.labelled_frames)
     ]
-    return Plan(plan.shared, numbers, numbering)
+    return Plan(plan.shared, numbering, numbers)
 
 
 def _fitting(parts: list[Segment]) -> list[Segment]:
@@ -200,7 +201,7 @@ def _save(path: Path, image: np.ndarray) -> None:
     tifffile.imwrite(path, image, compression="zlib", compressionargs={"level": 2})
 
 
-def _write_frame(task: FrameTask, drawing: flatten.Drawing) -> WriteResult:
+def _write_frame(task: FrameTask, drawing: flatten.Drawing[int]) -> WriteResult[list[int]]:
     """Write the image of a frame and return the numbers that are to be seen in it."""
     image, lost = flatten.draw(task, drawing)
     _save(task.path(FOLDER, _name(task.t, drawing.extra)), image)
@@ -209,20 +210,21 @@ def _write_frame(task: FrameTask, drawing: flatten.Drawing) -> WriteResult:
 
 @contextmanager
 def _gather(
-    sequence: LabelledSequence, plan: Plan, folder: Path
+    sequence: LabelledSequence, plan: flatten.ImagePlan[int], folder: Path
 ) -> Iterator[Callable[[int, list[int]], None]]:
     """Write the table; a track that others cover for some frames is cut there, as at any gap."""
     seen: dict[int, list[int]] = {}
+    numbers_of = plan.numbers or ()
     labels: list[dict[int, int]] = []  # {planned number: label} of each frame
 
     def add(t: int, numbers: list[int]) -> None:
-        planned = dict(zip(plan.numbers[t], sequence.labelled_frames[t].labels, strict=True))
+        planned = dict(zip(numbers_of[t], sequence.labelled_frames[t].labels, strict=True))
         labels.append({number: planned[number] for number in numbers})
         for label in sorted(labels[-1].values()):
             seen.setdefault(label, []).append(t)
 
     yield add
-    numbering: Numbering = plan.own
+    numbering = plan.own
     parts = _fitting(segments(dict(sorted(seen.items())), sequence.parents, numbering.numbers))
     table = _number_table(parts)
     for t, planned in enumerate(labels):

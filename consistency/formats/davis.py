@@ -12,10 +12,11 @@ import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import flatten, images
+from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.numbering import gather_numbers, number_labels
 from consistency.formats.source import Source
-from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
+from consistency.formats.writing import FrameTask, Output, WriteResult
 from consistency.masks.packed import PackedMasks
 from consistency.options import WritingOptions
 
@@ -39,7 +40,7 @@ def open_dataset(source: Source) -> Dataset:
     return Dataset(Layout(source.path, "davis"), frames)
 
 
-def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     return images.read_label_frame(layout.root, frame)
 
@@ -48,16 +49,16 @@ def palette() -> bytes:
     """The 256 colours of VOC, 3 bytes each: bit 3 j + c of the number is bit 7 - j of channel c."""
     number = np.arange(256)[:, None]
     channel = np.arange(3)
-    colours = sum(((number >> (3 * j + channel)) & 1) << (7 - j) for j in range(3))
-    return colours.astype(np.uint8).tobytes()
+    bits = [((number >> (3 * j + channel)) & 1) << (7 - j) for j in range(3)]
+    return np.sum(bits, axis=0).astype(np.uint8).tobytes()
 
 
-def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> flatten.ImagePlan[str]:
     numbering = number_labels(sequence, options, LIMIT, "davis")
     return flatten.plan(sequence, options, numbering, np.dtype(np.uint8), sequence.name)
 
 
-def _write_frame(task: FrameTask, drawing: flatten.Drawing) -> WriteResult:
+def _write_frame(task: FrameTask, drawing: flatten.Drawing[str]) -> WriteResult[None]:
     image, lost = flatten.draw(task, drawing)
     path = task.path("davis", drawing.extra, f"{task.reader.frame.stem}.png")
     flatten.save_png(path, image, palette())

@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from consistency.formats.labelled import LabelledFrame
+from consistency.formats.labelled import LabelledFrame, LabelledSequence
 from consistency.formats.numbering import Numbering
-from consistency.formats.writing import FrameTask, LabelledSequence, Plan, WritingOptions
-from consistency.options import RULES, SCORE, SMALL_ON_TOP
+from consistency.formats.writing import FrameTask, Plan
+from consistency.options import RULES, SCORE, SMALL_ON_TOP, WritingOptions
+
+Extra = TypeVar("Extra")
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Drawing(Generic[Extra]):
     """What workers need to draw label images.
 
     Attributes
@@ -27,16 +30,19 @@ class Drawing:
     shape: tuple[int, int]
     rule: str
     dtype: np.dtype
-    extra: object = None
+    extra: Extra
+
+
+ImagePlan = Plan[Drawing[Extra], Numbering]  # what outputs of label images plan
 
 
 def plan(
     sequence: LabelledSequence,
     options: WritingOptions,
     numbering: Numbering,
-    dtype: np.dtype | None = None,
-    extra: object = None,
-) -> Plan:
+    dtype: np.dtype | None,
+    extra: Extra,
+) -> ImagePlan[Extra]:
     """Plan label images in which every label has its number of ``numbering``.
 
     ``dtype`` None: the smallest that holds all numbers.  Raises ValueError if the rule is "score"
@@ -49,7 +55,7 @@ def plan(
                 score_of(frame.records[index], f"frame {frame.name!r}, mask {index}")
     dtype = np.dtype(dtype or np.min_scalar_type(numbering.largest))
     numbers = numbering.of_frames(sequence)
-    return Plan(Drawing(sequence.shape, rule, dtype, extra), numbers, numbering)
+    return Plan(Drawing(sequence.shape, rule, dtype, extra), numbering, numbers)
 
 
 def require_disjoint(sequence: LabelledSequence, options: WritingOptions, output: str) -> None:
@@ -68,7 +74,7 @@ def require_disjoint(sequence: LabelledSequence, options: WritingOptions, output
 
 def score_of(record: dict, where: str) -> float:
     """predicted_iou · stability_score, or "score"; ValueError if a record has neither."""
-    values = [record.get("predicted_iou"), record.get("stability_score")]
+    values: list[Any] = [record.get("predicted_iou"), record.get("stability_score")]
     values = values if None not in values else [record.get("score")]
     if not all(isinstance(value, int | float) for value in values):
         raise ValueError(
@@ -78,7 +84,7 @@ def score_of(record: dict, where: str) -> float:
     return float(np.prod(values))
 
 
-def draw(task: FrameTask, drawing: Drawing) -> tuple[np.ndarray, list[int]]:
+def draw(task: FrameTask, drawing: Drawing[Any]) -> tuple[np.ndarray, list[int]]:
     """Draw the label image of one frame.
 
     Returns

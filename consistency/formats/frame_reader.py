@@ -1,5 +1,7 @@
 """One frame of the input, read once for all outputs."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from consistency.dataset import Frame, Layout
@@ -58,7 +60,7 @@ class FrameReader:
         found = rle.of_labels(image)
         return [found[value] for value in number.tolist()]
 
-    def pixel_slices(self, index: int):
+    def pixel_slices(self, index: int) -> Iterator[np.ndarray]:
         """Pixels of one input mask, row by row (see Packer.add_flat), the cheapest way there is."""
         direct = getattr(reader(self.layout.format), "pixel_slices", None)
         if direct and self._masks is None:  # what another output has read is not read again

@@ -13,14 +13,14 @@ import numpy as np
 from consistency.formats import flatten
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.numbering import gather_numbers, number_labels
-from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
+from consistency.formats.writing import FrameTask, Output, WriteResult
 from consistency.options import WritingOptions
 
 FOLDER = "gaussian-grouping"
 LIMIT = 255
 
 
-def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> flatten.ImagePlan[None]:
     seen: dict[str, str] = {}
     for frame in sequence.frames:
         name = first_part(frame.name)
@@ -31,7 +31,7 @@ def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
             )
         seen[name] = frame.name
     numbering = number_labels(sequence, options, LIMIT, "gaussian-grouping")
-    return flatten.plan(sequence, options, numbering, np.dtype(np.uint8))
+    return flatten.plan(sequence, options, numbering, np.dtype(np.uint8), None)
 
 
 def first_part(name: str) -> str:
@@ -39,7 +39,7 @@ def first_part(name: str) -> str:
     return PurePosixPath(name).name.split(".")[0]
 
 
-def _write_frame(task: FrameTask, drawing: flatten.Drawing) -> WriteResult:
+def _write_frame(task: FrameTask, drawing: flatten.Drawing[None]) -> WriteResult[None]:
     image, lost = flatten.draw(task, drawing)
     name = first_part(task.reader.frame.name)
     flatten.save_png(task.path(FOLDER, "object_mask", f"{name}.png"), image)

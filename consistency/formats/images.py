@@ -5,10 +5,11 @@ Pillow reads PNG and BMP, tifffile TIFF; both are imported when the first image 
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,12 +61,20 @@ def readable(path: Path) -> Iterator[None]:
         raise ValueError(f"{path}: damaged image ({reason}); write the file again") from error
 
 
+class _Listener(logging.Handler):
+    def __init__(self, messages: list[str]):
+        super().__init__(logging.ERROR)
+        self._messages = messages
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._messages.append(record.getMessage())
+
+
 @contextmanager
 def _heard(name: str) -> Iterator[list[str]]:
     """Collect the errors that a library logs instead of printing them."""
     messages: list[str] = []
-    handler = logging.Handler(logging.ERROR)
-    handler.emit = lambda record: messages.append(record.getMessage())
+    handler = _Listener(messages)
     logger = logging.getLogger(name)
     propagate, logger.propagate = logger.propagate, False
     logger.addHandler(handler)
@@ -139,7 +148,7 @@ def _read_tiff(path: Path) -> np.ndarray:
         return page_pixels(path, page)
 
 
-def page_pixels(path: Path, page) -> np.ndarray:
+def page_pixels(path: Path, page: Any) -> np.ndarray:
     """Pixels of one page of an open TIFF file, integer (h, w) or colours."""
     check_size(path, page.shape)
     try:
@@ -204,7 +213,10 @@ def pack_labels(image: np.ndarray, values: Sequence[int]) -> PackedMasks:
 
 
 def label_frames(
-    root: Path, files: Iterable[Path], void: Sequence[int] = (), read=None
+    root: Path,
+    files: Iterable[Path],
+    void: Sequence[int] = (),
+    read: Callable[[Path], np.ndarray] | None = None,
 ) -> Iterator[Frame]:
     """Yield a frame for each label image; its identities are the values of its pixels.
 
@@ -223,7 +235,9 @@ def read_numbers(path: Path) -> np.ndarray:
     return numbers(path, read_pixels(path))
 
 
-def read_label_frame(root: Path, frame: Frame, read=read_numbers) -> PackedMasks:
+def read_label_frame(
+    root: Path, frame: Frame, read: Callable[[Path], np.ndarray] = read_numbers
+) -> PackedMasks:
     """Pack a frame of ``label_frames``."""
     if not frame.records:
         return Packer((0, 0)).finish()

@@ -10,10 +10,11 @@ from functools import partial
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import ctc, flatten, images
+from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.numbering import gather_numbers, number_labels
 from consistency.formats.source import Source
-from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
+from consistency.formats.writing import FrameTask, Output, WriteResult
 from consistency.masks.packed import PackedMasks
 from consistency.options import WritingOptions
 
@@ -39,17 +40,17 @@ def open_dataset(source: Source) -> Dataset:
     return Dataset(Layout(source.path, "labelmaps"), frames)
 
 
-def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     return images.read_label_frame(layout.root, frame)
 
 
-def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> flatten.ImagePlan[None]:
     numbering = number_labels(sequence, options, LIMIT, "labelmaps")
-    return flatten.plan(sequence, options, numbering)
+    return flatten.plan(sequence, options, numbering, None, None)
 
 
-def _write_frame(task: FrameTask, drawing: flatten.Drawing) -> WriteResult:
+def _write_frame(task: FrameTask, drawing: flatten.Drawing[None]) -> WriteResult[None]:
     image, lost = flatten.draw(task, drawing)
     flatten.save_png(task.path(FOLDER, f"{task.reader.frame.stem}.png"), image)
     return WriteResult(lost=lost)

@@ -11,22 +11,23 @@ Written: mots/<name>.txt and mots/<name>/<frame %06d>.png.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, frame_range, in_order
 from consistency.formats import flatten, images, rle
+from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.numbering import Numbering, count_labels, keep_largest
 from consistency.formats.source import Source
-from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
+from consistency.formats.writing import FrameTask, Output, WriteResult
 from consistency.masks.packed import PackedMasks
 from consistency.options import WritingOptions
 
 COLUMNS = 6
 IGNORE_CLASS = 10
 IGNORE_ID = 10_000
+NameAndFirst = tuple[str, int]  # of the sequence, and of its first frame
 INSTANCES = 1000  # ids of a class; the first is 1000 · class_id, and instances end at 999
 LARGEST_CLASS = 64  # 16-bit pixels
 
@@ -57,8 +58,7 @@ def open_dataset(source: Source) -> Dataset:
         frames = images.label_frames(source.path, source.images, void=(IGNORE_ID,))
         return Dataset(Layout(source.path, "mots"), in_order(frames, source.path))
     path = source.path if source.path.is_file() else _choose(source)
-    frames = in_order(_frames(path), path, key=None)
-    return Dataset(Layout(path, "mots", "F"), frames)
+    return Dataset(Layout(path, "mots", "F"), in_order(_frames(path), path, key=None))
 
 
 def _choose(source: Source) -> Path:
@@ -95,7 +95,8 @@ def _parse(path: Path, number: int, line: str) -> tuple[int, int, int, int, int,
         raise ValueError(
             f"{path}: line {number} is not 'frame id class_id height width rle' with single spaces"
         )
-    return *(int(word) for word in words[:5]), words[5]
+    t, identity, class_id, height, width = map(int, words[:5])
+    return t, identity, class_id, height, width, words[5]
 
 
 def _frame(t: int, records: list[dict], ignored: list[dict] | None) -> Frame:
@@ -103,14 +104,14 @@ def _frame(t: int, records: list[dict], ignored: list[dict] | None) -> Frame:
     return Frame(f"{t:06d}", tuple(records), ignored, identities)
 
 
-def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     if layout.order == "F":
         return rle.read_frame(frame)
     return images.read_label_frame(layout.root, frame)
 
 
-def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> flatten.ImagePlan[NameAndFirst]:
     flatten.require_disjoint(sequence, options, "mots")
     classes = _classes(sequence, options.class_id)
     numbering = _number(sequence, options, classes)
@@ -142,7 +143,8 @@ def _number(
     counts = count_labels(sequence)
     if all(label // INSTANCES == classes[label] for label in counts):
         return Numbering({label: label for label in counts})
-    numbers, dropped = {}, []
+    numbers: dict[int, int] = {}
+    dropped: list[int] = []
     limit = min(options.max_ids or INSTANCES, INSTANCES - 1)
     for class_id in sorted(set(classes.values())):
         mine = {label: counts[label] for label in counts if classes[label] == class_id}
@@ -152,7 +154,7 @@ def _number(
     return Numbering(dict(sorted(numbers.items())), tuple(sorted(dropped)), options.drop)
 
 
-def _write_frame(task: FrameTask, drawing: flatten.Drawing) -> WriteResult:
+def _write_frame(task: FrameTask, drawing: flatten.Drawing[NameAndFirst]) -> WriteResult[str]:
     """Write the PNG of a frame and return its lines; what is covered whole has none."""
     name, first_frame = drawing.extra
     t = task.t + first_frame
@@ -168,13 +170,17 @@ def _write_frame(task: FrameTask, drawing: flatten.Drawing) -> WriteResult:
 
 @contextmanager
 def _gather(
-    sequence: LabelledSequence, plan: Plan, folder: Path
-) -> Iterator[Callable[[int, Any], None]]:
+    sequence: LabelledSequence, plan: flatten.ImagePlan[NameAndFirst], folder: Path
+) -> Iterator[Callable[[int, str], None]]:
     """Collect the lines of all frames."""
     path = folder / "mots" / f"{sequence.name}.txt"
     path.parent.mkdir(exist_ok=True)
     with open(path, "w", encoding="ascii") as file:
-        yield lambda t, lines: file.write(lines)
+
+        def add(t: int, lines: str) -> None:
+            file.write(lines)
+
+        yield add
     plan.own.write(path.with_name("numbers.csv"))
 
 

@@ -16,13 +16,13 @@ from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 FOLDER = "napari"
 
 
-def _write_frame(task: FrameTask, shared: None) -> WriteResult:
+def _write_frame(task: FrameTask, shared: None) -> WriteResult[None]:
     return WriteResult()  # centres are known; no pixels are read
 
 
 @contextmanager
 def _gather(
-    sequence: LabelledSequence, plan: Plan, folder: Path
+    sequence: LabelledSequence, plan: Plan[None, None], folder: Path
 ) -> Iterator[Callable[[int, None], None]]:
     yield lambda t, rows: None
     rows = [

@@ -203,7 +203,7 @@ def _read_stack(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
         return Packer((0, 0)).finish()
     path = layout.root / frame.records[0]["segmentation"]
     with npy.open_array(path) as (file, header):
-        packer = Packer(header.shape[1:])
+        packer = Packer((header.shape[1], header.shape[2]))
         if header.fortran:  # masks are interleaved: the whole stack is needed at once
             parts = npy.slices(file, path, header.dtype, int(np.prod(header.shape)), buffer)
             stack = np.concatenate([part.astype(bool) for part in parts])
@@ -225,37 +225,38 @@ def pixel_slices(
     return _open_mask(layout.root / value, buffer)[1]
 
 
-def _plan_masks(sequence: LabelledSequence, options: WritingOptions) -> Plan:
+def _plan_masks(sequence: LabelledSequence, options: WritingOptions) -> Plan[np.dtype, None]:
     """Choose the smallest unsigned dtype that holds the largest label."""
     largest = max(
         (label for frame in sequence.labelled_frames for label in frame.labels), default=1
     )
-    return Plan(shared=np.min_scalar_type(largest))
+    return Plan(np.min_scalar_type(largest), None)
 
 
-def _write_masks(task: FrameTask, dtype: np.dtype) -> WriteResult:
+def _write_masks(task: FrameTask, dtype: np.dtype) -> WriteResult[None]:
     """Write mask × label as numpy_masks/<frame stem>/<mask index>.npy, (h, w) of ``dtype``."""
     relative = f"{FOLDER_NAME}/{task.reader.frame.stem}"
     (task.folder / relative).mkdir(parents=True, exist_ok=True)
     paths = []
+    shape = task.labelled_frame.shape or (0, 0)  # without masks, and none is written
     for index, label in zip(task.labelled_frame.kept.tolist(), task.numbers, strict=True):
         paths.append(f"{relative}/{index}.npy")
         slices = task.reader.pixel_slices(index)
-        path, shape = task.folder / paths[-1], task.labelled_frame.shape
+        path = task.folder / paths[-1]
         npy.write_labelled(path, shape, slices, label, dtype, task.reader.buffer)
     return WriteResult(paths)
 
 
-def _write_rle(task: FrameTask, shared: None) -> WriteResult:
+def _write_rle(task: FrameTask, shared: None) -> WriteResult[None]:
     """Return COCO run lengths; writes no file."""
     return WriteResult(task.reader.run_lengths())
 
 
-def _write_none(task: FrameTask, shared: None) -> WriteResult:
+def _write_none(task: FrameTask, shared: None) -> WriteResult[None]:
     """Leave the records pointing at the input."""
     return WriteResult()
 
 
 MASKS = Output(_write_masks, _plan_masks)
-RLE = Output(_write_rle)
-NONE = Output(_write_none)
+RLE: Output[None, None, None] = Output(_write_rle)
+NONE: Output[None, None, None] = Output(_write_none)

@@ -22,9 +22,13 @@ from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.options import WritingOptions
 
 FOLDER = "nerfstudio"
+ShapeAndInvert = tuple[tuple[int, int], bool]
+NameAndContent = tuple[str, dict]  # of the JSON
 
 
-def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
+def _plan(
+    sequence: LabelledSequence, options: WritingOptions
+) -> Plan[ShapeAndInvert, NameAndContent]:
     """``shared`` is (shape, invert); ``own`` is the JSON to write and its name."""
     labels = {label for frame in sequence.labelled_frames for label in frame.labels}
     wanted = set(options.ids) or labels
@@ -39,10 +43,10 @@ def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
         entries = [
             {"file_path": frame.name, "mask_path": paths[frame.stem]} for frame in sequence.frames
         ]
-        own = "mask_paths.json", {"frames": entries}
+        own: NameAndContent = "mask_paths.json", {"frames": entries}
     else:
         own = "transforms.json", _extend(Path(options.transforms), paths)
-    return Plan((sequence.shape, options.invert), numbers, own)
+    return Plan((sequence.shape, options.invert), own, numbers)
 
 
 def _extend(file: Path, paths: dict[str, str]) -> dict:
@@ -60,7 +64,7 @@ def _extend(file: Path, paths: dict[str, str]) -> dict:
     return content | {"frames": entries}
 
 
-def _write_frame(task: FrameTask, shared: tuple) -> WriteResult:
+def _write_frame(task: FrameTask, shared: ShapeAndInvert) -> WriteResult[None]:
     shape, invert = shared
     image = np.zeros(shape, np.uint8)
     chosen = [k for k, number in enumerate(task.numbers) if number]
@@ -74,7 +78,7 @@ def _write_frame(task: FrameTask, shared: tuple) -> WriteResult:
 
 @contextmanager
 def _gather(
-    sequence: LabelledSequence, plan: Plan, folder: Path
+    sequence: LabelledSequence, plan: Plan[ShapeAndInvert, NameAndContent], folder: Path
 ) -> Iterator[Callable[[int, None], None]]:
     yield lambda t, rows: None
     name, content = plan.own

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tokenize import TokenError
+from typing import cast
 
 import numpy as np
 
@@ -49,8 +50,9 @@ def open_array(path: Path, name: str | None = None) -> Iterator[tuple[io.RawIOBa
             with open(path, "rb", buffering=0) as file:
                 yield file, read_header(file, path)
             return
-        with zipfile.ZipFile(path) as archive, archive.open(_member(archive, path, name)) as file:
-            yield file, read_header(file, path)
+        with zipfile.ZipFile(path) as archive, archive.open(_member(archive, path, name)) as member:
+            file_inside = cast(io.RawIOBase, member)  # has readinto, which its type does not tell
+            yield file_inside, read_header(file_inside, path)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise FileNotFoundError(f"{path}: no such mask file; restore it or drop it") from error
     except (EOFError, *DAMAGED) as error:
@@ -128,7 +130,7 @@ def slices(
 
 def read_into(file: io.RawIOBase, path: Path, array: np.ndarray) -> None:
     """Fill a C-ordered ``array`` with the next elements; ValueError where the file ends early."""
-    view, filled = memoryview(array.reshape(-1).view(np.uint8)), 0
+    view, filled = array.reshape(-1).view(np.uint8).data, 0
     while filled < len(view):
         got = file.readinto(view[filled:])
         if not got:
@@ -188,7 +190,7 @@ def write_labelled(
             for start, stop in filled_stretches(marked):
                 np.multiply(marked[start:stop].view(np.uint8), value, out=piece[start:stop])
                 file.seek(begin + start * dtype.itemsize)
-                write_all(file, memoryview(piece[start:stop]).cast("B"))
+                write_all(file, piece[start:stop].data.cast("B"))
             begin += piece.nbytes
         file.truncate(begin)
 

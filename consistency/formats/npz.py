@@ -10,14 +10,16 @@ label_maps (t, h, w), integer, or a .npy file of them
 An archive compresses the frames into one stream, so that frames cannot be looked up one by one.
 """
 
+import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, frame_range, in_order
 from consistency.formats import npy, rle
+from consistency.formats.buffer import Buffer
 from consistency.formats.source import Source
 from consistency.masks.packed import MAX_PIXELS, PackedMasks
 
@@ -60,7 +62,7 @@ def open_dataset(source: Source) -> Dataset:
         raise ValueError(f"{source.path}: expected one .npz or .npy file")
     names = _names(path) if path.suffix.lower() == ".npz" else []
     if INDEX in names:
-        frames = _frames_of_masks(path, names)
+        frames: Iterable[Frame] = _frames_of_masks(path, names)
     elif len(names) > 1:
         raise ValueError(
             f"{path}: holds {', '.join(names)}; masks need {INDEX} (n,) beside them, label images "
@@ -86,7 +88,7 @@ def _frames_of_labels(path: Path, name: str | None) -> Iterator[Frame]:
             yield Frame(f"{t:06d}", records, None, tuple(masks))
 
 
-def _images(file, path: Path, header: npy.Header) -> Iterator[np.ndarray]:
+def _images(file: io.RawIOBase, path: Path, header: npy.Header) -> Iterator[np.ndarray]:
     """Yield (h, w) arrays of an (n, h, w) one, each in the same memory."""
     if header.fortran:
         raise ValueError(f"{path}: in Fortran order; save numpy.ascontiguousarray of it")
@@ -177,6 +179,6 @@ def _column(path: Path, name: str) -> np.ndarray:
         raise ValueError(f"{path}: cannot read {name!r} ({error})") from error
 
 
-def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     return rle.read_frame(frame)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from consistency.formats.writing import LabelledSequence, Plan, WritingOptions
-from consistency.options import DROPS, SHORTEST, SMALLEST
+from consistency.formats.labelled import LabelledSequence
+from consistency.formats.writing import Plan
+from consistency.options import DROPS, SHORTEST, SMALLEST, WritingOptions
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Numbering:
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["label", "number", "reason"])
+            rows: list[tuple[int, int | None, str | None]]
             rows = [(label, n, None) for label, n in self.numbers.items()]
             rows += [(label, None, f"dropped: {self.rule}") for label in self.dropped]
             writer.writerows(sorted(rows))
@@ -74,7 +76,8 @@ def number_labels(
 
 def count_labels(sequence: LabelledSequence) -> dict[int, tuple[int, int]]:
     """Return {label: (pixels in all frames, masks)}, labels ascending."""
-    pixels, masks = Counter(), Counter()
+    pixels: Counter[int] = Counter()
+    masks: Counter[int] = Counter()
     for frame in sequence.labelled_frames:
         for label, area in zip(frame.labels, frame.areas.tolist(), strict=True):
             pixels[label] += area
@@ -100,7 +103,7 @@ def keep_largest(
 
 @contextmanager
 def gather_numbers(
-    sequence: LabelledSequence, plan: Plan, folder: Path, file: str
+    sequence: LabelledSequence, plan: Plan[Any, "Numbering"], folder: Path, file: str
 ) -> Iterator[Callable[[int, Any], None]]:
     """For outputs of label images: list the numbers (``plan.own``) in ``file``."""
     yield lambda t, rows: None

@@ -14,6 +14,7 @@ import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import images
+from consistency.formats.buffer import Buffer
 from consistency.formats.source import Source, load_json, value_of
 from consistency.masks.packed import PackedMasks
 
@@ -103,6 +104,6 @@ def read_ids(path: Path) -> np.ndarray:
     return images.rgb_numbers(pixels) if pixels.ndim == 3 else images.numbers(path, pixels)
 
 
-def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     return images.read_label_frame(layout.root, frame, read_ids)

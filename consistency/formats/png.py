@@ -5,6 +5,7 @@ DATA/<frame>/<i>.png
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import amg, images
+from consistency.formats.buffer import Buffer
 from consistency.formats.source import MASK_SUFFIXES, Source
 from consistency.masks.packed import PackedMasks
 
@@ -29,7 +30,7 @@ def _is_counted(folder: Source) -> bool:
 
 
 def _is_binary(folder: Source) -> bool:
-    if folder.sample_image.kind != "numbers":
+    if folder.sample_image is None or folder.sample_image.kind != "numbers":
         return False
     return len(images.values_of(images.read_numbers(folder.images[0]))) <= 1
 
@@ -50,6 +51,6 @@ def open_dataset(source: Source) -> Dataset:
     return Dataset(Layout(source.path, "png"), in_order(frames, source.path))
 
 
-def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     return images.read_binary_frame(layout.root, frame)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from pycocotools import mask as coco
 
@@ -40,7 +41,7 @@ def check(segmentation: object, size: Size, where: str) -> None:
         _check_polygon(polygon, size, where)
 
 
-def _check_polygon(polygon: object, size: tuple[int, int], where: str) -> None:
+def _check_polygon(polygon: Any, size: tuple[int, int], where: str) -> None:
     good = isinstance(polygon, list) and len(polygon) >= 6 and len(polygon) % 2 == 0
     if not good or not all(isinstance(v, int | float) and math.isfinite(v) for v in polygon):
         raise ValueError(f"{where}: a polygon is a list x, y, x, y, ... of three or more corners")
@@ -53,7 +54,7 @@ def _check_polygon(polygon: object, size: tuple[int, int], where: str) -> None:
             )
 
 
-def to_rle(segmentation: dict | list, size: Size) -> dict:
+def to_rle(segmentation: dict | list, size: tuple[int, int]) -> dict:
     """Return polygons as one RLE, their union; an RLE as it is."""
     if isinstance(segmentation, dict):
         return segmentation

@@ -7,6 +7,7 @@ the difference to the run two before; five bits a character, low bits first, 0x2
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from pycocotools import mask as coco
@@ -18,7 +19,7 @@ from consistency.masks.packing import Packer, pack_runs
 
 def read_size(rle: dict) -> tuple[int, int]:
     """Return (height, width) of a run-length record; ValueError if there is none."""
-    size = rle.get("size")
+    size: Any = rle.get("size")
     good = (
         isinstance(size, list | tuple)
         and len(size) == 2
@@ -161,7 +162,7 @@ def of_labels(image: np.ndarray) -> dict[int, dict]:
     by_value = np.argsort(values, kind="stable")
     by_value = by_value[values[by_value] != 0]
     found, heads = np.unique(values[by_value], return_index=True)
-    result = {}
+    result: dict[int, dict] = {}
     if not found.size:
         return result
     for value, runs in zip(found.tolist(), np.split(by_value, heads[1:]), strict=True):
@@ -180,7 +181,7 @@ def _compress(counts: np.ndarray, height: int, width: int) -> dict:
     }
 
 
-def encode(masks: PackedMasks, index: int, box: Sequence[int]) -> dict:
+def encode(masks: PackedMasks, index: int, box: Sequence[int] | np.ndarray) -> dict:
     """Return mask ``index`` as ``{"size": [h, w], "counts": str}``.
 
     ``box`` (x, y, width, height) holds the mask; only its pixels are looked at.

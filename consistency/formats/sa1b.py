@@ -8,6 +8,7 @@ from pathlib import Path
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import rle
+from consistency.formats.buffer import Buffer
 from consistency.formats.source import Source, load_json, value_of
 from consistency.masks.packed import PackedMasks
 
@@ -36,6 +37,6 @@ def _frames(files: Iterable[Path]) -> Iterator[Frame]:
         yield Frame(name, tuple(annotations))
 
 
-def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     return rle.read_frame(frame)

@@ -7,9 +7,11 @@ Objects overlap.  The JSON has an empty mask where an object is away: no record 
 """
 
 import re
+from typing import Any
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import images, rle
+from consistency.formats.buffer import Buffer
 from consistency.formats.source import Source, value_of
 from consistency.masks.packed import PackedMasks
 
@@ -50,7 +52,7 @@ def _frames_of_json(source: Source) -> list[Frame]:
     for t, masks in enumerate(masklets):
         if not isinstance(masks, list) or len(masks) != len(ids):
             raise ValueError(f"{path}: frame {t} has no mask for each of {len(ids)} objects")
-        records = []
+        records: list[dict[str, Any]] = []
         for k, segmentation in enumerate(masks):
             if segmentation is None:
                 continue
@@ -79,7 +81,7 @@ def _frames_of_folder(source: Source) -> list[Frame]:
     ]
 
 
-def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     if layout.order == "F":
         return rle.read_frame(frame)

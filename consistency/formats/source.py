@@ -3,8 +3,14 @@
 import json
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from consistency.dataset import natural_key
+
+if TYPE_CHECKING:
+    from consistency.formats.images import Header
+
+Kind = TypeVar("Kind")
 
 # Images that lose no pixel; those that were segmented may have others, see ``photographs``.
 MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
@@ -50,25 +56,25 @@ class Source:
         """Whether the path itself is a file that ends in one of ``suffixes``."""
         return self.path.suffix.lower() in suffixes and self.path.is_file()
 
-    def load(self, path: Path) -> object:
+    def load(self, path: Path) -> Any:
         """Content of a JSON file, parsed once whoever asks; raises as ``load_json``."""
         if path not in self._loaded:
             self._loaded[path] = load_json(path)
         return self._loaded[path]
 
     @property
-    def content(self) -> object:
+    def content(self) -> Any:
         """Content of the JSON file at the path itself, else None."""
         return self.load(self.path) if self.is_file(".json") else None
 
     @cached_property
-    def sample(self) -> object:
+    def sample(self) -> Any:
         """Content of the folder's first JSON file that is not empty, else None."""
         contents = (self.load(p) for p in self.files(".json"))
         return next((content for content in contents if content), None)
 
     @cached_property
-    def sample_image(self):
+    def sample_image(self) -> "Header | None":
         """Header of the folder's first image (see ``images.Header``), else None."""
         from consistency.formats.images import read_header
 
@@ -86,7 +92,7 @@ class Source:
         )
 
 
-def load_json(path: Path) -> object:
+def load_json(path: Path) -> Any:
     """Read a JSON file; ValueError with line and column if it is none or has a key twice."""
     try:
         with open(path, encoding="utf-8") as file:
@@ -105,7 +111,15 @@ def _unique(pairs: list[tuple[str, object]]) -> dict:
     return content
 
 
-def value_of(content: object, key: str, kind: type | tuple[type, ...], where: str):
+@overload
+def value_of(content: object, key: str, kind: type[Kind], where: str) -> Kind: ...
+
+
+@overload
+def value_of(content: object, key: str, kind: tuple[type, ...], where: str) -> Any: ...
+
+
+def value_of(content: object, key: str, kind: type | tuple[type, ...], where: str) -> Any:
     """Return ``content[key]``; ValueError if ``content`` is no object with such a value."""
     if not isinstance(content, dict) or key not in content:
         raise ValueError(f"{where}: no {key!r}")
@@ -123,7 +137,7 @@ def without_parent(names: dict) -> dict:
     return {key: PurePosixPath(name).name for key, name in names.items()}
 
 
-def choose(source: Source, found: dict):
+def choose(source: Source, found: dict[str, Kind]) -> Kind:
     """Return the value of the sequence that the user wants, or of the only one.
 
     Raises ValueError that lists the names if there are several and none, or no such one, is named.

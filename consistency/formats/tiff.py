@@ -13,11 +13,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import images
+from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.source import Source
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
@@ -25,7 +27,11 @@ from consistency.masks.packed import PackedMasks
 from consistency.masks.packing import Packer, sort_words
 from consistency.options import WritingOptions
 
+if TYPE_CHECKING:
+    from tifffile import TiffFile
+
 LAYER = re.compile(r"(.+)_layer(\d+)")
+Layers = tuple[dict[int, int], int, tuple[int, int], np.dtype]
 LIMIT = 2**32 - 1
 ZLIB_LEVEL = 2  # label images are long runs of one value: fast levels are as small as slow ones
 
@@ -35,7 +41,7 @@ def matches(source: Source) -> bool:
     if source.path.is_file():
         return source.is_file(*images.TIFF_SUFFIXES)
     files = source.files(*images.TIFF_SUFFIXES)
-    if not files or len(files) < len(source.images):
+    if not files or len(files) < len(source.images) or source.sample_image is None:
         return False
     layers = all(LAYER.fullmatch(path.stem) for path in files)
     return (len(files) == 1 or layers) and (source.sample_image.pages > 1 or layers)
@@ -69,7 +75,7 @@ def _layer(path: Path) -> list[list[dict]]:
 class _Pages:
     """The images of an open stack, by index."""
 
-    def __init__(self, path: Path, file):
+    def __init__(self, path: Path, file: "TiffFile"):
         series = file.series[0]
         shaped = len(series.shape) in (2, 3) and series.axes.endswith("YX")
         if not shaped or series.dtype.kind not in "bui":
@@ -98,7 +104,7 @@ def _open(path: Path) -> Iterator[_Pages]:
         yield _Pages(path, file)
 
 
-def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     values = defaultdict(list)
     for record in frame.records:
@@ -129,14 +135,14 @@ def _join(layers: Sequence[PackedMasks]) -> PackedMasks:
     )
 
 
-def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan[Layers, None]:
     """Give each label a layer; ``shared`` is ({label: layer}, layers, shape, dtype)."""
     layers = colour_greedily(sequence)
     largest = max(layers, default=1)
     if largest > LIMIT:
         raise ValueError(f"label {largest}: tiff holds labels up to {LIMIT}; use --output rle")
     count = max(layers.values(), default=0) + 1
-    return Plan((layers, count, sequence.shape, np.min_scalar_type(largest)))
+    return Plan((layers, count, sequence.shape, np.min_scalar_type(largest)), None)
 
 
 def colour_greedily(sequence: LabelledSequence) -> dict[int, int]:
@@ -155,7 +161,7 @@ def colour_greedily(sequence: LabelledSequence) -> dict[int, int]:
     return layers
 
 
-def _write_frame(task: FrameTask, shared: tuple) -> WriteResult:
+def _write_frame(task: FrameTask, shared: Layers) -> WriteResult[list[bytes]]:
     """Return the compressed page of each layer: kilobytes, as label images are."""
     layers, count, shape, dtype = shared
     pages = []
@@ -171,7 +177,7 @@ def _write_frame(task: FrameTask, shared: tuple) -> WriteResult:
 
 @contextmanager
 def _gather(
-    sequence: LabelledSequence, plan: Plan, folder: Path
+    sequence: LabelledSequence, plan: Plan[Layers, None], folder: Path
 ) -> Iterator[Callable[[int, list[bytes]], None]]:
     """Append the pages of every frame to the stacks."""
     import tifffile

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from consistency.dataset import Frame, Layout
 from consistency.formats import WRITERS, reader
@@ -28,22 +28,26 @@ from consistency.formats.frame_reader import FrameReader
 from consistency.formats.labelled import LabelledFrame, LabelledSequence
 from consistency.options import WritingOptions
 
+Shared = TypeVar("Shared")  # what an output tells its workers
+Own = TypeVar("Own")  # what it keeps for itself
+Rows = TypeVar("Rows")  # what a worker tells ``gather`` of a frame
+
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class Plan(Generic[Shared, Own]):
     """What an output has decided before the first frame is written; picklable.
 
     Attributes
     ----------
     shared : for all frames; goes to workers.
+    own : what ``gather`` needs; stays in the main process.
     numbers : for each frame the number of each of its kept masks in this output, 0 = left out;
         None: the labels.
-    own : what ``gather`` needs; stays in the main process.
     """
 
-    shared: Any = None
+    shared: Shared
+    own: Own
     numbers: Sequence[Sequence[int]] | None = None
-    own: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +76,7 @@ class FrameTask:
 
 
 @dataclass(frozen=True, eq=False)
-class WriteResult:
+class WriteResult(Generic[Rows]):
     """What a worker returns for one output of one frame.
 
     Attributes
@@ -84,31 +88,32 @@ class WriteResult:
 
     segmentations: Sequence[Any] | None = None
     lost: Sequence[int] | None = None
-    rows: Any = None
+    rows: Rows | None = None
 
 
-def plain_plan(sequence: LabelledSequence, options: WritingOptions) -> Plan:
+def plain_plan(sequence: LabelledSequence, options: WritingOptions) -> Plan[Any, Any]:
     """For outputs that hold everything under its own label."""
-    return Plan()
+    return Plan(None, None)
 
 
-Gather = Callable[[LabelledSequence, Plan, Path], AbstractContextManager]
+Add = Callable[[int, Rows], None]  # takes the index of a frame, and its rows
+Gather = Callable[[LabelledSequence, Plan[Shared, Own], Path], AbstractContextManager[Add[Rows]]]
 
 
 @dataclass(frozen=True)
-class Output:
+class Output(Generic[Shared, Own, Rows]):
     """The functions of one output, see the module's docstring.
 
     ``tracks`` : whether it makes sense only where labels mean the same object in all frames.
     """
 
-    write_frame: Callable[[FrameTask, Any], WriteResult]
-    plan: Callable[[LabelledSequence, WritingOptions], Plan] = plain_plan
-    gather: Gather | None = None
+    write_frame: Callable[[FrameTask, Shared], WriteResult[Rows]]
+    plan: Callable[[LabelledSequence, WritingOptions], Plan[Shared, Own]] = plain_plan
+    gather: Gather[Shared, Own, Rows] | None = None
     tracks: bool = False
 
 
-def plan(name: str, sequence: LabelledSequence, options: WritingOptions) -> Plan:
+def plan(name: str, sequence: LabelledSequence, options: WritingOptions) -> Plan[Any, Any]:
     """Plan output ``name``; ValueError for what it cannot hold."""
     output = find(name)
     if output.tracks and not sequence.tracked:
@@ -119,7 +124,7 @@ def plan(name: str, sequence: LabelledSequence, options: WritingOptions) -> Plan
     return output.plan(sequence, options)
 
 
-def find(name: str) -> Output:
+def find(name: str) -> Output[Any, Any, Any]:
     """Return the output of that name; ValueError if there is none."""
     if name not in WRITERS:
         raise ValueError(f"output {name!r}; allowed: {', '.join(WRITERS)}")
@@ -142,10 +147,10 @@ class LabelledInput:
 
 def write_chunk(
     chunk: Sequence[LabelledInput], layout: Layout, folder: Path, shared: dict[str, Any]
-) -> list[dict[str, WriteResult]]:
+) -> list[dict[str, WriteResult[Any]]]:
     """Write all outputs of some frames; ``shared`` is {output: its plan's shared part}."""
     buffer = Buffer()
-    results = []
+    results: list[dict[str, WriteResult[Any]]] = []
     # "masks" alone can do without packed masks; behind the others it takes what they have read.
     names = sorted(shared, key=lambda name: name == "masks")
     for item in chunk:

@@ -10,9 +10,11 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import polygons
+from consistency.formats.buffer import Buffer
 from consistency.formats.coco import OBJECT, categories_of
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.source import Source, choose, value_of, without_parent
@@ -73,7 +75,7 @@ def _videos_of_results(content: list, path: Path) -> list[dict]:
     ]
 
 
-def _add(frames: list[list[dict]], annotation: dict, size, number: int, where: str) -> None:
+def _add(frames: list[list[dict]], annotation: dict, size: Any, number: int, where: str) -> None:
     """Add one object's masks to the frames; its other keys go along with each of them."""
     masks = value_of(annotation, "segmentations", list, where)
     if len(masks) != len(frames):
@@ -92,16 +94,16 @@ def _add(frames: list[list[dict]], annotation: dict, size, number: int, where: s
         frames[t].append(record)
 
 
-def _frame(name: str, records: tuple[dict, ...], size) -> Frame:
+def _frame(name: str, records: tuple[dict, ...], size: Any) -> Frame:
     return Frame(name, records, size, tuple(record["id"] for record in records))
 
 
-def read_masks(layout: Layout, frame: Frame, buffer) -> PackedMasks:
+def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     return polygons.read_frame(frame)
 
 
-def _write_frame(task: FrameTask, shared: None) -> WriteResult:
+def _write_frame(task: FrameTask, shared: None) -> WriteResult[list[tuple[int, int, str]]]:
     """Return (label, category, score, segmentation, area, box) of each mask."""
     rows = []
     for k, segmentation in enumerate(task.reader.run_lengths()):
@@ -115,8 +117,8 @@ def _write_frame(task: FrameTask, shared: None) -> WriteResult:
 
 @contextmanager
 def _gather(
-    sequence: LabelledSequence, plan: Plan, folder: Path
-) -> Iterator[Callable[[int, list], None]]:
+    sequence: LabelledSequence, plan: Plan[None, None], folder: Path
+) -> Iterator[Callable[[int, list[tuple[int, int, str]]], None]]:
     """Turn frames of objects into objects of frames, by way of a file: memory stays flat."""
     path = folder / FILE
     path.parent.mkdir()
@@ -150,7 +152,7 @@ def _video(sequence: LabelledSequence) -> dict:
     return {"id": 1, "width": width, "height": height, "length": len(names), "file_names": names}
 
 
-def _load(file, offset: int, length: int) -> list:
+def _load(file: IO[bytes], offset: int, length: int) -> list:
     file.seek(offset)
     return json.loads(file.read(length))
 

@@ -1,10 +1,14 @@
 """Shared pixels of masks, counted exactly on packed words, and the ratios made of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from consistency.masks.packed import PackedMasks
+
+# What counts shared pixels: here ``intersections``, on a GPU that of its backend.
+Kernel = Callable[[PackedMasks, PackedMasks], np.ndarray]
 
 
 def intersections(earlier: PackedMasks, later: PackedMasks) -> np.ndarray:

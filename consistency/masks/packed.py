@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from consistency.options import Order
+
 WORD_BITS = 64
 # 2**30 pixels (32768 × 32768) are far beyond any camera; a larger size in a file is a mistake or
 # an attack and would ask for gigabytes.
@@ -53,7 +55,7 @@ class PackedMasks:
     """
 
     shape: tuple[int, int]
-    order: str
+    order: Order
     count: int
     position: np.ndarray
     mask: np.ndarray
@@ -68,7 +70,7 @@ class PackedMasks:
         """Pixels of each mask, int64 (count,)."""
         return _sum_by_mask(self.mask, np.bitwise_count(self.word), self.count)
 
-    def select(self, indices: Sequence[int]) -> "PackedMasks":
+    def select(self, indices: Sequence[int] | np.ndarray) -> "PackedMasks":
         """Return the masks ``indices``, renumbered 0, 1, ... in that order."""
         new_index = np.full(self.count, -1, dtype=np.int32)
         new_index[np.asarray(indices, dtype=np.intp)] = np.arange(len(indices), dtype=np.int32)
@@ -122,7 +124,7 @@ class PackedMasks:
             bits[: self.shape[0] * self.shape[1]].reshape(self.shape, order=self.order).view(bool)
         )
 
-    def crop(self, index: int, box: Sequence[int]) -> np.ndarray:
+    def crop(self, index: int, box: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return the pixels of mask ``index`` inside ``box`` (x, y, width, height), bool (h, w)."""
         x, y, width, height = (int(v) for v in box)
         length = self.shape[1] if self.order == "C" else self.shape[0]

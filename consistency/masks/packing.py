@@ -5,9 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from consistency.masks.packed import FULL_WORD, MAX_PIXELS, WORD_BITS, PackedMasks
+from consistency.options import Order
 
 
-def pack(masks: Iterable[np.ndarray], shape: tuple[int, int], order: str = "C") -> PackedMasks:
+def pack(masks: Iterable[np.ndarray], shape: tuple[int, int], order: Order = "C") -> PackedMasks:
     """Pack bool or integer (height, width) arrays; non-zero is foreground."""
     packer = Packer(shape, order)
     for mask in masks:
@@ -18,7 +19,7 @@ def pack(masks: Iterable[np.ndarray], shape: tuple[int, int], order: str = "C") 
 class Packer:
     """Collects the masks of one frame, in any mixture of forms, into a PackedMasks."""
 
-    def __init__(self, shape: tuple[int, int], order: str = "C"):
+    def __init__(self, shape: tuple[int, int], order: Order = "C"):
         if order not in ("C", "F"):
             raise ValueError(f"order is {order!r}; allowed: 'C' (rows first), 'F' (columns first)")
         self.shape = (int(shape[0]), int(shape[1]))
@@ -69,7 +70,7 @@ def _concatenate(parts: list[np.ndarray], dtype: type) -> np.ndarray:
 
 def sort_words(
     shape: tuple[int, int],
-    order: str,
+    order: Order,
     count: int,
     position: np.ndarray,
     mask: np.ndarray,
@@ -95,7 +96,7 @@ def pack_runs(
     mask: np.ndarray,
     start: np.ndarray,
     stop: np.ndarray,
-    order: str = "F",
+    order: Order = "F",
 ) -> PackedMasks:
     """Pack runs of foreground pixels without ever making the pixels.
 

@@ -56,7 +56,8 @@ class Thumbnails:
     def take(self, index: np.ndarray) -> "Thumbnails":
         """Return the thumbnails of some masks, int64 (k,)."""
         parts = (self.level, self.origin, self.words, self.cells)
-        return Thumbnails(*(part.take(index, axis=0) for part in parts), self.column_major)
+        level, origin, words, cells = (part.take(index, axis=0) for part in parts)
+        return Thumbnails(level, origin, words, cells, self.column_major)
 
 
 NO_THUMBNAILS = Thumbnails(
@@ -104,8 +105,8 @@ def joined(parts: Sequence[Thumbnails]) -> Thumbnails:
     """Put thumbnails of several frames one behind the other."""
     parts = [part for part in parts if part.level.size] or [NO_THUMBNAILS]
     names = ("level", "origin", "words", "cells")
-    fields = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
-    return Thumbnails(*fields, parts[0].column_major)
+    fields = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Thumbnails(**fields, column_major=parts[0].column_major)
 
 
 def _windows() -> np.ndarray:
@@ -235,6 +236,7 @@ class ThumbnailPool:
         shared = np.bitwise_count(moved).sum(axis=1, dtype=np.int64)
         cells = self._cells[both, step]
         if cut.size:
+            assert frame is not None, "within needs the size of the frame"
             size = np.array(frame if self._column_major else frame[::-1])
             ends = -(-size >> level[cut, None])
             low = move.take(cut, axis=0)

@@ -5,7 +5,7 @@ frame.  The frames just before the chunk (the halo) are read again by the worker
 are independent of one another and their results do not depend on how the sequence was cut.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -14,15 +14,19 @@ import numpy as np
 from consistency.dataset import Frame, Layout
 from consistency.formats import read_masks
 from consistency.formats.buffer import Buffer
-from consistency.masks.intersections import PairTable, intersections, no_pairs, self_intersections
+from consistency.masks.intersections import (
+    Kernel,
+    PairTable,
+    intersections,
+    no_pairs,
+    self_intersections,
+)
 from consistency.masks.packed import PackedMasks
 from consistency.masks.thumbnails import NO_THUMBNAILS, Thumbnails, thumbnails
 from consistency.measure.camera_motion import UNKNOWN, EdgeMap, Motion, edge_map, estimate
 from consistency.measure.duplicates import Dropped, find_duplicates, find_duplicates_of_any
 from consistency.measure.optical_flow import FlowView, estimate_flow, flow_view
 from consistency.options import MeasureOptions
-
-Kernel = Callable[[PackedMasks, PackedMasks], np.ndarray]
 
 # Most consecutive frames a worker takes at a time: the halo is lookback / CHUNK_FRAMES of the
 # reading, and the results of a chunk wait in memory for their turn.
@@ -156,6 +160,8 @@ def _view(frame: Frame, masks: PackedMasks, options: MeasureOptions) -> EdgeMap 
     if not masks.count or options.motion == "none":
         return None
     if options.motion == "frames":
+        if options.frames_path is None:
+            raise ValueError("the motion 'frames' needs frames_path, the folder with the images")
         return flow_view(frame, masks, options.frames_path)
     return edge_map(masks)
 
@@ -163,10 +169,10 @@ def _view(frame: Frame, masks: PackedMasks, options: MeasureOptions) -> EdgeMap 
 def _motion(
     earlier: EdgeMap | FlowView | None, later: EdgeMap | FlowView | None, options: MeasureOptions
 ) -> Motion:
-    if earlier is None or later is None:
-        return UNKNOWN
-    if options.motion == "frames":
+    if isinstance(earlier, FlowView) and isinstance(later, FlowView):
         return estimate_flow(earlier, later)
+    if not (isinstance(earlier, EdgeMap) and isinstance(later, EdgeMap)):
+        return UNKNOWN
     if earlier.picture.shape != later.picture.shape:
         return UNKNOWN
     return estimate(earlier, later, options.motion)

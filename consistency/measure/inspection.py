@@ -68,7 +68,7 @@ def problems(findings: list[Finding]) -> Iterator[str]:
     for f in findings:
         if f.problem:
             yield f"frame {f.frame!r}: {f.problem}"
-        elif f.shape and f.shape != first.shape:
+        elif f.shape and first and first.shape and f.shape != first.shape:
             yield (
                 f"frame {f.frame!r}: masks of {f.shape[0]} × {f.shape[1]} pixels, but "
                 f"{first.shape[0]} × {first.shape[1]} in frame {first.frame!r}"

@@ -6,6 +6,7 @@ size; a mask's displacement is the median of the flow on it.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def estimate_flow(earlier: FlowView, later: FlowView) -> Motion:
 
     if earlier.grey.shape != later.grey.shape or not earlier.masks.count:
         return UNKNOWN
-    engine = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    engine: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow = engine.calc(earlier.grey, later.grey, None).astype(np.float64) * (1 << earlier.level)
     whole = np.median(flow.reshape(-1, 2), axis=0)
     moves = np.tile(whole, (earlier.masks.count, 1))

@@ -127,7 +127,9 @@ def clear(frames: Sequence[MetricFrame]) -> dict[str, float]:
     overlap = 0.0
     last: dict[int, int] = {}  # label that an identity had when last found
     before: dict[int, int] = {}  # ... in the frame before
-    found, present, pieces = Counter(), Counter(), Counter()
+    found: Counter[int] = Counter()
+    present: Counter[int] = Counter()
+    pieces: Counter[int] = Counter()
     for frame in frames:
         identities, labels = frame.identities.tolist(), frame.labels.tolist()
         present.update(identities)
@@ -166,9 +168,9 @@ def _clear_pairs(frame: MetricFrame, before: dict[int, int]) -> list[tuple[int, 
         if value in before:
             score[i, frame.labels == before[value]] += 1000.0
     score[frame.similarity < CLEAR_IOU - LEAST] = 0.0
-    i, j = _best(score)
-    ok = score[i, j] > 0
-    return list(zip(i[ok].tolist(), j[ok].tolist(), strict=True))
+    rows, columns = _best(score)
+    ok = score[rows, columns] > 0
+    return list(zip(rows[ok].tolist(), columns[ok].tolist(), strict=True))
 
 
 def global_map(frames: Sequence[MetricFrame]) -> tuple[dict[int, int], dict[int, float]]:
@@ -202,14 +204,16 @@ def region(frames: Sequence[MetricFrame]) -> dict[str, float]:
     mapped, value = global_map(frames)
     if not value:
         return {"mIoU": 0.0, "min mIoU": 0.0, "J": 0.0}
-    scores = {name: [] for name in value}
+    scores: dict[int, list[float]] = {name: [] for name in value}
     for frame in frames:
         row = {v: i for i, v in enumerate(frame.identities.tolist())}
         column = {v: j for j, v in enumerate(frame.labels.tolist())}
         for name, per_frame in scores.items():
             i, j = row.get(name), column.get(mapped.get(name))
-            both = i is not None and j is not None
-            per_frame.append(frame.similarity[i, j] if both else float(i is None and j is None))
+            if i is not None and j is not None:
+                per_frame.append(float(frame.similarity[i, j]))
+            else:
+                per_frame.append(float(i is None and j is None))
     return {
         "mIoU": float(np.mean(list(value.values()))),
         "min mIoU": min(value.values()),

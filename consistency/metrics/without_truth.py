@@ -44,8 +44,7 @@ def _summaries(frames: Iterator[tuple[PackedMasks, Sequence[int]]]) -> Iterator[
     for masks, labels in frames:
         boxes, centroids = masks.boxes_and_centroids()
         before, edges = edges, edge_map(masks) if masks.count else None
-        known = before is not None and edges is not None
-        motion = estimate(before, edges) if known else UNKNOWN
+        motion = estimate(before, edges) if before and edges else UNKNOWN
         yield FrameSummary(list(labels), thumbnails(masks, boxes), centroids, motion)
 
 

@@ -79,7 +79,9 @@ class EndpointShapes:
         """Return the thumbnails of masks by their keys, int64 (k,)."""
         self._forget()
         parts, places = [self._shapes.take(np.zeros(0, np.int64))], [np.zeros(0, np.int64)]
-        for known, shapes in [(self._table["key"], self._shapes), *self._over]:
+        stored: list[tuple[np.ndarray, Thumbnails | bytes]]
+        stored = [(self._table["key"], self._shapes), *self._over]
+        for known, shapes in stored:
             if not known.size:
                 continue
             number = np.minimum(known.searchsorted(keys), known.size - 1)

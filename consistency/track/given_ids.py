@@ -50,7 +50,7 @@ def keep(
             if label is None and k not in found:
                 found[k] = free
                 free += 1
-        before = now, [found.get(k, label) for k, label in enumerate(labels)]
+        before = now, [found[k] if label is None else label for k, label in enumerate(labels)]
         yield before
 
 
@@ -101,9 +101,8 @@ def take(measurements: Iterable[FrameMeasurement], frames: Sequence[Frame]) -> I
         if not tracked:
             yield now, [index + 1 for index in now.kept.tolist()]
             continue
-        labels = _own_labels(frame, now, offset)
-        for k, label in enumerate(labels):
-            if label is None:
-                labels[k] = free
-                free += 1
+        labels = []
+        for label in _own_labels(frame, now, offset):
+            labels.append(free if label is None else label)
+            free += label is None
         yield now, labels

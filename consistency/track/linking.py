@@ -216,7 +216,8 @@ def _shape_iou(
     centroids = [frames[key >> 32].centroids[key & MASK_BITS] for key in used.tolist()]
     place = np.array(centroids).reshape(-1, 2).take(number, axis=0)
     pool = ThumbnailPool(shapes.find(used))
-    return pool.iou(*np.split(number, 2), place[end.size :] - place[: end.size])
+    first, second = np.split(number, 2)
+    return pool.iou(first, second, place[end.size :] - place[: end.size])
 
 
 def _cuts(counts: np.ndarray) -> np.ndarray:

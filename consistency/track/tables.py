@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from consistency.formats.labelled import LabelledFrame
 from consistency.formats.writing import WriteResult
 from consistency.track.results import Lineage, TrackedFrame
 
@@ -106,7 +107,7 @@ def tracks(
     return result
 
 
-def covered(t: int, frame: TrackedFrame, written: Mapping[str, WriteResult]) -> Iterator[Timed]:
+def covered(t: int, frame: LabelledFrame, written: Mapping[str, WriteResult]) -> Iterator[Timed]:
     """Yield an event for every mask of frame ``t`` that lost pixels in a label image."""
     for output, result in written.items():
         for k, pixels in enumerate(result.lost or ()):

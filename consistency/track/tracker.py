@@ -79,8 +79,7 @@ class Tracker:
         missed = self._t - tracks["frame"] - 1
         # Whose place has become unknown does not return after long.
         long = tracks["motion_known"] & (tracks["length"] > 1) & (missed <= self.long_memory)
-        alive = (missed <= self.memory) | long
-        alive = alive.nonzero()[0]
+        alive = ((missed <= self.memory) | long).nonzero()[0]
         tracks, missed = tracks.take(alive), missed[alive]
         predicted = predict(tracks, self._t)
         rows, masks, splits = self._match(tracks, predicted, missed, detections)

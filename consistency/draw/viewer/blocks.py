@@ -16,6 +16,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -62,8 +63,8 @@ def encode_stretch(
         overlap = np.zeros(masks.count)
         overlap[kept] = same_label_iou(earlier, now)
         block = encode_block(masks, view, overlap, style.size, tracks)
-        photograph = b"" if view.image is None else jpeg(view, style)
-        blocks.append(tuple(base64.b64encode(part).decode() for part in (block, photograph)))
+        photograph = b"" if view.image is None else jpeg(view.image, view.frame.name, style)
+        blocks.append((_text(block), _text(photograph)))
         earlier = now
     return blocks
 
@@ -140,10 +141,14 @@ def varints(values: np.ndarray) -> bytes:
     return octets[used].tobytes()
 
 
-def jpeg(view: View, style: Style) -> bytes:
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def jpeg(path: Path, frame: str, style: Style) -> bytes:
     """Compress the photograph of a frame at the style's scale."""
     file = io.BytesIO()
-    picture = read_photograph(view.image, view.frame.name, style)
+    picture = read_photograph(path, frame, style)
     Image.fromarray(picture).save(file, "JPEG", quality=JPEG_QUALITY)
     return file.getvalue()
 

@@ -1,13 +1,14 @@
 """Write the viewer: a page, what it says of the sequence, and a block of masks a frame."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TextIO
 
+from consistency.backend import Backend
 from consistency.draw import colours, history
 from consistency.draw.render_job import RenderJob
 from consistency.draw.replacing import replacing
@@ -19,7 +20,7 @@ STRETCH_FRAMES = 12  # that a worker encodes at a time
 LONGEST_PHOTOGRAPH = 1280  # pixels; enough for a screen, and a hundredth of the masks' megabytes
 
 
-def write_html(job: RenderJob, path: Path, backend: Any, progress: Progress) -> None:
+def write_html(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Write one HTML file that opens from disk, without a network."""
     source = labelled_input(job)
     numbers = {label: i for i, label in enumerate(history.spans(_kept(source)))}
@@ -45,7 +46,7 @@ def _asset(name: str) -> str:
     return (files("consistency.draw.viewer") / name).read_text(encoding="utf-8")
 
 
-def _write_blocks(file: TextIO, blocks: Iterator[tuple[str, str]]) -> None:
+def _write_blocks(file: TextIO, blocks: Iterable[tuple[str, str]]) -> None:
     for t, (block, photograph) in enumerate(blocks):
         _write_data(file, f"masks{t}", "text/plain", block)
         if photograph:
@@ -67,14 +68,14 @@ def labelled_input(job: RenderJob) -> Scene:
 
     Where the input is gone, the masks of the result; for a data set, all masks with label 0.
     """
-    if job.after is None:
-        views = (replace(view, labels=(0,) * len(view.labels)) for view in job.before.views)
-        return replace(job.before, views=tuple(views))
     if job.before is None:
-        return job.after
+        return job.scenes[0]
     views = []
-    for view, result in zip(job.before.views, job.after.views, strict=True):
-        known = dict(zip(input_indices(result), result.labels, strict=True))
+    for t, view in enumerate(job.before.views):
+        known: dict[int, int] = {}
+        if job.after is not None:
+            result = job.after.views[t]
+            known = dict(zip(input_indices(result), result.labels, strict=True))
         views.append(replace(view, labels=tuple(known.get(i, 0) for i in view.indices)))
     return replace(job.before, views=tuple(views))
 
@@ -120,7 +121,12 @@ def _events(job: RenderJob, kept: Sequence[View], tracks: dict[int, int]) -> lis
     if job.experiment is None:
         return []
     return [
-        [event.frame, event.kind, tracks.get(event.label, -1), event.columns]
+        [
+            event.frame,
+            event.kind,
+            -1 if event.label is None else tracks.get(event.label, -1),
+            event.columns,
+        ]
         for event in history.happenings(job.experiment.folder, kept)
     ]
 
