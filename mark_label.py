@@ -19,6 +19,7 @@ from consistency.options import (
     ASSOCIATION_NEEDS,
     BACKEND_NEEDS,
     BAD_INPUT,
+    EXPERIMENTS,
     KERNEL_NEEDS,
     SEQUENCE_NEEDS,
     Options,
@@ -42,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     add_input_flags(result)
     add_sequence_flags(result)
     add("--exp-name", type=plain_name, help="name of the experiment; default: the data folder's")
-    add("--experiments", type=Path, default=Path("experiments"), help="where experiments are kept")
+    add("--experiments", type=Path, default=EXPERIMENTS, help="where experiments are kept")
     add("--overwrite", action="store_true", help="replace an experiment of this name")
     add_backend_flags(result)
     add("--kernel", choices=KERNELS, help="what counts, cupy: a GPU a rank of --multi mpi")

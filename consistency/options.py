@@ -16,7 +16,9 @@ KEEP = ("area", "score")
 # What speaks for a pair of a track and a mask; each can be left out to learn what it is worth.
 CUES = ("place", "velocity", "shape", "whole", "nesting", "uncertainty", "borrowing", "motion")
 
-SORTS = ("natural", "lexical")
+AUTO = "auto"  # the format that fits
+NATURAL, LEXICAL = SORTS = ("natural", "lexical")
+EXPERIMENTS = Path("experiments")  # where they are kept
 # How pixels are flattened: row after row, or column after column.
 Order = Literal["C", "F"]
 

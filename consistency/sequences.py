@@ -9,6 +9,7 @@ from typing import Any
 from consistency import formats
 from consistency.dataset import natural_key
 from consistency.formats.source import Source
+from consistency.options import AUTO
 from consistency.progress import Progress, silent
 
 COLUMNS = ("name", "path", "split")
@@ -36,7 +37,7 @@ class Failure:
     error: Exception
 
 
-def in_folder(folder: Path, input_format: str = "auto") -> list[Sequence]:
+def in_folder(folder: Path, input_format: str = AUTO) -> list[Sequence]:
     """List the sequences in the folders of ``folder``, in natural order.
 
     Empty where ``folder`` is itself a dataset, or none of its folders is one.  Where one of them

@@ -6,7 +6,7 @@ from pathlib import Path
 from consistency.cli.common import fraction, natural, plain_name, positive
 from consistency.cli.input import add_input_flags
 from consistency.draw import PICTURES
-from consistency.options import FPS, PALETTES, SelectionOptions, StyleOptions
+from consistency.options import EXPERIMENTS, FPS, PALETTES, SelectionOptions, StyleOptions
 
 
 def add_source_flags(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,7 @@ def add_source_flags(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--data-path", type=Path, help="folder or file with masks to draw as they are"
     )
-    add("--experiments", type=Path, default=Path("experiments"), help="where experiments are kept")
+    add("--experiments", type=Path, default=EXPERIMENTS, help="where experiments are kept")
     add_input_flags(parser.add_argument_group("with --data-path"))
     add("--frames-path", type=Path, help="folder with the images, to draw the masks over them")
     add("--out", type=Path, default=Path("vis_consistent"), help="folder for the pictures")

@@ -5,16 +5,16 @@ from pathlib import Path
 
 from consistency.dataset import Dataset
 from consistency.formats import READERS, open_dataset
-from consistency.options import SORTS
+from consistency.options import AUTO, NATURAL, SORTS
 
 
 def add_input_flags(parser: argparse._ActionsContainer) -> None:
     """Add --input-format, --sort and --sequence to a parser or a group of one."""
     add = parser.add_argument
-    add("--input-format", choices=("auto", *READERS), default="auto", help="format of the masks")
+    add("--input-format", choices=(AUTO, *READERS), default=AUTO, help="format of the masks")
     add(
         "--sort",
-        default=SORTS[0],
+        default=NATURAL,
         metavar=f"{{{','.join(SORTS)},FILE}}",
         help="order of frames; FILE lists the wanted ones, one a line",
     )

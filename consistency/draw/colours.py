@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from consistency.draw.colour_table import TABLE
+from consistency.options import StyleOptions
 
 BACKGROUND = (0, 0, 0)
 WHITE = (255, 255, 255)
@@ -22,7 +23,7 @@ LEAST_SPREAD = 68  # between the largest and the smallest channel
 GOLDEN = 2654435769  # 2**32 / golden ratio: successive multiples fall far apart (Knuth 6.4)
 
 
-def colours(labels: Iterable[int], palette: str = "distinct") -> np.ndarray:
+def colours(labels: Iterable[int], palette: str = StyleOptions.palette) -> np.ndarray:
     """Return the colour of each label, uint8 (n, 3) RGB; a fixed function of the label alone.
 
     Label 0 is the black background, and no two of the first 256 labels are alike.  "distinct" is
@@ -92,7 +93,7 @@ class Palette:
 
 
 def make_palette(
-    frames: Iterable[Sequence[int]], name: str = "distinct", text: bool = False
+    frames: Iterable[Sequence[int]], name: str = StyleOptions.palette, text: bool = False
 ) -> Palette:
     """Give every label of a sequence a number.
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from consistency.dataset import Dataset, Frame, Layout
 from consistency.formats.source import Source
-from consistency.options import SORTS
+from consistency.options import AUTO, LEXICAL, NATURAL, SORTS
 
 if TYPE_CHECKING:  # NumPy is not loaded for --help
     from consistency.formats.buffer import Buffer
@@ -53,7 +53,7 @@ WRITERS = {
 }
 
 
-def find(source: Source, name: str = "auto") -> ModuleType:
+def find(source: Source, name: str = AUTO) -> ModuleType:
     """Return the module that reads ``source``, chosen by name or by content.
 
     Raises
@@ -61,9 +61,9 @@ def find(source: Source, name: str = "auto") -> ModuleType:
     ValueError
         If there is no format of that name; if none fits or several do.
     """
-    if name != "auto":
+    if name != AUTO:
         if name not in READERS:
-            raise ValueError(f"input format {name!r}; allowed: auto, {', '.join(READERS)}")
+            raise ValueError(f"input format {name!r}; allowed: {AUTO}, {', '.join(READERS)}")
         return reader(name)
     fits = fitting(source)
     if len(fits) == 1:
@@ -76,9 +76,9 @@ def find(source: Source, name: str = "auto") -> ModuleType:
     raise ValueError(f"{source.path}: no masks found; {source.hint()}")
 
 
-def fitting(source: Source, name: str = "auto") -> dict[str, ModuleType]:
+def fitting(source: Source, name: str = AUTO) -> dict[str, ModuleType]:
     """Return the modules, all or the one of that name, that ``source`` looks like."""
-    names = READERS if name == "auto" else (name,)
+    names = READERS if name == AUTO else (name,)
     modules = {n: reader(n) for n in names}
     return {n: module for n, module in modules.items() if module.matches(source)}
 
@@ -97,14 +97,14 @@ def read_masks(layout: Layout, frame: Frame, buffer: "Buffer") -> "PackedMasks":
 
 
 def open_dataset(
-    path: Path, input_format: str = "auto", sort: str = "natural", sequence: str | None = None
+    path: Path, input_format: str = AUTO, sort: str = NATURAL, sequence: str | None = None
 ) -> Dataset:
     """Open the dataset at ``path``.
 
     Parameters
     ----------
     path : folder, or the one file that is the dataset.
-    input_format : a name from READERS, or "auto": the one that fits.
+    input_format : a name from READERS, or AUTO: the one that fits.
     sort : "natural" leaves frames in the order of time that the format has, or sorts names with
         numbers compared as numbers; "lexical" sorts names as text; anything else is a text file
         with one frame name (or stem) a line, and frames that it does not name are left out.
@@ -142,19 +142,21 @@ def reopen(opened_as: dict[str, Any]) -> Dataset:
     """Open a dataset again from its ``opened_as``; raises as ``open_dataset``."""
     return open_dataset(
         Path(opened_as["path"]),
-        opened_as.get("format") or "auto",
-        opened_as.get("sort") or "natural",
+        opened_as.get("format") or AUTO,
+        opened_as.get("sort") or NATURAL,
         opened_as.get("sequence"),
     )
 
 
 def _sorted(frames: tuple[Frame, ...], sort: str) -> tuple[Frame, ...]:
-    if sort == "natural":
+    if sort == NATURAL:
         return frames
-    if sort == "lexical":
+    if sort == LEXICAL:
         return tuple(sorted(frames, key=lambda frame: frame.name))
     if not Path(sort).is_file():
-        raise FileNotFoundError(f"{sort}: no such list; --sort takes natural, lexical or a file")
+        raise FileNotFoundError(
+            f"{sort}: no such list; --sort takes {NATURAL}, {LEXICAL} or a file"
+        )
     by_name = {frame.stem: frame for frame in frames} | {frame.name: frame for frame in frames}
     wanted = [line.strip() for line in Path(sort).read_text().splitlines() if line.strip()]
     missing = [name for name in wanted if name not in by_name]
