@@ -11,7 +11,7 @@ demo: .venv/run
 	@echo "Look at vis_consistent/demo.gif (before | after) and experiments/demo/tracks.csv"
 
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/test
 	$(BIN)/ruff check .

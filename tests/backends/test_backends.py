@@ -100,7 +100,7 @@ def test_unknown_backend_names_the_known_ones():
         open_backend("cluster")
 
 
-@pytest.mark.parametrize("name", set(BACKENDS) - {"mpi"})
+@pytest.mark.parametrize("name", sorted(set(BACKENDS) - {"mpi"}))
 def test_other_backends_are_refused_on_several_ranks(name, monkeypatch):
     monkeypatch.setattr(launcher, "placement", lambda: (0, 4))
     with pytest.raises(ValueError, match=f"--multi {name} under a launcher of 4 ranks"):
