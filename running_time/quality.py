@@ -1,38 +1,43 @@
 #!/usr/bin/env python3
-"""How well labels hold: sequences with known identities, each matching, each part left out.
+"""How well labels hold: sequences with known identities, each matching, other trackers.
 
-    quality.py NAME[:new]=FOLDER[,FOLDER...] [...] [--steps 1 2 4] [--json FILE]
+    quality.py NAME[:new]=FOLDER[,FOLDER...] [...] [--steps 1 2 4] [--faults LEVEL [--seeds N]]
+               [--peers] [--ablation] [--cache DIR] [--json FILE] [--markdown]
 
 FOLDER holds a data set in data/ and truth.json: {frame: [identity or null of each mask]}.  Folders
 of one NAME count together.  ":new" labels them with --on-split new (cells).  --steps keeps every
-K-th frame of each: a lower frame rate.
+K-th frame of each: a lower frame rate.  --faults adds a column for each group whose masks have the
+faults of a segmenter (see faults.py), the mean over N seeds.  --peers needs the packages of
+requirements-peers.txt.  What is measured stays in --cache, for the next time.
 """
 
 import argparse
 import json
 import sys
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-import numpy as np
+import peers  # noqa: E402
+from measured import Cache, Source  # noqa: E402
+from quality_jobs import Job, Method, Peer, work  # noqa: E402
+from scoring import Counts, mean  # noqa: E402
 
-from backends import open_backend
-from consistency.dataset import Dataset
-from consistency.formats import open_dataset
-from consistency.metrics.mot import MetricFrame, clear, hota, identity
-from consistency.options import CUES, AssociationOptions, Options
-from consistency.pipeline import Measurements
-from consistency.track.association import associate
-from consistency.track.results import TrackedFrame
+from backends import open_backend  # noqa: E402
+from consistency.cli.common import bars, positive, run_cli  # noqa: E402
+from consistency.options import CUES, AssociationOptions  # noqa: E402
 
 METHODS = {name: AssociationOptions(matching=name) for name in ("seed", "optimal", "track")}
-ABLATIONS = {f"without {cue}": AssociationOptions(without=(cue,)) for cue in CUES} | {
+ABLATION = {f"without {cue}": AssociationOptions(without=(cue,)) for cue in CUES} | {
     "one pass": AssociationOptions(passes=1),
     "no memory": AssociationOptions(memory=0),
 }
-OFFSET = 10**6  # keeps the identities and labels of sequences apart
+WORKERS = 2
+
+Scores = dict[str, dict[str, dict[str, float]]]  # {title of a column: {method: {figure: value}}}
 
 
 @dataclass(frozen=True)
@@ -44,104 +49,156 @@ class Group:
     on_split: str
 
 
+@dataclass(frozen=True)
+class Column:
+    """A group at a frame rate, with faults or without; figures are means over its seeds."""
+
+    group: Group
+    step: int = 1
+    level: float = 0.0
+    seeds: int = 1
+
+    @property
+    def title(self) -> str:
+        """As in the head of a table."""
+        rate = "" if self.step == 1 else f", every {self.step}. frame"
+        return self.group.name + rate + (", faults" if self.level else "")
+
+    def runs(self) -> list[list[Source]]:
+        """Sequences that count together, once for each seed."""
+        return [
+            [Source(folder, self.step, self.level, seed) for folder in self.group.folders]
+            for seed in range(self.seeds)
+        ]
+
+
 def group(text: str) -> Group:
     """Argument type: NAME[:new]=FOLDER[,FOLDER...]."""
     name, separator, folders = text.partition("=")
     name, _, on_split = name.partition(":")
     paths = tuple(Path(folder) for folder in folders.split(",") if folder)
-    if not (separator and paths) or on_split not in ("", "new"):
+    if not (name and separator and paths) or on_split not in ("", "new"):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME[:new]=FOLDER[,FOLDER...]")
     return Group(name, paths, on_split or "keep")
 
 
-class Sequence:
-    """One sequence at one frame rate; measured once for each way to measure."""
-
-    def __init__(self, folder: Path, step: int):
-        dataset = open_dataset(folder / "data")
-        truth = json.loads((folder / "truth.json").read_text())
-        self.dataset: Dataset = replace(dataset, frames=dataset.frames[::step])
-        self.truth = [truth[frame.name] for frame in self.dataset.frames]
-        self._measured: dict = {}
-
-    def label(self, how: AssociationOptions) -> list[TrackedFrame]:
-        """Label it; measurements are kept for the next call."""
-        options = Options(**vars(how))
-        wanted = options.measuring()
-        if wanted not in self._measured:
-            with open_backend("no") as backend:
-                found = Measurements(self.dataset, backend, options)
-                self._measured[wanted] = list(found)
-        return associate(self._measured[wanted], how)[0]
-
-    def steps(self, how: AssociationOptions, offset: int) -> list[MetricFrame]:
-        """Truth and labels, mask by mask the same."""
-        result = []
-        for frame, identities in zip(self.label(how), self.truth, strict=True):
-            known = [i for i, value in enumerate(identities) if value is not None]
-            same = np.array(known)[:, None] == frame.kept[None, :]
-            result.append(
-                MetricFrame(
-                    np.array([identities[i] for i in known], np.int64) + offset,
-                    np.array(frame.labels, np.int64) + offset,
-                    same.astype(np.float64).reshape(len(known), frame.kept.size),
-                )
-            )
-        return result
+def columns(groups: list[Group], steps: list[int], level: float, seeds: int) -> list[Column]:
+    """All columns; those without faults first."""
+    clean = [Column(g, step) for step in steps for g in groups]
+    return clean + [replace(c, level=level, seeds=seeds) for c in clean if level]
 
 
-def score(sequences: list[Sequence], how: AssociationOptions) -> dict[str, float]:
-    """AssA, IDF1 (percent) and IDSW over all sequences, and how many labels."""
-    found = [s for k, q in enumerate(sequences) for s in q.steps(how, k * OFFSET)]
-    switches = clear(found)["IDSW"]
+def study(wanted: dict[Column, dict[str, Method]], cache: Cache) -> Scores:
+    """Score each column with its methods, on WORKERS processes."""
+    jobs = {
+        (column, seed, source.folder): Job(source, _for(column, methods), cache)
+        for column, methods in wanted.items()
+        for seed, sources in enumerate(column.runs())
+        for source in sources
+    }
+    # The longest first, so that at the end no worker has to wait for another.
+    order = sorted(jobs, key=lambda name: -_size(name[2]))
+    with open_backend("multi", WORKERS) as backend:
+        done = backend.map(work, [jobs[name] for name in order])
+        found = dict(zip(order, bars(False, "sequence")(done, "study", len(jobs)), strict=True))
+    return {column.title: _figures(column, wanted[column], found) for column in wanted}
+
+
+def _for(column: Column, methods: dict[str, Method]) -> dict[str, Method]:
+    split = column.group.on_split
     return {
-        "AssA": round(100 * hota(found)["AssA"], 1),
-        "IDF1": round(100 * identity(found)["IDF1"], 1),
-        "IDSW": switches,
-        "labels": len({v for s in found for v in s.labels.tolist()}),
+        name: method if isinstance(method, Peer) else replace(method, on_split=split)
+        for name, method in methods.items()
     }
 
 
-def study(groups: list[Group], steps: list[int]) -> dict[str, dict[str, dict]]:
-    """Scores {group at step: {method: figures}}; ablations at the first step only."""
-    result: dict[str, dict[str, dict]] = {}
-    for step in steps:
-        for g in groups:
-            sequences = [Sequence(folder, step) for folder in g.folders]
-            methods = METHODS | (ABLATIONS if step == steps[0] else {})
-            title = g.name if step == 1 else f"{g.name}, every {step}. frame"
-            result[title] = {
-                name: score(sequences, replace(how, on_split=g.on_split))
-                for name, how in methods.items()
-            }
-            print(table({title: result[title]}), flush=True)
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in (folder / "data").rglob("*") if file.is_file())
+
+
+def _figures(
+    column: Column,
+    methods: dict[str, Method],
+    found: dict[tuple[Column, int, Path], dict[str, Counts]],
+) -> dict[str, dict[str, float]]:
+    result = {}
+    for name in methods:
+        sums = [
+            sum((found[column, seed, source.folder][name] for source in sources), Counts())
+            for seed, sources in enumerate(column.runs())
+        ]
+        result[name] = mean(counts.figures() for counts in sums)
     return result
 
 
-def table(scores: dict[str, dict[str, dict]]) -> str:
-    """Markdown: a line a method, AssA / IDF1 / IDSW of each group."""
-    titles = list(scores)
-    names = list(dict.fromkeys(name for methods in scores.values() for name in methods))
-    lines = ["| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
+def table(scores: Scores, names: list[str], markdown: bool) -> str:
+    """A line for each method, AssA / IDF1 / IDSW of each column."""
+    rows = [["", *scores]]
     for name in names:
-        cells = [scores[title].get(name) for title in titles]
-        texts = [f"{c['AssA']} / {c['IDF1']} / {c['IDSW']}" if c else "" for c in cells]
-        lines.append(f"| {name} | " + " | ".join(texts) + " |")
-    return "\n".join(lines)
+        cells = [found.get(name) for found in scores.values()]
+        rows.append([name, *(_cell(figures) if figures else "" for figures in cells)])
+    return lines(rows, markdown)
+
+
+def _cell(figures: dict[str, float]) -> str:
+    return f"{figures['AssA']:.1f} / {figures['IDF1']:.1f} / {figures['IDSW']:.0f}"
+
+
+def lines(rows: list[list[str]], markdown: bool) -> str:
+    """Rows as a table, the first being its head."""
+    if markdown:
+        head, *others = [f"| {' | '.join(row)} |" for row in rows]
+        return "\n".join([head, "|---" * len(rows[0]) + "|", *others])
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def installed_peers() -> dict[str, Method]:
+    """Return the trackers that are installed; says on stderr which are not."""
+    for package in peers.missing():
+        print(f"{package}: not installed, left out; see requirements-peers.txt", file=sys.stderr)
+    return {name: Peer(name, package) for name, package in peers.installed().items()}
+
+
+def _work(args: argparse.Namespace) -> int:
+    tables = {"": METHODS | (installed_peers() if args.peers else {})}
+    if args.ablation:
+        tables["Each part left out in turn"] = {"all": METHODS["track"]} | ABLATION
+    methods = {name: method for part in tables.values() for name, method in part.items()}
+    wanted = dict.fromkeys(columns(args.groups, args.steps, args.faults, args.seeds), methods)
+    with tempfile.TemporaryDirectory() as scratch:
+        scores = study(wanted, Cache(args.cache or Path(scratch)))
+    for title, part in tables.items():
+        heading = f"{title}:\n\n" if title else ""
+        print(heading + table(scores, list(part), args.markdown), end="\n\n")
+    if args.json:
+        args.json.write_text(json.dumps({"scores": scores}, indent=1) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("groups", nargs="+", type=group, metavar="NAME[:new]=FOLDER")
+    parser.add_argument("--steps", nargs="+", type=positive, default=[1], help="frame rates")
+    parser.add_argument(
+        "--faults", type=float, default=0.0, metavar="LEVEL", help="each group also with faults"
+    )
+    parser.add_argument("--seeds", type=positive, default=1, help="faults: mean of so many (1)")
+    parser.add_argument("--peers", action="store_true", help="also other trackers")
+    parser.add_argument("--ablation", action="store_true", help="also each part left out")
+    parser.add_argument("--cache", type=Path, help="folder that keeps what is measured")
+    parser.add_argument("--json", type=Path, help="where to store the figures")
+    parser.add_argument("--markdown", action="store_true", help="tables for a document")
+    parser.add_argument("--debug", action="store_true", help="show where an error comes from")
+    return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("groups", nargs="+", type=group, metavar="NAME[:new]=FOLDER")
-    parser.add_argument("--steps", nargs="+", type=int, default=[1])
-    parser.add_argument("--json", type=Path, help="where to store the figures")
-    args = parser.parse_args(argv)
-    scores = study(args.groups, args.steps)
-    print("\n" + table(scores))
-    if args.json:
-        args.json.write_text(json.dumps(scores, indent=1) + "\n")
-    return 0
+    return run_cli(_work, _parser().parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def open_truth(path: Path, experiment: Experiment) -> Truth:
     path = Path(path)
     file = path / "truth.json" if (path / "truth.json").is_file() else path
     if file.name == "truth.json":
-        dataset, own = _identified(experiment.input(), load_json(file), file), True
+        dataset, own = identified(experiment.input(), load_json(file), file), True
     else:
         dataset, own = open_dataset(path), False
     if not any(frame.identities for frame in dataset.frames):
@@ -57,7 +57,7 @@ def open_truth(path: Path, experiment: Experiment) -> Truth:
     return Truth(dataset, own, dict(dataset.parents))
 
 
-def _identified(dataset: Dataset, content: dict, file: Path) -> Dataset:
+def identified(dataset: Dataset, content: dict, file: Path) -> Dataset:
     """Give the masks of the input the identities {frame: [identity or null]}."""
     frames = []
     for frame in dataset.frames:
