@@ -15,6 +15,7 @@ from consistency.cli.output import add_output_flags
 from consistency.cli.parser import Parser
 from consistency.cli.tracking import add_association_flags, add_mask_flags, options_of
 from consistency.formats import WRITERS
+from consistency.formats.source import Source
 from consistency.options import (
     ASSOCIATION_NEEDS,
     BACKEND_NEEDS,
@@ -86,10 +87,11 @@ def run(args: argparse.Namespace, backend: "Backend") -> int:
     if "none" in args.output and len(set(args.output)) > 1:
         raise ValueError("--output none writes nothing beside the labels; leave the others out")
     folder = args.experiments / (args.exp_name or name_of(args.sequences or args.data_path))
-    chosen = sequences_of(args)
+    source = Source(args.data_path, args.sequence)
+    chosen = sequences_of(args, source)
     if chosen is not None:
         return run_many(args, backend, chosen, folder)
-    dataset = open_input(args.data_path, args)
+    dataset = open_input(source, args)
     progress = bars(args.quiet)
     report = pipeline.run(dataset, folder, backend, options_of(args), args.overwrite, progress)
     if not args.quiet:
@@ -97,14 +99,14 @@ def run(args: argparse.Namespace, backend: "Backend") -> int:
     return 0
 
 
-def sequences_of(args: argparse.Namespace) -> list | None:
-    """Return the sequences that the command line names; None where it names a dataset."""
+def sequences_of(args: argparse.Namespace, source: Source) -> list | None:
+    """Return the sequences that the command line names; None where ``source`` is a dataset."""
     from consistency import sequences
 
     if args.sequences:
         found = sequences.in_table(args.sequences, args.split)
     else:
-        found = [] if args.sequence else sequences.in_folder(args.data_path, args.input_format)
+        found = [] if args.sequence else sequences.in_folder(source, args.input_format)
     for flag, value in (("--shard", args.shard), ("--fail-fast", args.fail_fast)):
         if value and not found:
             raise ValueError(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from consistency import formats
-from consistency.dataset import natural_key
 from consistency.formats.source import Source
 from consistency.options import AUTO
 from consistency.progress import Progress, silent
@@ -37,18 +36,18 @@ class Failure:
     error: Exception
 
 
-def in_folder(folder: Path, input_format: str = AUTO) -> list[Sequence]:
-    """List the sequences in the folders of ``folder``, in natural order.
+def in_folder(source: Source, input_format: str = AUTO) -> list[Sequence]:
+    """List the sequences in the folders of a folder, in natural order.
 
-    Empty where ``folder`` is itself a dataset, or none of its folders is one.  Where one of them
+    Empty where the folder is itself a dataset, or none of its folders is one.  Where one of them
     is, all count: what is wrong with another is for the run to say.
     """
-    if not folder.is_dir() or formats.fitting(Source(folder, None), input_format):
+    if not source.path.is_dir() or formats.fitting(source, input_format):
         return []
-    found = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
-    if not any(formats.fitting(Source(path, None), input_format) for path in found):
+    folders = source.folders
+    if not any(formats.fitting(source.inside(folder), input_format) for folder in folders):
         return []
-    return [Sequence(p.name, p) for p in sorted(found, key=lambda p: natural_key(p.name))]
+    return [Sequence(folder.name, folder) for folder in folders]
 
 
 def in_table(file: Path, split: str | None = None) -> list[Sequence]:

@@ -10,6 +10,7 @@ import pytest
 from launch import needs_mpi, ranks, start
 
 import mark_label
+from consistency.formats.source import Source
 from consistency.sequences import Sequence, in_folder, in_table, shard
 
 
@@ -50,11 +51,11 @@ def done(data: Path) -> list[str]:
 
 
 def test_folder_of_sequences_is_in_natural_order(data):
-    assert [s.name for s in in_folder(data)] == ["seq1", "seq2", "seq10"]
+    assert [s.name for s in in_folder(Source(data))] == ["seq1", "seq2", "seq10"]
 
 
 def test_a_dataset_is_no_folder_of_sequences(data):
-    assert in_folder(data / "seq1") == []
+    assert in_folder(Source(data / "seq1")) == []
 
 
 def test_a_failing_sequence_is_reported_and_does_not_stop_the_others(data, capsys):

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from consistency.dataset import Dataset
-from consistency.formats import READERS, open_dataset
+from consistency.formats import READERS, open_source
+from consistency.formats.source import Source
 from consistency.options import AUTO, NATURAL, SORTS
 
 
@@ -21,9 +22,11 @@ def add_input_flags(parser: argparse._ActionsContainer) -> None:
     add("--sequence", help="which one, where the input holds several")
 
 
-def open_input(path: Path, args: argparse.Namespace) -> Dataset:
-    """Open the dataset at ``path`` as the flags say; raises as ``open_dataset``."""
-    return open_dataset(path, args.input_format, args.sort, args.sequence)
+def open_input(source: Source | Path, args: argparse.Namespace) -> Dataset:
+    """Open the dataset, or the one at a path, as the flags say; raises as ``open_dataset``."""
+    if not isinstance(source, Source):
+        source = Source(source, args.sequence)
+    return open_source(source, args.input_format, args.sort)
 
 
 def name_of(path: Path) -> str:

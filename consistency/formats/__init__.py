@@ -118,10 +118,14 @@ def open_dataset(
     ValueError
         If no format fits, or several do; for malformed input, with file and frame.
     """
-    path = Path(path)
+    return open_source(Source(path, sequence), input_format, sort)
+
+
+def open_source(source: Source, input_format: str = "auto", sort: str = "natural") -> Dataset:
+    """Open what has been looked at already; else as ``open_dataset``."""
+    path, sequence = source.path, source.sequence
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such folder; give the data folder with --data-path")
-    source = Source(path, sequence)
     dataset = find(source, input_format).open_dataset(source)
     if sequence is not None and dataset.layout.format not in SEVERAL:
         raise ValueError(

@@ -12,7 +12,7 @@ from pathlib import Path
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import images, rle
 from consistency.formats.buffer import Buffer
-from consistency.formats.source import Source, load_json, value_of
+from consistency.formats.source import Source, value_of
 from consistency.masks.packed import PackedMasks
 
 TABLE = "metadata.csv"
@@ -25,10 +25,10 @@ def matches(source: Source) -> bool:
         return _is_records(source.content)
     if any((folder / TABLE).is_file() for folder in source.folders):
         return True
-    texts = source.files(".json")
+    texts = source.texts
     if not texts or source.images:
         return False
-    return _is_records(source.sample) or all(load_json(path) == [] for path in texts)
+    return _is_records(source.sample) or all(source.load(path) == [] for path in texts)
 
 
 def _is_records(content: object) -> bool:
@@ -44,11 +44,12 @@ def _is_records(content: object) -> bool:
 def open_dataset(source: Source) -> Dataset:
     """List the frames; ValueError with file and record for a malformed table or JSON."""
     if source.path.is_file():
-        frames = in_order([_frame_of_json(source.path)], source.path)
+        frames = in_order([_frame_of_json(source, source.path)], source.path)
         return Dataset(Layout(source.path.parent, "amg", "F"), frames)
     tables = [folder for folder in source.folders if (folder / TABLE).is_file()]
     if not tables:
-        frames = in_order(map(_frame_of_json, source.files(".json")), source.path)
+        found = (_frame_of_json(source, path) for path in source.files(".json"))
+        frames = in_order(found, source.path)
         return Dataset(Layout(source.path, "amg", "F"), frames)
     bare = [folder for folder in source.folders if folder not in tables]
     if bare:
@@ -57,8 +58,8 @@ def open_dataset(source: Source) -> Dataset:
     return Dataset(Layout(source.path, "amg"), frames)
 
 
-def _frame_of_json(path: Path) -> Frame:
-    content = load_json(path)
+def _frame_of_json(source: Source, path: Path) -> Frame:
+    content = source.load(path)
     if not isinstance(content, list):
         raise ValueError(f"{path}: holds a {type(content).__name__}, not a list of masks")
     for i, record in enumerate(content):

@@ -47,7 +47,7 @@ def matches(source: Source) -> bool:
 def _inner(source: Source) -> Source:
     """The folder itself, or TRA in the folder of a ground truth."""
     truth = source.path / "TRA"
-    return Source(truth) if truth.is_dir() and not source.images else source
+    return source.inside(truth) if truth.is_dir() and not source.images else source
 
 
 def open_dataset(source: Source) -> Dataset:

@@ -18,13 +18,12 @@ from consistency.dataset import Dataset, Frame, Layout, in_order, natural_key
 from consistency.formats import npy, rle
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
-from consistency.formats.source import Source
+from consistency.formats.source import NATIVE_JSON, Source
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
 from consistency.masks.packing import Packer
 from consistency.options import WritingOptions
 
-JSON_NAME = "sk_masks.json"
 FOLDER_NAME = "numpy_masks"
 
 
@@ -38,7 +37,7 @@ def matches(source: Source) -> bool:
 def _records_file(folder: Path) -> Path:
     """The JSON of a data folder or of an experiment."""
     own = folder / f"{folder.resolve().name}.json"
-    return own if _is_experiment(own) else folder / JSON_NAME
+    return own if _is_experiment(own) else folder / NATIVE_JSON
 
 
 def _is_experiment(file: Path) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import images
 from consistency.formats.buffer import Buffer
-from consistency.formats.source import Source, load_json, value_of
+from consistency.formats.source import Source, value_of
 from consistency.masks.packed import PackedMasks
 
 
@@ -26,7 +26,7 @@ def matches(source: Source) -> bool:
         return False
     if index is not None:
         return True
-    texts, pictures = ({p.stem for p in s} for s in (source.files(".json"), source.images))
+    texts, pictures = ({p.stem for p in s} for s in (source.texts, source.images))
     return bool(texts & pictures) and _is_segments(source.sample)
 
 
@@ -39,11 +39,11 @@ def _images_of(source: Source) -> tuple[Source, Path | None]:
     """Folder of the images, and the JSON file for all of them, if that is the form."""
     inner = source
     if not source.images:
-        inner = next((f for f in map(Source, source.folders) if f.images), source)
+        inner = next((f for f in map(source.inside, source.folders) if f.images), source)
     stems = {path.stem for path in inner.images}
-    candidates = [p for p in source.files(".json") if p.stem not in stems] if stems else []
+    candidates = [p for p in source.texts if p.stem not in stems] if stems else []
     for path in candidates:
-        content = load_json(path)
+        content = source.load(path)
         entries = content.get("annotations") if isinstance(content, dict) else None
         first = entries[0] if isinstance(entries, list) and entries else None
         if isinstance(first, dict) and "segments_info" in first:
@@ -54,16 +54,18 @@ def _images_of(source: Source) -> tuple[Source, Path | None]:
 def open_dataset(source: Source) -> Dataset:
     """List the frames; ValueError for images without JSON and the other way round."""
     inner, index = _images_of(source)
-    segments, categories = _segments(inner, index)
+    segments, categories = _segments(source, inner, index)
     frames = in_order(_frames(inner, segments), inner.path)
     return Dataset(Layout(inner.path, "panoptic"), frames, categories=categories)
 
 
-def _segments(inner: Source, index: Path | None) -> tuple[dict[str, list], dict[int, str]]:
+def _segments(
+    source: Source, inner: Source, index: Path | None
+) -> tuple[dict[str, list], dict[int, str]]:
     """Return {stem: list of segments} and category names."""
     if index is None:
-        return {path.stem: load_json(path) for path in inner.files(".json")}, {}
-    content = load_json(index)
+        return {path.stem: inner.load(path) for path in inner.files(".json")}, {}
+    content = source.load(index)
     segments = {}
     for i, entry in enumerate(content["annotations"]):
         where = f"{index}: annotation {i}"

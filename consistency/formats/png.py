@@ -19,7 +19,7 @@ def matches(source: Source) -> bool:
     folders = source.folders
     if not folders or source.images or any((f / amg.TABLE).exists() for f in folders):
         return False
-    inside = [Source(folder) for folder in folders]
+    inside = [source.inside(folder) for folder in folders]
     filled = [folder for folder in inside if folder.images]
     return bool(filled) and all(map(_is_counted, inside)) and _is_binary(filled[0])
 
@@ -39,7 +39,7 @@ def open_dataset(source: Source) -> Dataset:
     """List the frames; ValueError if a folder holds anything but images."""
     frames = []
     for folder in source.folders:
-        inside = Source(folder)
+        inside = source.inside(folder)
         foreign = [path.name for path in inside.entries if path not in inside.images]
         if foreign:
             raise ValueError(

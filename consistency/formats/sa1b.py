@@ -9,7 +9,7 @@ from pathlib import Path
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import rle
 from consistency.formats.buffer import Buffer
-from consistency.formats.source import Source, load_json, value_of
+from consistency.formats.source import Source, value_of
 from consistency.masks.packed import PackedMasks
 
 
@@ -22,13 +22,13 @@ def matches(source: Source) -> bool:
 def open_dataset(source: Source) -> Dataset:
     """List the frames; ValueError with file and annotation for a malformed JSON."""
     files = (source.path,) if source.path.is_file() else source.files(".json")
-    frames = in_order(_frames(files), source.path)
+    frames = in_order(_frames(source, files), source.path)
     return Dataset(Layout(source.path, "sa1b", "F"), frames)
 
 
-def _frames(files: Iterable[Path]) -> Iterator[Frame]:
+def _frames(source: Source, files: Iterable[Path]) -> Iterator[Frame]:
     for path in files:
-        content = load_json(path)
+        content = source.load(path)
         image = value_of(content, "image", dict, str(path))
         annotations = value_of(content, "annotations", list, str(path))
         for i, annotation in enumerate(annotations):

@@ -27,8 +27,8 @@ def matches(source: Source) -> bool:
     folders = source.folders
     return bool(folders) and all(
         OBJECT_FOLDER.fullmatch(folder.name)
-        and any(True for _ in folder.iterdir())
-        and all(FRAME_FILE.fullmatch(p.name) for p in folder.iterdir())
+        and source.inside(folder).entries
+        and all(FRAME_FILE.fullmatch(path.name) for path in source.inside(folder).entries)
         for folder in folders
     )
 
@@ -72,7 +72,7 @@ def _frames_of_json(source: Source) -> list[Frame]:
 def _frames_of_folder(source: Source) -> list[Frame]:
     found: dict[str, list[dict]] = {}
     for folder in source.folders:
-        for path in sorted(folder.iterdir()):
+        for path in source.inside(folder).entries:
             record = {"segmentation": f"{folder.name}/{path.name}", "id": int(folder.name)}
             found.setdefault(path.name, []).append(record)
     return [
