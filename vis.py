@@ -16,9 +16,11 @@ from consistency.cli.drawing import (
 from consistency.cli.input import name_of, open_input
 from consistency.cli.parser import Parser
 from consistency.draw import writer
+from consistency.formats import list_masks
 from consistency.options import DRAWING_NEEDS
 
 if TYPE_CHECKING:
+    from consistency.backend import Backend
     from consistency.draw.render_job import RenderJob
 
 
@@ -35,8 +37,9 @@ def show(args: argparse.Namespace) -> int:
     """Draw; returns the exit code."""
     from backends import open_backend
 
-    job = open_job(args)
     with open_backend("multi" if args.workers > 1 else "no", args.workers) as backend:
+        assert backend is not None  # as it is on ranks of a launcher alone
+        job = open_job(args, backend)
         for name in dict.fromkeys(args.format):
             ending, write = writer(name)
             path = args.out / ((args.exp_name or job.name) + ending)
@@ -46,7 +49,7 @@ def show(args: argparse.Namespace) -> int:
     return 0
 
 
-def open_job(args: argparse.Namespace) -> "RenderJob":
+def open_job(args: argparse.Namespace, backend: "Backend") -> "RenderJob":
     """Open what is to be drawn; raises ValueError or OSError."""
     from consistency.draw import render_job
     from consistency.experiment import open_experiment
@@ -57,7 +60,7 @@ def open_job(args: argparse.Namespace) -> "RenderJob":
         render_job.check_single(folder, args.exp_name)
         experiment = open_experiment(folder)
         return render_job.of_experiment(experiment, selection, tuple(args.format), style, args.fps)
-    dataset = open_input(args.data_path, args)
+    dataset = list_masks(open_input(args.data_path, args), backend.map)
     return render_job.of_dataset(name_of(args.data_path), dataset, selection, style, args.fps)
 
 

@@ -30,12 +30,15 @@ class Frame:
     source : what the format needs to find the pixels, where the records do not say it.
     identities : the object that each mask shows, where the input knows it; never used for
         labelling unless asked for.
+    listed : False where records and identities are in the pixels, which nobody has read yet; see
+        ``formats.read_frame``.
     """
 
     name: str
     records: tuple[dict, ...]
     source: Any = None
     identities: tuple[int | None, ...] | None = None
+    listed: bool = True
 
     @property
     def stem(self) -> str:
@@ -82,6 +85,11 @@ class Dataset:
     def masks(self) -> int:
         """Number of masks in all frames."""
         return sum(len(frame.records) for frame in self.frames)
+
+    @property
+    def listed(self) -> bool:
+        """Whether the records of all frames are known."""
+        return all(frame.listed for frame in self.frames)
 
 
 def natural_key(name: str) -> tuple:

@@ -13,7 +13,7 @@ from typing import Any
 from consistency import experiment
 from consistency.backend import Backend
 from consistency.dataset import Dataset
-from consistency.formats import writing
+from consistency.formats import with_frames, writing
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.writing import LabelledInput, Plan, WriteResult
 from consistency.measure.frame import FrameMeasurement, chunks, measure_chunk
@@ -44,8 +44,17 @@ class Report:
 
 @dataclass(frozen=True, eq=False)
 class Labelling:
-    """All frames with their labels, where labels come from, and the seconds that it took."""
+    """What labelling gives.
 
+    Attributes
+    ----------
+    dataset : the input, with the records of all frames.
+    frames : its frames with their labels.
+    lineage : where labels come from.
+    seconds : how long it took.
+    """
+
+    dataset: Dataset
     frames: list[TrackedFrame]
     lineage: Lineage
     seconds: dict[str, float]
@@ -72,6 +81,7 @@ def run(
     made_with = versions()  # of now: a checkout may move on while a long run goes on
     experiment.check_free(folder, overwrite)
     labelling = label(dataset, backend, options, progress)
+    dataset = labelling.dataset
     sequence = _sequence(dataset, labelling, folder.name, options)
     plans = {name: writing.plan(name, sequence, options.writing) for name in options.output}
     with experiment.writing(folder, overwrite) as partial_folder:
@@ -109,6 +119,9 @@ def label(
     measurements = Measurements(dataset, backend, options)
     measured = progress(measurements, "measure", len(dataset.frames))
     lineage = Lineage()
+    if options.given_ids != IGNORE and not dataset.listed:
+        measured = list(measured)  # identities are known when all frames have been read
+        dataset = measurements.dataset
     if options.given_ids == ONLY_IDS:
         frames = finish(collect(given_ids.take(measured, dataset.frames)))
     elif options.given_ids == KEEP_IDS:
@@ -124,7 +137,7 @@ def label(
         "measuring": measuring,
         "propagated": measuring - measurements.seconds_waited,
     }
-    return Labelling(frames, lineage, seconds)
+    return Labelling(measurements.dataset, frames, lineage, seconds)
 
 
 def _counters(dataset: Dataset, labelling: Labelling) -> dict[str, int]:
@@ -149,12 +162,14 @@ class Measurements:
 
     Attributes
     ----------
+    dataset : the input, with what has been found in the frames so far.
     seconds_read, seconds_measured : what all workers spent on the frames so far.
     seconds_waited : how long this process has waited for them.
     """
 
     def __init__(self, dataset: Dataset, backend: Backend, options: Options):
         self._dataset, self._backend, self._options = dataset, backend, options.measuring()
+        self._frames = list(dataset.frames)
         self.seconds_read = self.seconds_measured = self.seconds_waited = 0.0
 
     def __iter__(self) -> Iterator[FrameMeasurement]:
@@ -168,13 +183,19 @@ class Measurements:
         first: tuple[tuple[int, int], str] | None = None
         pieces = chunks(self._dataset.frames, self._options.lookback, self._backend.workers)
         with closing(self._backend.map(function, pieces)) as results:
-            for m in self._waited_for(results):
+            for t, m in enumerate(self._waited_for(results)):
+                self._frames[t] = m.seen or self._frames[t]
                 if m.shape:
                     first = first or (m.shape, m.name)
                     _check_shape(m, *first)
                 self.seconds_read += m.seconds_read
                 self.seconds_measured += m.seconds_measured
                 yield m
+
+    @property
+    def dataset(self) -> Dataset:
+        """See the class; ValueError if what was found does not fit."""
+        return self._dataset if self._dataset.listed else with_frames(self._dataset, self._frames)
 
     def _waited_for(self, results: Iterator[list]) -> Iterator[FrameMeasurement]:
         """Yield what is in the lists one by one, and count the seconds spent waiting for them."""

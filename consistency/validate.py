@@ -11,6 +11,7 @@ from consistency.cli.backend import add_backend_flags, chosen_backend
 from consistency.cli.common import bars, run_cli
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.parser import Parser
+from consistency.formats import with_frames
 from consistency.options import BACKEND_NEEDS, BAD_INPUT
 
 
@@ -35,6 +36,8 @@ def validate(args: argparse.Namespace) -> int:
         dataset = open_input(args.path, args)
         found = backend.map(partial(examine, layout=dataset.layout), dataset.frames)
         findings = list(bars(args.quiet)(found, "examine", len(dataset.frames)))
+    seen = (f.seen or frame for f, frame in zip(findings, dataset.frames, strict=True))
+    dataset = with_frames(dataset, seen)
     print("\n".join(summary_lines(dataset, findings)))
     return BAD_INPUT if any(problems(findings)) else 0
 

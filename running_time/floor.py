@@ -124,7 +124,7 @@ def repeated(dataset: Dataset, times: int, folder: Path) -> None:
         for frame in dataset.frames
     }
     folder.mkdir(parents=True)
-    (folder / native.JSON_NAME).write_text(json.dumps(content))
+    (folder / native.NATIVE_JSON).write_text(json.dumps(content))
     (folder / native.FOLDER_NAME).symlink_to(root / native.FOLDER_NAME, target_is_directory=True)
 
 
@@ -139,7 +139,7 @@ def as_rle(dataset: Dataset, folder: Path) -> None:
             for i, record in enumerate(frame.records)
         ]
     folder.mkdir(parents=True)
-    (folder / native.JSON_NAME).write_text(json.dumps(content))
+    (folder / native.NATIVE_JSON).write_text(json.dumps(content))
 
 
 def measure(data: Path, scratch: Path, repeat: int) -> dict:

@@ -6,9 +6,14 @@ A module that reads (READERS) has
     whether the folder or file looks like this format; cheap, reads no pixels but at most the
     header or content of one sample (see ``source.Source``);
 ``open_dataset(source) -> Dataset``
-    frames and records in order; values of label images are looked up, no masks are made;
+    frames and records in order; no pixels are read: where only they tell how many masks there
+    are, frames are left unlisted;
 ``read_masks(layout, frame, buffer) -> PackedMasks``
     all masks of one frame in the order of its records; called in workers;
+``read_unlisted(layout, frame) -> (Frame, PackedMasks)`` (where there are unlisted frames)
+    the frame with its records, and their masks, from the same pixels; called in workers;
+``check_listed(layout, frames)`` (optional)
+    raises ValueError if the records that were found do not fit what lies beside them;
 ``pixel_slices(layout, frame, index, buffer)`` (optional)
     the pixels of one mask row by row (see Packer.add_flat), where that is cheaper than packing.
 
@@ -16,13 +21,15 @@ A module that writes (WRITERS) has an ``Output``, see ``consistency.formats.writ
 """
 
 import importlib
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from consistency.dataset import Dataset, Frame, Layout
-from consistency.formats.source import Source
+from consistency.formats.source import Source, without_collection
 from consistency.options import AUTO, LEXICAL, NATURAL, SORTS
 
 if TYPE_CHECKING:  # NumPy is not loaded for --help
@@ -96,6 +103,36 @@ def read_masks(layout: Layout, frame: Frame, buffer: "Buffer") -> "PackedMasks":
     return reader(layout.format).read_masks(layout, frame, buffer)
 
 
+def read_frame(layout: Layout, frame: Frame, buffer: "Buffer") -> tuple[Frame, "PackedMasks"]:
+    """Return ``frame``, its records known, and its masks; raises as ``read_masks``."""
+    if frame.listed:
+        return frame, read_masks(layout, frame, buffer)
+    return reader(layout.format).read_unlisted(layout, frame)
+
+
+def with_frames(dataset: Dataset, frames: Iterable[Frame]) -> Dataset:
+    """Return the dataset with its frames as they were found; ValueError where they do not fit."""
+    frames = tuple(frames)
+    check = getattr(reader(dataset.layout.format), "check_listed", None)
+    if check is not None:
+        check(dataset.layout, frames)
+    return replace(dataset, frames=frames)
+
+
+def list_masks(dataset: Dataset, map: Callable[..., Iterable] = map) -> Dataset:
+    """Return the dataset with the records of all frames; raises as ``read_masks``.
+
+    ``map`` is that of a backend, or the built-in one.
+    """
+    if dataset.listed:
+        return dataset
+    return with_frames(dataset, map(partial(_listed, layout=dataset.layout), dataset.frames))
+
+
+def _listed(frame: Frame, layout: Layout) -> Frame:
+    return frame if frame.listed else reader(layout.format).read_unlisted(layout, frame)[0]
+
+
 def open_dataset(
     path: Path, input_format: str = AUTO, sort: str = NATURAL, sequence: str | None = None
 ) -> Dataset:
@@ -118,15 +155,20 @@ def open_dataset(
     ValueError
         If no format fits, or several do; for malformed input, with file and frame.
     """
-    return open_source(Source(path, sequence), input_format, sort)
+    return list_masks(open_source(Source(path, sequence), input_format, sort))
 
 
-def open_source(source: Source, input_format: str = "auto", sort: str = "natural") -> Dataset:
-    """Open what has been looked at already; else as ``open_dataset``."""
+def open_source(source: Source, input_format: str = AUTO, sort: str = NATURAL) -> Dataset:
+    """Open what has been looked at already; frames of label images are left unlisted.
+
+    Raises as ``open_dataset``.
+    """
     path, sequence = source.path, source.sequence
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such folder; give the data folder with --data-path")
-    dataset = find(source, input_format).open_dataset(source)
+    module = find(source, input_format)
+    with without_collection():
+        dataset = module.open_dataset(source)
     if sequence is not None and dataset.layout.format not in SEVERAL:
         raise ValueError(
             f"{path}: holds one sequence, as every {dataset.layout.format} does; leave out "

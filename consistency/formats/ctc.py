@@ -51,20 +51,23 @@ def _inner(source: Source) -> Source:
 
 
 def open_dataset(source: Source) -> Dataset:
-    """List the frames; ValueError for a missing or malformed table or image."""
+    """List the frames; ValueError for a missing or malformed table."""
     source = _inner(source)
     files = [path for path in source.images if is_track_image(path)]
-    table = next((source.path / t for t in TABLES if (source.path / t).is_file()), None)
-    if table is None:
-        raise ValueError(
-            f"{source.path}: no res_track.txt or man_track.txt beside the images; restore it, or "
-            "read plain label images with --input-format labelmaps"
-        )
-    parents = _read_parents(table)
+    parents = _read_parents(_table(source.path))
     frames = in_order(images.label_frames(source.path, files), source.path)
-    _check_labels(table, parents, frames)
     links = {label: parent for label, parent in parents.items() if parent}
     return Dataset(Layout(source.path, "ctc"), frames, parents=links)
+
+
+def _table(folder: Path) -> Path:
+    table = next((folder / t for t in TABLES if (folder / t).is_file()), None)
+    if table is None:
+        raise ValueError(
+            f"{folder}: no res_track.txt or man_track.txt beside the images; restore it, or "
+            "read plain label images with --input-format labelmaps"
+        )
+    return table
 
 
 def _read_parents(table: Path) -> dict[int, int]:
@@ -89,11 +92,19 @@ def _read_parents(table: Path) -> dict[int, int]:
     return parents
 
 
-def _check_labels(table: Path, parents: dict[int, int], frames: tuple[Frame, ...]) -> None:
+def check_listed(layout: Layout, frames: Sequence[Frame]) -> None:
+    """Raise ValueError unless the table has a line for every label that was found."""
+    table = _table(layout.root)
+    parents = _read_parents(table)
     for frame in frames:
         unknown = [value for value in frame.identities or () if value not in parents]
         if unknown:
             raise ValueError(f"{table}: no line for label {unknown[0]} of frame {frame.name!r}")
+
+
+def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
+    """List and pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    return images.read_unlisted(layout.root, frame)
 
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:

@@ -199,9 +199,15 @@ def values_of(image: np.ndarray) -> list[int]:
 
 def pack_labels(image: np.ndarray, values: Sequence[int]) -> PackedMasks:
     """Pack the masks ``image == value``, one each value, in one pass over the image."""
+    return _pack_values(image.shape, *runs_of(image), values)
+
+
+def _pack_values(
+    shape: tuple[int, int], starts: np.ndarray, found: np.ndarray, values: Sequence[int]
+) -> PackedMasks:
+    """Pack the runs of ``runs_of`` that have one of ``values``."""
     if not len(values):
-        return Packer(image.shape).finish()
-    starts, found = runs_of(image)
+        return Packer(shape).finish()
     order = np.argsort(values)
     ascending = np.asarray(values, np.int64)[order]
     place = np.minimum(np.searchsorted(ascending, found), len(values) - 1)
@@ -209,25 +215,43 @@ def pack_labels(image: np.ndarray, values: Sequence[int]) -> PackedMasks:
     mask = order[place[wanted]]
     by_mask = np.argsort(mask, kind="stable")
     runs = wanted[by_mask]
-    return pack_runs(image.shape, len(values), mask[by_mask], starts[runs], starts[runs + 1], "C")
+    return pack_runs(shape, len(values), mask[by_mask], starts[runs], starts[runs + 1], "C")
 
 
-def label_frames(
-    root: Path,
-    files: Iterable[Path],
-    void: Sequence[int] = (),
-    read: Callable[[Path], np.ndarray] | None = None,
-) -> Iterator[Frame]:
-    """Yield a frame for each label image; its identities are the values of its pixels.
+def values_and_masks(
+    image: np.ndarray, wanted: Callable[[int], bool] = bool
+) -> tuple[list[int], PackedMasks]:
+    """Values of a label image for which ``wanted(value)``, ascending, and their masks."""
+    starts, found = runs_of(image)
+    values = [value for value in np.unique(found).tolist() if value and wanted(value)]
+    return values, _pack_values(image.shape, starts, found, values)
 
-    ``void`` values are no objects.  ``read(path)`` gives the label image; default: as it is.
-    """
+
+def label_frames(root: Path, files: Iterable[Path]) -> Iterator[Frame]:
+    """Yield an unlisted frame for each label image; ``source`` is its path below ``root``."""
     for file in files:
-        image = (read or read_numbers)(file)
-        values = [value for value in values_of(image) if value not in void]
-        relative = file.relative_to(root).as_posix()
-        records = tuple({"segmentation": relative, "value": value} for value in values)
-        yield Frame(file.name, records, identities=tuple(values))
+        yield Frame(file.name, (), file.relative_to(root).as_posix(), listed=False)
+
+
+def read_unlisted(root: Path, frame: Frame, void: Sequence[int] = ()) -> tuple[Frame, PackedMasks]:
+    """Read a frame of ``label_frames``: each value of a pixel is a mask and its identity.
+
+    ``void`` values are not objects.  Raises ValueError with the frame and the file.
+    """
+    with naming(frame):
+        image = read_numbers(root / frame.source)
+    values, masks = values_and_masks(image, lambda value: value not in void)
+    records = tuple({"segmentation": frame.source, "value": value} for value in values)
+    return Frame(frame.name, records, identities=tuple(values)), masks
+
+
+@contextmanager
+def naming(frame: Frame) -> Iterator[None]:
+    """Say in an error which frame a file belongs to."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"frame {frame.name!r}: {error}") from error
 
 
 def read_numbers(path: Path) -> np.ndarray:
@@ -238,13 +262,11 @@ def read_numbers(path: Path) -> np.ndarray:
 def read_label_frame(
     root: Path, frame: Frame, read: Callable[[Path], np.ndarray] = read_numbers
 ) -> PackedMasks:
-    """Pack a frame of ``label_frames``."""
+    """Pack a frame of ``label_frames`` that has been listed."""
     if not frame.records:
         return Packer((0, 0)).finish()
-    try:
+    with naming(frame):
         image = read(root / frame.records[0]["segmentation"])
-    except ValueError as error:
-        raise ValueError(f"frame {frame.name!r}: {error}") from error
     return pack_labels(image, [record["value"] for record in frame.records])
 
 

@@ -35,9 +35,14 @@ def matches(source: Source) -> bool:
 
 
 def open_dataset(source: Source) -> Dataset:
-    """List the frames and the values in them; ValueError for an image that is no label image."""
+    """List the frames; what is in them is known when they are read."""
     frames = in_order(images.label_frames(source.path, source.images), source.path)
     return Dataset(Layout(source.path, "labelmaps"), frames)
+
+
+def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
+    """List and pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    return images.read_unlisted(layout.root, frame)
 
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:

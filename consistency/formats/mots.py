@@ -42,8 +42,10 @@ def matches(source: Source) -> bool:
     header = source.sample_image
     if not header or header.kind != "numbers" or header.bits != 16 or header.pages > 1:
         return False
+    if source.images[0].suffix != ".png":
+        return False
     values = images.values_of(images.read_numbers(source.images[0]))
-    return bool(values) and min(values) >= INSTANCES and source.images[0].suffix == ".png"
+    return bool(values) and min(values) >= INSTANCES
 
 
 def _has_lines(path: Path) -> bool:
@@ -55,7 +57,7 @@ def _has_lines(path: Path) -> bool:
 def open_dataset(source: Source) -> Dataset:
     """List the frames; ValueError with the line of a malformed text."""
     if source.images:
-        frames = images.label_frames(source.path, source.images, void=(IGNORE_ID,))
+        frames = images.label_frames(source.path, source.images)
         return Dataset(Layout(source.path, "mots"), in_order(frames, source.path))
     path = source.path if source.path.is_file() else _choose(source)
     return Dataset(Layout(path, "mots", "F"), in_order(_frames(path), path, key=None))
@@ -102,6 +104,11 @@ def _parse(path: Path, number: int, line: str) -> tuple[int, int, int, int, int,
 def _frame(t: int, records: list[dict], ignored: list[dict] | None) -> Frame:
     identities = tuple(record["id"] for record in records)
     return Frame(f"{t:06d}", tuple(records), ignored, identities)
+
+
+def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
+    """List and pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    return images.read_unlisted(layout.root, frame, (IGNORE_ID,))
 
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:

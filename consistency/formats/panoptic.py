@@ -93,17 +93,23 @@ def _frames(inner: Source, segments: dict[str, list]) -> Iterator[Frame]:
 def _frame(path: Path, segments: list) -> Frame:
     where = f"{path.with_suffix('.json')}: segment"
     found = {value_of(s, "id", int, where): s for s in segments}
-    present = images.values_of(read_ids(path))
-    records = tuple(
-        {"segmentation": path.name, "value": v} | found[v] for v in present if v in found
-    )
-    return Frame(path.name, records, identities=tuple(record["value"] for record in records))
+    return Frame(path.name, (), found, listed=False)
 
 
 def read_ids(path: Path) -> np.ndarray:
     """Ids of a panoptic image, integer (h, w)."""
     pixels = images.read_pixels(path)
     return images.rgb_numbers(pixels) if pixels.ndim == 3 else images.numbers(path, pixels)
+
+
+def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
+    """List and pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    segments = frame.source
+    with images.naming(frame):
+        image = read_ids(layout.root / frame.name)
+    values, masks = images.values_and_masks(image, segments.__contains__)
+    records = tuple({"segmentation": frame.name, "value": v} | segments[v] for v in values)
+    return Frame(frame.name, records, identities=tuple(r["value"] for r in records)), masks
 
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:

@@ -52,24 +52,18 @@ def open_dataset(source: Source) -> Dataset:
     one = source.path.is_file()
     root = source.path.parent if one else source.path
     files = (source.path,) if one else source.files(*images.TIFF_SUFFIXES)
-    layers = [_layer(path) for path in files]
-    lengths = {path.name: len(layer) for path, layer in zip(files, layers, strict=True)}
+    lengths = {path.name: _length(path) for path in files}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"{root}: layers of different lengths: {lengths}; they share their frames")
-    frames = []
-    for t, parts in enumerate(zip(*layers, strict=True)):
-        records = tuple(record for part in parts for record in part)
-        frames.append(Frame(f"{t:04d}", records, t, tuple(r["value"] for r in records)))
+    names = tuple(lengths)
+    frames = [Frame(f"{t:04d}", (), (t, names), listed=False) for t in range(lengths[names[0]])]
     return Dataset(Layout(root, "tiff"), in_order(frames, root, key=None))
 
 
-def _layer(path: Path) -> list[list[dict]]:
-    """Records of every frame of one stack."""
+def _length(path: Path) -> int:
+    """Number of frames of one stack."""
     with _open(path) as pages:
-        return [
-            [{"segmentation": path.name, "value": value} for value in images.values_of(pages(t))]
-            for t in range(pages.length)
-        ]
+        return pages.length
 
 
 class _Pages:
@@ -104,6 +98,20 @@ def _open(path: Path) -> Iterator[_Pages]:
         yield _Pages(path, file)
 
 
+def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
+    """List and pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    t, names = frame.source
+    records: list[dict] = []
+    packed: list[PackedMasks] = []
+    for name in names:
+        with images.naming(frame), _open(layout.root / name) as pages:
+            values, masks = images.values_and_masks(pages(t))
+        records += [{"segmentation": name, "value": value} for value in values]
+        packed += [masks] if values else []
+    identities = tuple(record["value"] for record in records)
+    return Frame(frame.name, tuple(records), t, identities), _join(frame, packed)
+
+
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     values = defaultdict(list)
@@ -113,15 +121,17 @@ def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     for name, mine in values.items():
         with _open(layout.root / name) as pages:
             packed.append(images.pack_labels(pages(frame.source), mine))
-    if not packed:
-        return Packer((0, 0)).finish()
-    if len({masks.shape for masks in packed}) > 1:
-        raise ValueError(f"frame {frame.name!r}: layers differ in size; they share their frames")
-    return packed[0] if len(packed) == 1 else _join(packed)
+    return _join(frame, packed)
 
 
-def _join(layers: Sequence[PackedMasks]) -> PackedMasks:
+def _join(frame: Frame, layers: Sequence[PackedMasks]) -> PackedMasks:
     """Put the masks of several layers into one frame, in order."""
+    if not layers:
+        return Packer((0, 0)).finish()
+    if len({masks.shape for masks in layers}) > 1:
+        raise ValueError(f"frame {frame.name!r}: layers differ in size; they share their frames")
+    if len(layers) == 1:
+        return layers[0]
     counts = [layer.count for layer in layers]
     before = [sum(counts[:i]) for i in range(len(counts))]
     mask = [layer.mask + b for layer, b in zip(layers, before, strict=True)]

@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from consistency.dataset import Frame, Layout
-from consistency.formats import read_masks
+from consistency.formats import read_frame
 from consistency.formats.buffer import Buffer
 from consistency.masks.intersections import (
     Kernel,
@@ -59,6 +59,7 @@ class FrameMeasurement:
     thumbnails : of the kept masks; empty if not asked for.
     motion : of the camera since the frame before.
     seconds_read, seconds_measured : time spent on this frame.
+    seen : the frame with the records that were found in its pixels; None if they were known.
     """
 
     name: str
@@ -77,6 +78,7 @@ class FrameMeasurement:
     motion: Motion
     seconds_read: float
     seconds_measured: float
+    seen: Frame | None = None
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,9 @@ def measure_frames(
     buffer = Buffer()
     before: list[PackedMasks] = []
     view: EdgeMap | FlowView | None = None
-    for i, frame in enumerate(chunk.frames):
+    for i, given in enumerate(chunk.frames):
         began = perf_counter()
-        masks = read_masks(layout, frame, buffer)
+        frame, masks = read_frame(layout, given, buffer)
         read = perf_counter()
         within = self_intersections(masks)
         areas = np.diagonal(within)
@@ -151,6 +153,7 @@ def measure_frames(
                 motion=_motion(view_before, view, options),
                 seconds_read=read - began,
                 seconds_measured=perf_counter() - read,
+                seen=None if given.listed else frame,
             )
         before = [masks, *before][: options.lookback]
 

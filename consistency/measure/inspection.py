@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout
-from consistency.formats import read_masks
+from consistency.formats import read_frame
 from consistency.formats.buffer import Buffer
 from consistency.masks.intersections import self_intersections
 from consistency.measure.duplicates import find_duplicates
@@ -29,6 +29,7 @@ class Finding:
         job drops as duplicates.
     overlapping : pairs of masks that share pixels.
     problem : why the frame cannot be read, or None.
+    seen : the frame with its records.
     """
 
     frame: str
@@ -38,12 +39,13 @@ class Finding:
     duplicates: int = 0
     overlapping: int = 0
     problem: str | None = None
+    seen: Frame | None = None
 
 
 def examine(frame: Frame, layout: Layout) -> Finding:
     """Read one frame; runs in a worker.  What is wrong with it is in the finding, not raised."""
     try:
-        masks = read_masks(layout, frame, Buffer())
+        seen, masks = read_frame(layout, frame, Buffer())
     except (ValueError, OSError) as error:
         problem = " ".join(str(error).split()).removeprefix(f"frame {frame.name!r}: ")
         return Finding(frame.name, None, len(frame.records), problem=problem)
@@ -59,6 +61,7 @@ def examine(frame: Frame, layout: Layout) -> Finding:
         reasons.pop("empty", 0),
         reasons.total(),
         int(np.count_nonzero(np.triu(within, 1))),
+        seen=None if frame.listed else seen,
     )
 
 
@@ -81,7 +84,7 @@ def summary_lines(dataset: Dataset, findings: list[Finding]) -> Iterator[str]:
     sizes = sorted({f.shape for f in findings if f.shape})
     shown = ", ".join(f"{width} × {height}" for height, width in sizes[:5]) or "unknown"
     known = [v for frame in dataset.frames for v in frame.identities or () if v is not None]
-    bare = [f.frame for f in findings if not f.masks]
+    bare = [f.frame for f in findings if not f.masks and not f.problem]
     yield f"format: {dataset.layout.format}"
     yield f"frames: {len(findings)}, from {findings[0].frame!r} to {findings[-1].frame!r}"
     yield f"masks: {sum(counts)}, {min(counts)} to {max(counts)} a frame"

@@ -9,7 +9,8 @@ import samples
 import sequences
 from PIL import Image
 
-from consistency.formats import source
+from consistency import validate
+from consistency.formats import images, list_masks, open_source, source
 
 
 @pytest.fixture
@@ -82,3 +83,70 @@ def test_a_key_that_appears_twice_is_refused(tmp_path):
     path.write_text(json.dumps({"a": ":x"})[:-1] + ', "a": 1}')
     with pytest.raises(ValueError, match="key 'a' appears twice in one object"):
         source.load_json(path)
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Count how often each label image is decoded."""
+    counts = Counter()
+    numbers = images.numbers
+
+    def counted(path, pixels):
+        counts[path.name] += 1
+        return numbers(path, pixels)
+
+    monkeypatch.setattr(images, "numbers", counted)
+    return counts
+
+
+# Where a file holds all frames it is decoded once for each of them.
+LABEL_IMAGES = [
+    (samples.labels_8bit, [1] * 4),
+    (samples.labels_tiff, [1] * 4),
+    (samples.davis, [1] * 4),
+    (samples.panoptic_deva, [1] * 4),
+    (samples.ctc, [1] * 4),
+    (samples.tiff_stack, [4]),
+    (samples.tiff_layers, [4, 4]),
+]
+
+
+@pytest.mark.parametrize(("sample", "times"), LABEL_IMAGES)
+@pytest.mark.parametrize("flags", [(), ("--keep-ids",)])
+def test_label_images_are_decoded_once(tmp_path, decoded, sample, times, flags):
+    """By whoever measures them; what is written here needs no pixels."""
+    experiment = sequences.mark(
+        sample(tmp_path / "data"), tmp_path / "out", "--output", "none", *flags
+    )
+    assert list(decoded.values()) == times
+    assert json.loads((experiment / "run.json").read_text())["counters"]["masks"] == 9
+
+
+@pytest.mark.parametrize("sample", [sample for sample, _ in LABEL_IMAGES])
+def test_opening_label_images_reads_no_pixels(tmp_path, decoded, sample):
+    dataset = open_source(source.Source(sample(tmp_path / "data")))
+    assert not decoded
+    assert not dataset.listed
+    listed = list_masks(dataset)
+    assert listed.listed
+    assert listed.masks == 9
+
+
+def test_what_workers_find_in_label_images_is_what_one_process_finds(tmp_path):
+    folder = samples.labels_8bit(tmp_path / "data")
+    for flags in ((), ("--keep-ids",)):
+        one = sequences.mark(folder, tmp_path / "a", "--output", "rle", *flags)
+        workers = ("--multi", "multi", "--workers", "2")
+        several = sequences.mark(folder, tmp_path / "b", "--output", "rle", *flags, *workers)
+        for name in ("exp.json", "tracks.csv", "events.csv"):
+            assert (one / name).read_bytes() == (several / name).read_bytes()
+
+
+def test_validate_goes_on_behind_a_damaged_label_image(tmp_path, capsys):
+    folder = samples.labels_8bit(tmp_path / "data")
+    (folder / "2.png").write_bytes((folder / "2.png").read_bytes()[:60])
+    assert validate.main([str(folder)]) == 2
+    out = capsys.readouterr().out
+    assert "identities: 3, on 6 masks" in out
+    assert "problems: 1\n  frame '2.png': " in out
+    assert "frames without masks: 0\n" in out
