@@ -34,9 +34,9 @@ from pycocotools import mask as coco
 
 from consistency.cli.common import run_cli
 from consistency.dataset import Dataset, Frame, Layout
-from consistency.formats import native, open_dataset, read_masks, rle
+from consistency.formats import open_dataset, read_masks, rle
 from consistency.formats.buffer import Buffer
-from consistency.formats.source import load_json
+from consistency.formats.source import NATIVE_JSON, load_json
 from consistency.metrics.ground_truth import identified
 
 MISSING, ABSENT, CUT, MERGED, MOVED, NOTHING = 0.06, 0.015, 0.04, 0.04, 0.6, 0.03
@@ -262,7 +262,7 @@ def write(dataset: Dataset, folder: Path) -> None:
     data.mkdir(parents=True)
     records = {frame.name: frame.records for frame in dataset.frames}
     truth = {frame.name: frame.identities for frame in dataset.frames}
-    (data / native.JSON_NAME).write_text(json.dumps(records))
+    (data / NATIVE_JSON).write_text(json.dumps(records))
     (folder / "truth.json").write_text(json.dumps(truth))
 
 

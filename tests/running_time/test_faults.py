@@ -91,6 +91,15 @@ def test_the_level_multiplies_the_rates(monkeypatch, truth):
     assert twice == pytest.approx(0.12 * truth.masks, abs=4 * np.sqrt(0.12 * truth.masks))
 
 
+def test_a_merged_mask_takes_two_and_every_second_time_gives_one_back(monkeypatch, truth):
+    only(monkeypatch, "MERGED")
+    after, counts = faults.add_faults(truth, 1.0, 5)
+    unions = [r for f in after.frames for r in f.records if r["area"] == 2 * SIDE**2]
+    assert len(unions) == nameless(truth, after) == counts["merged"]
+    parts = 2 * len(unions) - lost(truth, after)
+    assert parts == pytest.approx(len(unions) / 2, abs=2 * np.sqrt(len(unions)))
+
+
 def test_absences_last_2_to_6_frames(monkeypatch, truth):
     only(monkeypatch, "ABSENT")
     after, _ = faults.add_faults(truth, 1.0, 3)
