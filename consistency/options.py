@@ -14,7 +14,7 @@ ON_SPLIT = ("keep", "new")
 PASSES = (1, 2)
 KEEP = ("area", "score")
 # What speaks for a pair of a track and a mask; each can be left out to learn what it is worth.
-CUES = ("place", "velocity", "shape", "whole", "nesting", "uncertainty", "borrowing", "motion")
+CUES = ("velocity", "shape", "whole", "nesting", "uncertainty", "borrowing", "motion")
 
 AUTO = "auto"  # the format that fits
 NATURAL, LEXICAL = SORTS = ("natural", "lexical")

@@ -21,6 +21,7 @@ from consistency.options import IGNORE, KEEP_IDS, ONLY_IDS, Options
 from consistency.progress import Progress, silent
 from consistency.track import given_ids, tables
 from consistency.track.association import associate
+from consistency.track.parameters import DEFAULTS, Parameters
 from consistency.track.parts import find_parts
 from consistency.track.results import Lineage, TrackedFrame, collect, finish, without_short
 from consistency.versions import versions
@@ -33,9 +34,9 @@ WRITE_FRAMES = 4  # frames a worker writes at a time
 class Report:
     """What a run did: counters, and seconds by stage.
 
-    ``read`` and ``measured`` add up what all workers spent; ``measuring`` is the wall time of the
-    measuring stage, in which labels are propagated as frames come in; ``propagated``, ``written``
-    and ``total`` are wall times.
+    ``read`` and ``measured`` add up what all workers spent; ``measuring`` is the wall time from the
+    first frame to the last label (tracks are followed a first time as frames come in);
+    ``propagated``, ``written`` and ``total`` are wall times.
     """
 
     counters: dict[str, int]
@@ -112,7 +113,11 @@ def _sequence(
 
 
 def label(
-    dataset: Dataset, backend: Backend, options: Options, progress: Progress = silent
+    dataset: Dataset,
+    backend: Backend,
+    options: Options,
+    progress: Progress = silent,
+    parameters: Parameters = DEFAULTS,
 ) -> Labelling:
     """Measure all frames and give every kept mask its label; writes nothing."""
     began = perf_counter()
@@ -129,7 +134,7 @@ def label(
         kept = given_ids.keep(measured, dataset.frames, how, options.min_iou)
         frames = without_short(finish(collect(kept)), options.min_length)
     else:
-        frames, lineage = associate(measured, options)
+        frames, lineage = associate(measured, options, parameters)
     measuring = perf_counter() - began
     seconds = {
         "read": measurements.seconds_read,
@@ -299,10 +304,13 @@ def camera(frames: list[TrackedFrame]) -> dict:
 
 def run_record(dataset: Dataset, backend: Backend, options: Options, report: Report) -> dict:
     """What run.json says of the input, the parameters in effect and the work."""
+    parameters = asdict(options.effective())
+    if options.given_ids == IGNORE and options.matching == "track":
+        parameters["tracker"] = asdict(DEFAULTS)
     return {
         "input": dataset.opened_as
         or {"path": str(dataset.layout.root.resolve()), "format": dataset.layout.format},
-        "parameters": asdict(options.effective()),
+        "parameters": parameters,
         "backend": {"name": backend.name, "workers": backend.workers},
         "counters": report.counters,
         "seconds": {stage: round(value, 4) for stage, value in report.seconds.items()},

@@ -7,6 +7,7 @@ from backends import open_backend
 from consistency.formats import open_dataset
 from consistency.options import Options
 from consistency.pipeline import label
+from consistency.track.parameters import DEFAULTS
 
 SHAPE = (120, 240)
 
@@ -21,11 +22,11 @@ def boxes(*given, shape=SHAPE):
     return masks
 
 
-def label_frames(folder, frames, **options):
+def label_frames(folder, frames, parameters=DEFAULTS, **options):
     """Labels of each frame's masks in the order of the input; None for a dropped mask."""
     dataset = open_dataset(write_dataset(folder, frames))
     with open_backend("no") as backend:
-        labelled = label(dataset, backend, Options(**options)).frames
+        labelled = label(dataset, backend, Options(**options), parameters=parameters).frames
     result = []
     for frame in labelled:
         labels = [None] * frame.count

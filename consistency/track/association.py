@@ -7,7 +7,9 @@ from consistency.options import AssociationOptions
 from consistency.track.endpoint_shapes import EndpointShapes
 from consistency.track.iou_tracker import propagate_by_iou
 from consistency.track.linking import link_tracks
+from consistency.track.parameters import DEFAULTS, Parameters
 from consistency.track.predecessor import propagate_as_predecessor
+from consistency.track.record import Record
 from consistency.track.results import (
     Labelled,
     Lineage,
@@ -21,12 +23,14 @@ from consistency.track.tracker import Tracker, track_frames
 
 
 def associate(
-    measurements: Iterable[FrameMeasurement], options: AssociationOptions
+    measurements: Iterable[FrameMeasurement],
+    options: AssociationOptions,
+    parameters: Parameters = DEFAULTS,
 ) -> tuple[list[TrackedFrame], Lineage]:
-    """Give every kept mask its label."""
+    """Give every kept mask its label; ``parameters`` are those of the matching "track"."""
     lineage = Lineage()
     if options.matching == "track":
-        frames, lineage = _track(measurements, options)
+        frames, lineage = _track(measurements, options, parameters)
     elif options.matching == "seed":
         frames = collect(propagate_as_predecessor(measurements))
     else:
@@ -35,12 +39,20 @@ def associate(
 
 
 def _track(
-    measurements: Iterable[FrameMeasurement], options: AssociationOptions
+    measurements: Iterable[FrameMeasurement], options: AssociationOptions, parameters: Parameters
 ) -> tuple[list[TrackedFrame], Lineage]:
-    """Track forward, and link tracks over gaps if a second pass is wanted."""
+    """Track forward twice, and link tracks over gaps if a second pass is wanted.
+
+    The first time only tells how often masks blink, on which the second one depends.
+    """
     memory, longest = options.frames_missed(), options.most_missed()
-    tracker = Tracker(memory, longest, options.on_split, frozenset(options.without))
-    labelled = track_frames(measurements, tracker)
+    how = memory, longest, options.on_split, frozenset(options.without)
+    record = Record()
+    first = Tracker(*how, parameters=parameters)
+    for now in record.kept(measurements):
+        first.step(now)
+    tracker = Tracker(*how, first.blinking.strictness(parameters), parameters)
+    labelled = track_frames(record.replayed(), tracker)
     if options.passes == 1:
         return collect(labelled), tracker.lineage
     shapes = EndpointShapes(max(memory, longest))

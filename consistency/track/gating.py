@@ -1,4 +1,4 @@
-"""Which shapes of tracks are worth comparing with which masks.
+"""Which remembered masks of tracks are worth comparing with which masks.
 
 Areas and boxes say how large an IoU can be at most, for a small part of what it costs to find it.
 """
@@ -8,17 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from consistency.measure.frame import FrameMeasurement
-from consistency.track.state import GAP_EXPONENT, Detections, surface
-
-LIMIT_SIGMAS = 4.0  # standard deviations of the innovation at which the aligned shape counts 0
-TAIL_SIGMAS = 12.0  # ... at which it counts half, apart from that (Student's t has such a tail)
-LEAST_LIMIT, LARGEST_LIMIT = 2.0, 8.0  # object sizes
-LEAST_DEVIATION = 0.1  # object sizes
-SMALLEST_PART = 0.5  # a mask smaller than this share of its track's size counts as that large
-MOST_CANDIDATES = 8  # masks that a shape is compared with
-# Bounds are of pixels, shapes are samples of them: a pair goes if it is clearly below.
-BOUND_SLACK = 0.8
-FIXED_LIMIT = 3.0  # object sizes, where the part "uncertainty" is switched off
+from consistency.track.parameters import Parameters
+from consistency.track.state import Detections, surface
+from consistency.track.views import Views
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,14 +21,17 @@ class Gate:
     tail: np.ndarray
 
     @classmethod
-    def of(cls, tracks: np.ndarray, gap: np.ndarray, fixed: bool) -> "Gate":
-        """Take it from the innovations of the tracks, or the same for all."""
-        deviation = np.sqrt(tracks["variance"] + LEAST_DEVIATION**2)
-        limit = np.minimum(np.maximum(LIMIT_SIGMAS * deviation, LEAST_LIMIT), LARGEST_LIMIT)
-        tail = TAIL_SIGMAS * deviation
+    def of(
+        cls, tracks: np.ndarray, gap: np.ndarray, parameters: Parameters, fixed: bool = False
+    ) -> "Gate":
+        """Take it from the innovations of the tracks STATE (n,), or the same for all."""
+        p = parameters
+        deviation = np.sqrt(tracks["variance"])
+        limit = np.minimum(np.maximum(p.limit_sigmas * deviation, p.least_limit), p.largest_limit)
+        tail = p.tail_sigmas * deviation
         if fixed:
-            limit, tail = np.full(limit.shape, FIXED_LIMIT), np.full(limit.shape, np.inf)
-        time = gap**GAP_EXPONENT
+            limit, tail = np.full(limit.shape, p.fixed_limit), np.full(limit.shape, np.inf)
+        time = gap**p.gap_exponent
         return cls(limit * time, tail * time)
 
     def nearness(self, rows: np.ndarray, innovation: np.ndarray) -> np.ndarray:
@@ -46,37 +41,37 @@ class Gate:
 
 
 def innovations(
-    size: np.ndarray, predicted: np.ndarray, now: FrameMeasurement, masks: np.ndarray
+    views: Views, view: np.ndarray, now: FrameMeasurement, masks: np.ndarray, parameters: Parameters
 ) -> np.ndarray:
-    """Distance of masks from where tracks were expected, in object sizes, float64 (p,).
+    """Distance of masks from where views were predicted, in object sizes, float64 (q,).
 
     Parameters
     ----------
-    size : float64 (p,), of the tracks, pixels.
-    predicted : float64 (p, 2), their expected centroids, x, y in pixels.
-    masks : int64 (p,).
+    view, masks : int64 (q,), pairs.
     """
-    offset = now.centroids.take(masks, axis=0) - predicted
+    offset = now.centroids.take(masks, axis=0) - views.predicted.take(view, axis=0)
     offset *= offset
-    scale = size * np.maximum(np.sqrt(now.areas)[masks], SMALLEST_PART * size)
+    size = views.size[view]
+    scale = size * np.maximum(np.sqrt(now.areas)[masks], parameters.smallest_part * size)
     return np.sqrt((offset[:, 0] + offset[:, 1]) / scale)
 
 
 def within_gate(
-    tracks: np.ndarray, now: FrameMeasurement, predicted: np.ndarray, gate: Gate
+    views: Views, now: FrameMeasurement, gate: Gate, parameters: Parameters
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of tracks and masks that are near enough, int64 (p,) each."""
-    # First a strip of the picture for each track, by x alone: it is at least as wide as needed.
-    size, root = tracks["size"], np.sqrt(now.areas.max(initial=0))
-    wide = gate.limit * np.sqrt(size * np.maximum(root, SMALLEST_PART * size))
+    """Pairs of views and masks that are near enough, int64 (q,) each."""
+    # First a strip of the picture for each view, by x alone: it is at least as wide as needed.
+    size, root = views.size, np.sqrt(now.areas.max(initial=0))
+    limit = gate.limit[views.track]
+    wide = limit * np.sqrt(size * np.maximum(root, parameters.smallest_part * size))
     order = now.centroids[:, 0].argsort()
     x = now.centroids[order, 0]
-    low = x.searchsorted(predicted[:, 0] - wide)
-    count = x.searchsorted(predicted[:, 0] + wide) - low
-    rows = np.arange(size.size).repeat(count)
-    columns = order[np.arange(rows.size) + (low - count.cumsum() + count).repeat(count)]
-    near = innovations(size[rows], predicted.take(rows, axis=0), now, columns) < gate.limit[rows]
-    return rows[near], columns[near]
+    low = x.searchsorted(views.predicted[:, 0] - wide)
+    count = x.searchsorted(views.predicted[:, 0] + wide) - low
+    view = np.arange(size.size).repeat(count)
+    masks = order[np.arange(view.size) + (low - count.cumsum() + count).repeat(count)]
+    near = innovations(views, view, now, masks, parameters) < limit[view]
+    return view[near], masks[near]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,44 +98,40 @@ class Comparisons:
 
 
 def comparisons(
-    tracks: np.ndarray,
-    larger: np.ndarray,
-    predicted: np.ndarray,
-    detections: Detections,
-    pairs: tuple[np.ndarray, np.ndarray],
+    views: Views,
+    pairs: tuple[np.ndarray, np.ndarray, np.ndarray],
     weights: tuple[np.ndarray, np.ndarray],
     least: np.ndarray,
+    detections: Detections,
+    parameters: Parameters,
 ) -> Comparisons:
     """Choose what shapes of which pairs to compare, and where.
 
-    A track has the shape of its last mask and, among ``larger`` (sorted rows), that of its largest
-    recent one.  Each is compared with centroids aligned, and at the expected place with what the
-    frame shows before and after.
+    Each view is compared with centroids aligned, and at the expected place with what the frame
+    shows before and after.
 
     Parameters
     ----------
-    predicted : float64 (n, 2), expected centroids, x, y in pixels.
-    pairs : int64 (p,) twice, tracks and masks.
+    pairs : int64 (q,) three times, from ``Views.of_pairs``: number of the pair, view, mask.
     weights : float64 (p,) twice, of the IoU with centroids aligned and at the expected place.
-    least : float64 (n,), weighted IoU that a comparison has to promise.
+    least : float64 (n,), weighted IoU that a comparison has to promise to a track.
     """
-    shapes = _Shapes.of(tracks, larger)
-    predicted = predicted.take(shapes.track, axis=0)
-    boxes = _Boxes.of(shapes, predicted, detections)
-    pair, view, mask = _views(tracks.size, larger, *pairs)
+    boxes = _Boxes.of(views, detections, parameters)
+    pair, view, mask = pairs
     # Everything twice, as in the boxes.
     weight = np.concatenate([weights[0][pair], weights[1][pair]])
-    pair, least = np.concatenate([pair, pair]), np.tile(BOUND_SLACK * least[shapes.track], 2)
-    view = np.concatenate([view, view + shapes.area.size])
+    pair = np.concatenate([pair, pair])
+    least = np.tile(parameters.bound_slack * least[views.track], 2)
+    view = np.concatenate([view, view + views.area.size])
     mask = np.concatenate([mask, mask + detections.masks.size])
     some = boxes.promising(view, mask, weight, least)
     view, mask = view[some], mask[some]
     room = boxes.room(view, mask)
-    at_place = view >= shapes.area.size
-    view, mask = view - shapes.area.size * at_place, mask - detections.masks.size * at_place
-    first, second = shapes.number[view], detections.masks["shape"][mask]
-    aligned = detections.now.centroids.take(mask, axis=0) - shapes.centroid.take(view, axis=0)
-    move = (predicted - shapes.centroid).take(view, axis=0)
+    at_place = view >= views.area.size
+    view, mask = view - views.area.size * at_place, mask - detections.masks.size * at_place
+    first, second = views.shape[view], detections.shape[mask]
+    aligned = detections.now.centroids.take(mask, axis=0) - views.centroid.take(view, axis=0)
+    move = (views.predicted - views.centroid).take(view, axis=0)
     level = detections.shapes.level
     return Comparisons(
         pair[some],
@@ -154,42 +145,15 @@ def comparisons(
 
 
 @dataclass(frozen=True, eq=False)
-class _Shapes:
-    """Shapes of tracks: the last mask of each, then the largest recent one of some.
-
-    Attributes
-    ----------
-    track : int64 (v,).
-    number : int64 (v,), of the thumbnail.
-    area : float64 (v,), pixels.
-    centroid : float64 (v, 2), x, y in pixels, in the frame of the mask.
-    extent : float64 (v, 4), sides of its box from the centroid.
-    """
-
-    track: np.ndarray
-    number: np.ndarray
-    area: np.ndarray
-    centroid: np.ndarray
-    extent: np.ndarray
-
-    @classmethod
-    def of(cls, tracks: np.ndarray, larger: np.ndarray) -> "_Shapes":
-        fields = (
-            np.concatenate([tracks[name], tracks[f"largest_{name}"][larger]])
-            for name in ("shape", "area", "centroid", "extent")
-        )
-        return cls(np.concatenate([np.arange(tracks.size), larger]), *fields)
-
-
-@dataclass(frozen=True, eq=False)
 class _Boxes:
-    """Boxes of v shapes and m masks, twice: from their centroids, then at the expected place.
+    """Boxes of v views and m masks, twice: from their centroids, then at the expected place.
 
     Attributes
     ----------
     there, found : float64 (2 v, 4) and (2 m, 4), their sides.
-    window : float64 (2 v, 4), what the frame shows before and after the move of the shape.
+    window : float64 (2 v, 4), what the frame shows before and after the move of the view.
     area, areas : float64 (2 v,) and (2 m,), pixels of the masks in them.
+    most_candidates : masks that each view is compared with.
     """
 
     there: np.ndarray
@@ -197,18 +161,20 @@ class _Boxes:
     window: np.ndarray
     area: np.ndarray
     areas: np.ndarray
+    most_candidates: int
 
     @classmethod
-    def of(cls, shapes: _Shapes, predicted: np.ndarray, detections: Detections) -> "_Boxes":
-        move, areas = predicted - shapes.centroid, detections.now.areas
-        there = shapes.extent + np.concatenate([predicted, -predicted], axis=1)
+    def of(cls, views: Views, detections: Detections, parameters: Parameters) -> "_Boxes":
+        move, areas = views.predicted - views.centroid, detections.now.areas
+        there = views.extent + np.concatenate([views.predicted, -views.predicted], axis=1)
         window = np.maximum(np.concatenate([move, -move], axis=1), 0.0) + detections.frame
         return cls(
-            np.concatenate([shapes.extent, there]),
-            np.concatenate([detections.masks["extent"], detections.sides]),
+            np.concatenate([views.extent, there]),
+            np.concatenate([detections.extent, detections.sides]),
             np.concatenate([np.full(window.shape, -np.inf), window]),
-            np.concatenate([shapes.area, shapes.area]),
+            np.concatenate([views.area, views.area]),
             np.concatenate([areas, areas]),
+            parameters.most_candidates,
         )
 
     def promising(
@@ -225,7 +191,7 @@ class _Boxes:
         other_seen = _seen(self.areas[mask], part, surface(found))
         areas = self.area[view], self.areas[mask]
         promise = weight[some] * _most_iou(common, areas, (seen[view], other_seen))
-        return some[_most_promising(view, promise, least[view])]
+        return some[_most_promising(view, promise, least[view], self.most_candidates)]
 
     def room(self, view: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Least distance of both boxes from the sides of the window, pixels, float64 (q,)."""
@@ -233,20 +199,6 @@ class _Boxes:
         inside = boxes - self.window.take(view, axis=0)
         inside = np.minimum(inside[:, :2], inside[:, 2:])
         return np.minimum(inside[:, 0], inside[:, 1])
-
-
-def _views(
-    tracks: int, larger: np.ndarray, rows: np.ndarray, columns: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs with every shape of their track: number of the pair, of the shape, and of the mask."""
-    pair, view = np.arange(rows.size), rows
-    if larger.size:
-        second = np.full(tracks, -1)
-        second[larger] = tracks + np.arange(larger.size)
-        again = (second[rows] >= 0).nonzero()[0]
-        pair = np.concatenate([pair, again])
-        view = np.concatenate([rows, second[rows[again]]])
-    return pair, view, columns[pair]
 
 
 def _most_iou(
@@ -266,16 +218,18 @@ def _most_iou(
     return shared / np.maximum(union, np.maximum(shared, 1.0))
 
 
-def _most_promising(view: np.ndarray, promise: np.ndarray, least: np.ndarray) -> np.ndarray:
-    """Choose of each view the MOST_CANDIDATES with the largest promise, if it is ``least``."""
+def _most_promising(
+    view: np.ndarray, promise: np.ndarray, least: np.ndarray, most: int
+) -> np.ndarray:
+    """Choose of each view the ``most`` pairs with the largest promise, if it is ``least``."""
     some = (promise >= least).nonzero()[0]
     view = view[some]
-    crowded = (np.bincount(view) > MOST_CANDIDATES)[view].nonzero()[0]
+    crowded = (np.bincount(view) > most)[view].nonzero()[0]
     if not crowded.size:
         return some
     order = crowded[np.lexsort((-promise[some[crowded]], view[crowded]))]
     rank = np.arange(order.size) - view[order].searchsorted(view[order])
-    return np.delete(some, order[rank >= MOST_CANDIDATES])
+    return np.delete(some, order[rank >= most])
 
 
 def _seen(area: np.ndarray, part: np.ndarray, box: np.ndarray) -> np.ndarray:

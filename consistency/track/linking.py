@@ -20,7 +20,7 @@ import numpy as np
 from consistency.masks.thumbnails import ThumbnailPool
 from consistency.measure.camera_motion import to_first as motion_to_first
 from consistency.track.endpoint_shapes import ENDPOINT_MASKS, MASK_BITS, EndpointShapes, keys
-from consistency.track.gating import BOUND_SLACK
+from consistency.track.parameters import Parameters
 from consistency.track.results import Lineage, TrackedFrame
 
 LIMIT = 3.0  # object sizes, for a gap of one frame
@@ -28,6 +28,7 @@ GAP_EXPONENT = 0.5  # the limit grows like the square root of time (random walk)
 LEAST_SIMILARITY = 0.25
 # Beyond the memory a link has to look like the object.
 LEAST_LONG_SHAPE = 0.6
+BOUND_SLACK = Parameters.bound_slack
 PAIRS_AT_A_TIME = 1 << 16  # a pair takes 200 bytes while it is weighed
 
 END = np.dtype(

@@ -2,15 +2,14 @@
 
 The similarity of a pair is the best of
 
-- the IoU of the two masks as they lie, while the track's velocity is not known yet,
 - the IoU after moving the track's mask to where it is expected,
 - the IoU after aligning centroids × (1 - distance / limit) / (1 + (distance / tail)²),
 
-of the track's last mask or, where that was much smaller, of its largest recent one, times
-1 - NESTING_WEIGHT × how much deeper the mask is nested than the track's last mask was: a whole does
-not become a part, while a part is on its own as soon as its whole is not found.  ``distance`` is
-the innovation between expected and found centroid in object sizes; limit and tail follow the
-innovations of the track itself and, for new tracks, of the sequence.
+of the masks that the track remembers (module ``views``), times 1 - nesting weight × how much deeper
+the mask is nested than the track's last mask was: a whole does not become a part, while a part is
+on its own as soon as its whole is not found.  ``distance`` is the innovation, between expected and
+found centroid in object sizes, of the remembered mask that lies nearest; limit and tail follow the
+innovations of the track.
 """
 
 from dataclasses import dataclass
@@ -18,11 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from consistency.track.gating import Gate, comparisons, innovations, within_gate
+from consistency.track.parameters import Parameters
 from consistency.track.state import Detections
-
-STANDING_LENGTH = 2  # up to so many masks a velocity is not known
-LARGEST_RATIO = 1.2  # the largest recent mask is asked where it is so much larger than the last
-NESTING_WEIGHT = 0.25
+from consistency.track.views import Views
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +31,15 @@ class PairSimilarity:
     rows, columns : int64 (p,), tracks and masks.
     similarity : float64 (p,) in [0, 1].
     place : float64 (p,) in [0, 1], the IoU at the expected place alone.
+    innovation : float64 (p,), distance from the expected place in object sizes, of the view that
+        expected it nearest.
     """
 
     rows: np.ndarray
     columns: np.ndarray
     similarity: np.ndarray
     place: np.ndarray
+    innovation: np.ndarray
 
 
 def pairwise_similarity(
@@ -48,6 +48,7 @@ def pairwise_similarity(
     detections: Detections,
     least: np.ndarray,
     memory: int,
+    parameters: Parameters,
     without: frozenset[str] = frozenset(),
 ) -> PairSimilarity:
     """Compare all tracks with all masks of a frame.
@@ -55,61 +56,30 @@ def pairwise_similarity(
     Parameters
     ----------
     tracks : STATE (n,), as carried into the frame.
-    predicted : float64 (n, 2), centroids expected in it, x, y in pixels.
+    predicted : float64 (n, KINDS, 2), centroids expected in it, x, y in pixels.
     least : float64 (n,), similarity below which a pair is of no use to a track; it may be left out.
     memory : of tracks that were absent for longer only the IoU at the expected place is taken.
     without : some of ``options.CUES``, to be left out.
     """
     now, gap = detections.now, detections.t - tracks["frame"]
-    gate = Gate.of(tracks, gap, "uncertainty" in without)
+    views = Views.of(tracks, predicted, parameters, last_only="whole" in without)
+    gate = Gate.of(tracks, gap, parameters, fixed="uncertainty" in without)
     near = np.zeros((tracks.size, now.areas.size), bool)
-    near[within_gate(tracks, now, predicted, gate)] = True
-    begun_rows, begun_columns, overlap = _standing(tracks, detections, gap, without)
-    near[begun_rows, begun_columns] = True
+    view, mask = within_gate(views, now, gate, parameters)
+    near[views.track[view], mask] = True
     flat = near.ravel().nonzero()[0]
     rows, columns = np.divmod(flat, max(now.areas.size, 1))
-    similarity, place = np.zeros(flat.size), np.zeros(flat.size)
-    if flat.size:
-        innovation = innovations(tracks["size"][rows], predicted.take(rows, axis=0), now, columns)
-        nearness = np.where((gap <= memory + 1)[rows], gate.nearness(rows, innovation), 0.0)
-        larger = (tracks["largest_area"] > LARGEST_RATIO * tracks["area"]).nonzero()[0]
-        some = comparisons(
-            tracks,
-            larger[: 0 if "whole" in without else None],
-            predicted,
-            detections,
-            (rows, columns),
-            (nearness * ("shape" not in without), np.full(flat.size, "velocity" not in without)),
-            least,
-        )
-        values = detections.shapes.iou(some.first, some.second, some.move, now.shape, some.cut)
-        np.maximum.at(similarity, some.pair, values * some.weight)
-        np.maximum.at(place, some.pair, values * some.at_place)
-        number = flat.searchsorted(begun_rows * now.areas.size + begun_columns)
-        similarity[number] = np.maximum(similarity[number], overlap)
+    pairs = pair, view, mask = views.of_pairs(rows, columns)
+    innovation = np.full(rows.size, np.inf)
+    np.minimum.at(innovation, pair, innovations(views, view, now, mask, parameters))
+    nearness = np.where((gap <= memory + 1)[rows], gate.nearness(rows, innovation), 0.0)
+    weights = nearness * ("shape" not in without), np.full(rows.size, "velocity" not in without)
+    some = comparisons(views, pairs, weights, least, detections, parameters)
+    values = detections.shapes.iou(some.first, some.second, some.move, now.shape, some.cut)
+    similarity, place = np.zeros(rows.size), np.zeros(rows.size)
+    np.maximum.at(similarity, some.pair, values * some.weight)
+    np.maximum.at(place, some.pair, values * some.at_place)
     if "nesting" not in without:
-        deeper = np.maximum(
-            detections.masks["containment"][columns] - tracks["containment"][rows], 0.0
-        )
-        similarity *= 1 - NESTING_WEIGHT * deeper
-    return PairSimilarity(rows, columns, similarity, place)
-
-
-def _standing(
-    tracks: np.ndarray, detections: Detections, gap: np.ndarray, without: frozenset[str]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tracks just begun, masks, and the exact IoU of the two as they lie, if it is not 0."""
-    now, none = detections.now, np.zeros(0, np.int64)
-    moving = not now.motion.still and "motion" not in without
-    begun = ((gap == 1) & (tracks["length"] <= STANDING_LENGTH)).nonzero()[0]
-    # With a moving camera masks as they lie say little.
-    if moving or "place" in without or not now.earlier or not begun.size:
-        return none, none, none
-    table = now.earlier[0]
-    earlier, later = table.places()
-    track_of = np.full(table.shape[0], -1)
-    track_of[tracks["mask"][begun]] = begun
-    row = track_of[earlier]
-    some = (row >= 0).nonzero()[0]
-    row, column, shared = row[some], later[some], table.value[some]
-    return row, column, shared / (tracks["area"][row] + now.areas[column] - shared)
+        deeper = detections.masks["containment"][columns] - tracks["containment"][rows]
+        similarity *= 1 - parameters.nesting_weight * np.maximum(deeper, 0.0)
+    return PairSimilarity(rows, columns, similarity, place, innovation)

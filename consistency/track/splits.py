@@ -13,17 +13,8 @@ import numpy as np
 from consistency.masks.intersections import PairTable
 from consistency.measure.frame import FrameMeasurement
 from consistency.track.assignment import assign_pairs
-from consistency.track.state import Detections, predict
-
-INSIDE = 0.7  # share of a piece that lies inside the whole
-AREA_TOLERANCE = 0.3  # of the sum of the pieces' areas, as a share of the whole's
-APART = 0.5  # pieces share less than this part of the smaller: else one is a part of the other
-
-# Of a division, in sizes (square root of the area) of the mother or the mean daughter:
-MIDDLE = 0.7  # distance of the daughters' centre of gravity from the mother's place
-SEPARATION = 3.0  # distance between the daughters
-MIN_AREA_RATIO = 0.5  # least ratio of the daughters' areas
-UNCHANGED = 0.6  # a mother who overlaps one daughter by this IoU goes on
+from consistency.track.parameters import Parameters
+from consistency.track.state import LAST, Detections, predict
 
 
 @dataclass(frozen=True)
@@ -40,6 +31,7 @@ def find_splits(
     detections: Detections,
     pairs: tuple[np.ndarray, np.ndarray],
     free: np.ndarray,
+    parameters: Parameters,
     divisions: bool,
 ) -> list[Split]:
     """Look for tracks that have become two masks.
@@ -58,9 +50,9 @@ def find_splits(
     rows, masks = pairs
     if not rows.size or not free.size:
         return []
-    i, k, value = _cut(tracks.take(rows), detections.now, masks, free)
+    i, k, value = _cut(tracks.take(rows), detections.now, masks, free, parameters)
     if divisions:
-        table = _division(tracks.take(rows), detections, masks, free)
+        table = _division(tracks.take(rows), detections, masks, free, parameters)
         table[i, k] = np.maximum(table[i, k], value)
         i, k = np.nonzero(table)
         value = table[i, k]
@@ -70,7 +62,7 @@ def find_splits(
 
 
 def _cut(
-    tracks: np.ndarray, now: FrameMeasurement, masks: np.ndarray, free: np.ndarray
+    tracks: np.ndarray, now: FrameMeasurement, masks: np.ndarray, free: np.ndarray, p: Parameters
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs of an assigned and a free mask that make up their track, and how well they do.
 
@@ -82,12 +74,12 @@ def _cut(
     i, k = _touching(table, tracks["mask"], free)
     whole, first, second = tracks["mask"][i], masks[i], free[k]
     areas = now.areas[first], now.areas[second]
-    rest = np.abs((areas[0] + areas[1]) / tracks["area"][i] - 1)
+    rest = np.abs((areas[0] + areas[1]) / tracks["area"][i, LAST] - 1)
     cut = (
-        (table.at(whole, first) >= INSIDE * areas[0])
-        & (table.at(whole, second) >= INSIDE * areas[1])
-        & (rest <= AREA_TOLERANCE)
-        & (now.within.at(first, second) < APART * np.minimum(*areas))
+        (table.at(whole, first) >= p.inside * areas[0])
+        & (table.at(whole, second) >= p.inside * areas[1])
+        & (rest <= p.area_tolerance)
+        & (now.within.at(first, second) < p.apart * np.minimum(*areas))
     )
     return i[cut], k[cut], 1 - rest[cut]
 
@@ -108,7 +100,7 @@ def _touching(
 
 
 def _division(
-    tracks: np.ndarray, detections: Detections, masks: np.ndarray, free: np.ndarray
+    tracks: np.ndarray, detections: Detections, masks: np.ndarray, free: np.ndarray, p: Parameters
 ) -> np.ndarray:
     """How much each pair of an assigned and a free mask looks like two daughters, (n, k)."""
     now = detections.now
@@ -117,20 +109,21 @@ def _division(
     weight = (first / (first + second))[..., None]
     middle = places[0] * weight + places[1] * (1 - weight)
     # Mothers stop to divide: halfway between where she was and where she was heading.
-    mother = (tracks["place"] + predict(tracks, detections.t)) / 2
-    size = np.maximum(np.sqrt(tracks["area"])[:, None], np.sqrt((first + second) / 2))
+    mother = (tracks["place"][:, LAST] + predict(tracks, detections.t, p)[:, LAST]) / 2
+    area = tracks["area"][:, LAST]
+    size = np.maximum(np.sqrt(area)[:, None], np.sqrt((first + second) / 2))
     off = np.linalg.norm(middle - mother[:, None], axis=2) / size
     separation = np.linalg.norm(places[0] - places[1], axis=2) / size
     like = np.minimum(first, second) / np.maximum(first, second)
     shared = now.earlier[0].at(tracks["mask"], masks)
-    unchanged = shared / (tracks["area"] + now.areas[masks] - shared)
+    unchanged = shared / (area + now.areas[masks] - shared)
     divides = (
-        (off < MIDDLE)
-        & (separation < SEPARATION)
-        & (like > MIN_AREA_RATIO)
-        & (unchanged < UNCHANGED)[:, None]
+        (off < p.division_middle)
+        & (separation < p.division_separation)
+        & (like > p.division_area_ratio)
+        & (unchanged < p.division_unchanged)[:, None]
     )
-    return np.where(divides, (1 - off / MIDDLE) * like, 0.0)
+    return np.where(divides, (1 - off / p.division_middle) * like, 0.0)
 
 
 def find_merges(
@@ -138,24 +131,26 @@ def find_merges(
     now: FrameMeasurement,
     pairs: tuple[np.ndarray, np.ndarray],
     lost: np.ndarray,
+    parameters: Parameters,
 ) -> list[tuple[int, int]]:
     """Find tracks that have become one mask with another: (lost track, track that goes on).
 
     ``lost`` int64 (k,) are rows of ``tracks`` with a mask in the frame before and none in this
     one; ``pairs``, int64 (p,) twice, are tracks and masks that go on from the frame before.
     """
-    lost = lost[tracks["containment"][lost] < APART]  # a part that is lost merges not
+    p = parameters
+    lost = lost[tracks["containment"][lost] < p.apart]  # a part that is lost merges not
     rows, masks = pairs
     if not lost.size or not rows.size:
         return []
     table = now.earlier[0]
     i, k = _touching(table, tracks["mask"][lost], masks)
     one, other, mask = lost[i], rows[k], masks[k]
-    areas = tracks["area"][one], tracks["area"][other]
+    areas = tracks["area"][one, LAST], tracks["area"][other, LAST]
     merges = (
-        (table.at(tracks["mask"][one], mask) >= INSIDE * areas[0])
-        & (table.at(tracks["mask"][other], mask) >= INSIDE * areas[1])
-        & (np.abs((areas[0] + areas[1]) / now.areas[mask] - 1) <= AREA_TOLERANCE)
+        (table.at(tracks["mask"][one], mask) >= p.inside * areas[0])
+        & (table.at(tracks["mask"][other], mask) >= p.inside * areas[1])
+        & (np.abs((areas[0] + areas[1]) / now.areas[mask] - 1) <= p.area_tolerance)
     )
     heirs: dict[int, int] = {}
     for number in np.flatnonzero(merges)[np.argsort(k[merges], kind="stable")].tolist():

@@ -14,28 +14,20 @@ from consistency.measure.camera_motion import UNKNOWN
 from consistency.measure.frame import FrameMeasurement
 from consistency.options import LONG_MEMORY, MEMORY
 from consistency.track.assignment import assign_pairs
-from consistency.track.gating import innovations
+from consistency.track.blinking import Blinking
+from consistency.track.parameters import DEFAULTS, Parameters
 from consistency.track.results import Change, Labelled, Lineage
 from consistency.track.similarity import pairwise_similarity
 from consistency.track.splits import Split, find_merges, find_splits
 from consistency.track.state import (
+    LAST,
     STATE,
     Detections,
-    InnovationPrior,
+    Links,
     compensate_camera,
     predict,
     update,
 )
-
-LEAST_SIMILARITY = 0.02  # of a link to the next frame: low, as rivals are decided by assignment
-# ... where the camera's motion is known masks lie where they are expected, or they are others.
-LEAST_SIMILARITY_KNOWN_MOTION = 0.2
-# A track that is back after a gap competes with those of the frame before where it fits so well,
-# and is only a little less trusted; of what is left it may have a mask on less.
-LEAST_CLEAR_RETURN = 0.5
-RETURN_DISCOUNT = 0.97
-LEAST_RETURN = 0.2
-LEAST_LONG_RETURN = 0.5  # IoU at the expected place, after more than the memory
 
 
 class Tracker:
@@ -48,6 +40,12 @@ class Tracker:
         motion must have been known all the while.
     on_split : "keep": the mother's label stays with one piece; "new": all get new labels.
     without : some of ``options.CUES``, to be left out.
+    strictness : how much a mask has to look like the track, 0-1 (``Blinking.strictness``).
+    parameters : the tuned numbers.
+
+    Attributes
+    ----------
+    blinking : how often masks have blinked so far.
     """
 
     def __init__(
@@ -56,12 +54,15 @@ class Tracker:
         long_memory: int = LONG_MEMORY,
         on_split: str = "keep",
         without: frozenset[str] = frozenset(),
+        strictness: float = 0.0,
+        parameters: Parameters = DEFAULTS,
     ):
         self.memory, self.long_memory = memory, max(memory, long_memory)
         self.on_split, self.without = on_split, without
+        self.strictness, self.parameters = strictness, parameters
+        self.blinking = Blinking()
         self._tracks = np.zeros(0, STATE)
         self._pool = ThumbnailPool()
-        self._prior = InnovationPrior()
         self._next_label, self._t = 1, 0
         self._parents: dict[int, int] = {}
         self._changes: list[Change] = []
@@ -73,7 +74,7 @@ class Tracker:
 
     def step(self, now: FrameMeasurement) -> list[int]:
         """Return a label for each kept mask of the next frame."""
-        detections = Detections.of(now, self._t, self._pool)
+        detections = Detections.of(now, self._t, self._pool, self.parameters)
         motion = UNKNOWN if "motion" in self.without else now.motion
         tracks = compensate_camera(self._tracks, motion, self._t)
         missed = self._t - tracks["frame"] - 1
@@ -81,69 +82,97 @@ class Tracker:
         long = tracks["motion_known"] & (tracks["length"] > 1) & (missed <= self.long_memory)
         alive = ((missed <= self.memory) | long).nonzero()[0]
         tracks, missed = tracks.take(alive), missed[alive]
-        predicted = predict(tracks, self._t)
-        rows, masks, splits = self._match(tracks, predicted, missed, detections)
-        found = innovations(tracks["size"][rows], predicted.take(rows, axis=0), now, masks)
-        going, self._prior = update(tracks.take(rows), detections, masks, found, self._prior)
-        new = self._begin(detections, masks, going)
-        self._note(tracks, now, (rows, masks), splits, new)
+        links, splits = self._match(tracks, missed, detections)
+        linked = tracks.take(links.rows)
+        self.blinking = self.blinking.counted(linked, self._t, links.similarity, self.parameters)
+        going = update(linked, detections, links, self.parameters)
+        new = self._begin(detections, links.masks, going)
+        self._note(tracks, now, links, splits, new)
         idle = np.ones(tracks.size, bool)
-        idle[rows] = False
+        idle[links.rows] = False
         if self.on_split == "new":
             idle[[split.track for split in splits]] = False
         self._tracks = _joined([tracks.take(idle.nonzero()[0]), going, new])
-        self._pool.keep(self._tracks["shape"], self._tracks["largest_shape"])
+        self._pool.keep(self._tracks["shape"])
         self._t += 1
         labels = np.zeros(now.kept.size, np.int64)
-        labels[masks] = going["label"]
+        labels[links.masks] = going["label"]
         labels[new["mask"]] = new["label"]
         return labels.tolist()
 
     def _match(
-        self, tracks: np.ndarray, predicted: np.ndarray, missed: np.ndarray, detections: Detections
-    ) -> tuple[np.ndarray, np.ndarray, list[Split]]:
-        """Return tracks and their masks, and the splits whose masks begin new tracks."""
-        found_camera = not detections.now.motion.still and "motion" not in self.without
-        usual = LEAST_SIMILARITY_KNOWN_MOTION if found_camera else LEAST_SIMILARITY
+        self, tracks: np.ndarray, missed: np.ndarray, detections: Detections
+    ) -> tuple[Links, list[Split]]:
+        """Return which tracks get which masks, and the splits whose masks begin new tracks."""
+        p = self.parameters
         recent, long_gone = missed == 0, missed > self.memory
-        least = np.where(long_gone, LEAST_LONG_RETURN, np.where(recent, usual, LEAST_RETURN))
-        found = pairwise_similarity(tracks, predicted, detections, least, self.memory, self.without)
+        gate = self._gate(tracks, detections.now)
+        left = np.where(recent, p.idle_share * gate, p.least_return)
+        least = np.where(long_gone, p.least_long_return, np.where(recent, gate, p.least_return))
+        predicted = predict(tracks, self._t, p)
+        found = pairwise_similarity(
+            tracks, predicted, detections, least, self.memory, p, self.without
+        )
         rows, columns = found.rows, found.columns
-        certain = np.where(found.place >= LEAST_LONG_RETURN, found.place, 0.0)
+        certain = np.where(found.place >= p.least_long_return, found.place, 0.0)
         similarity = np.where(long_gone[rows], certain, found.similarity)
-        clear = similarity >= np.where(recent, usual, LEAST_CLEAR_RETURN)[rows]
-        trust = np.where(recent[rows], 1.0, RETURN_DISCOUNT)
-        chosen = assign_pairs(rows, columns, np.where(clear, similarity * trust, 0.0))
-        free = np.ones(detections.masks.size, bool)
-        free[columns[chosen]] = False
-        lineages = self.on_split == "new"
-        pairs = rows[chosen], columns[chosen]
-        going = recent[pairs[0]]
-        going = pairs[0][going], pairs[1][going]
-        splits = find_splits(tracks, detections, going, np.flatnonzero(free), lineages)
-        if lineages:
-            kept = ~np.isin(pairs[0], [split.track for split in splits])
-            pairs = pairs[0][kept], pairs[1][kept]
+        clear = similarity >= np.where(recent, gate, p.least_clear_return)[rows]
+        trust = 1 - p.youth_discount * self.strictness / tracks["length"]
+        chosen = assign_pairs(rows, columns, np.where(clear, similarity * trust[rows], 0.0))
+        splits = self._splits(tracks, detections, (rows[chosen], columns[chosen]), recent)
+        idle, free = np.ones(tracks.size, bool), np.ones(detections.masks.size, bool)
+        if self.on_split == "new":
+            idle[[split.track for split in splits]] = False
+            chosen = chosen[idle[rows[chosen]]]
             free[[split.first for split in splits]] = False
+        idle[rows[chosen]] = free[columns[chosen]] = False
         free[[split.second for split in splits]] = False
-        lost = ~recent
-        lost[pairs[0]] = False
-        left = lost[rows] & free[columns] & (similarity >= LEAST_RETURN)
-        if left.any():
-            more = assign_pairs(rows, columns, np.where(left, similarity, 0.0))
-            pairs = np.append(pairs[0], rows[more]), np.append(pairs[1], columns[more])
-        return *pairs, splits
+        # Only pairs that promised ``least`` were compared at all; comparing more finds strangers.
+        some = idle[rows] & free[columns] & (similarity >= left[rows])
+        more = assign_pairs(rows, columns, np.where(some, similarity, 0.0))
+        chosen = np.concatenate([chosen, more])
+        links = Links(rows[chosen], columns[chosen], similarity[chosen], found.innovation[chosen])
+        return links, splits
+
+    def _gate(self, tracks: np.ndarray, now: FrameMeasurement) -> np.ndarray:
+        """Least similarity of a link to the next frame, float64 (n,)."""
+        p = self.parameters
+        found_camera = not now.motion.still and "motion" not in self.without
+        least = p.least_similarity_known_motion if found_camera else p.least_similarity
+        own = np.minimum(p.gate_share * tracks["level"], p.largest_gate)
+        return np.maximum(least, own * self.strictness)
+
+    def _splits(
+        self,
+        tracks: np.ndarray,
+        detections: Detections,
+        pairs: tuple[np.ndarray, np.ndarray],
+        recent: np.ndarray,
+    ) -> list[Split]:
+        """Look for splits among the ``recent`` tracks, bool (n,), that have got a mask."""
+        rows, masks = pairs
+        free = np.ones(detections.masks.size, bool)
+        free[masks] = False
+        going = recent[rows]
+        return find_splits(
+            tracks,
+            detections,
+            (rows[going], masks[going]),
+            np.flatnonzero(free),
+            self.parameters,
+            divisions=self.on_split == "new",
+        )
 
     def _begin(self, detections: Detections, masks: np.ndarray, going: np.ndarray) -> np.ndarray:
+        """Begin a track with every mask that is not among ``masks`` int64 (k,) of ``going``."""
         free = np.ones(detections.masks.size, bool)
         free[masks] = False
         new = detections.masks.take(free.nonzero()[0])
         new["label"] = self._next_label + np.arange(new.size)
         self._next_label += new.size
-        new["variance"] = self._prior.first
         moving = going[going["length"] > 1]
         if moving.size and new.size and "borrowing" not in self.without:
-            away = new["centroid"][:, None] - moving["centroid"][None, :]
+            away = new["centroid"][:, None, LAST] - moving["centroid"][None, :, LAST]
             nearest = np.hypot(away[..., 0], away[..., 1]).argmin(axis=1)
             new["velocity"] = moving["velocity"][nearest]
         return new
@@ -152,7 +181,7 @@ class Tracker:
         self,
         tracks: np.ndarray,
         now: FrameMeasurement,
-        pairs: tuple[np.ndarray, np.ndarray],
+        links: Links,
         splits: list[Split],
         new: np.ndarray,
     ) -> None:
@@ -164,12 +193,14 @@ class Tracker:
             self._parents |= {label: mother for label in daughters if label != mother}
             self._changes.append(Change(self._t, "split", mother, tuple(daughters)))
         recent = self._t - tracks["frame"] == 1
-        going = recent[pairs[0]]
-        going = pairs[0][going], pairs[1][going]
-        recent[pairs[0]] = False
+        going = recent[links.rows]
+        going = links.rows[going], links.masks[going]
+        recent[links.rows] = False
         recent[[split.track for split in splits]] = False
         lost = np.flatnonzero(recent)
-        for row, other in find_merges(tracks, now, going, lost) if lost.size else ():
+        if not lost.size:
+            return
+        for row, other in find_merges(tracks, now, going, lost, self.parameters):
             label, heir = int(tracks["label"][row]), int(tracks["label"][other])
             self._changes.append(Change(self._t, "merge", label, (heir,)))
 

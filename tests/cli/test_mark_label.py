@@ -12,6 +12,7 @@ from pycocotools import mask as coco
 
 import mark_label
 from consistency.options import LONG_MEMORY, MEMORY, MEMORY_OF_IOU
+from consistency.track.parameters import Parameters
 from consistency.versions import commit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +46,7 @@ def test_every_file_of_the_experiment_is_there(tmp_path, mark):
     }  # fmt: skip
     run = json.loads((folder / "run.json").read_text())
     assert run["parameters"]["matching"] == "track"
+    assert run["parameters"]["tracker"]["velocity_gain"] == Parameters().velocity_gain
     assert run["input"]["path"] == str(tmp_path / "data")
     assert run["counters"]["masks"] == 2
     assert run["versions"]["numpy"] == np.__version__

@@ -1,7 +1,8 @@
 """The sieve before shapes are compared lets through whatever counts."""
 
+from dataclasses import replace
+
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sequences import in_memory
@@ -10,8 +11,10 @@ from consistency.masks.thumbnails import ThumbnailPool
 from consistency.measure.frame import Chunk, measure_frames
 from consistency.options import MeasureOptions
 from consistency.track import gating
+from consistency.track.parameters import DEFAULTS
 from consistency.track.similarity import pairwise_similarity
-from consistency.track.state import Detections
+from consistency.track.state import KINDS, REMEMBERED, Detections
+from consistency.track.views import Views
 
 SHAPE = (90, 160)
 
@@ -31,17 +34,21 @@ def boxes(rng, count):
 
 
 def seen(seed):
-    """Tracks begun in one frame, where they are expected in the next, and that frame."""
+    """Tracks that remember three masks, where these are expected next, and the next frame."""
     rng = np.random.default_rng(seed)
     masks = [boxes(rng, 8), boxes(rng, 8)]
     frames, layout = in_memory(masks)
     options = MeasureOptions(duplicate_iou=1.0, shapes=True)
     measured = list(measure_frames(Chunk(frames, 0), layout, options))
     pool = ThumbnailPool()
-    tracks = Detections.of(measured[0], 0, pool).masks
+    tracks = Detections.of(measured[0], 0, pool, DEFAULTS).masks
     tracks["variance"] = rng.uniform(0, 4)
-    predicted = tracks["centroid"] + rng.normal(0, 15, (tracks.size, 2))
-    return tracks, predicted, Detections.of(measured[1], 1, pool)
+    for kind in range(1, KINDS):  # of each other's masks
+        order = rng.permutation(tracks.size)
+        for name in REMEMBERED:
+            tracks[name][:, kind] = tracks[name][order, 0]
+    predicted = tracks["centroid"] + rng.normal(0, 15, (tracks.size, KINDS, 2))
+    return tracks, predicted, Detections.of(measured[1], 1, pool, DEFAULTS)
 
 
 def table(evidence, name, shape):
@@ -54,13 +61,10 @@ def table(evidence, name, shape):
 @given(seed=st.integers(0, 10**6))
 def test_no_pair_that_counts_is_left_out(seed):
     tracks, predicted, detections = seen(seed)
-    shape = tracks.size, detections.masks.size
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gating, "MOST_CANDIDATES", 1000)
-        everything = pairwise_similarity(
-            tracks, predicted, detections, np.full(tracks.size, 1e-9), 10
-        )
-        sieved = pairwise_similarity(tracks, predicted, detections, np.full(tracks.size, 0.3), 10)
+    shape, all_masks = (tracks.size, detections.masks.size), replace(DEFAULTS, most_candidates=1000)
+    least = np.full(tracks.size, 1e-9)
+    everything = pairwise_similarity(tracks, predicted, detections, least, 10, all_masks)
+    sieved = pairwise_similarity(tracks, predicted, detections, least + 0.3, 10, DEFAULTS)
     for name in ("similarity", "place"):
         full, some = table(everything, name, shape), table(sieved, name, shape)
         np.testing.assert_array_equal(some[full >= 0.3], full[full >= 0.3])
@@ -78,20 +82,23 @@ def test_the_sieve_saves_most_comparisons(monkeypatch):
 
     monkeypatch.setattr(ThumbnailPool, "iou", counted)
     for least in (1e-9, 0.3):
-        pairwise_similarity(tracks, predicted, detections, np.full(tracks.size, least), 10)
+        every = np.full(tracks.size, least)
+        pairwise_similarity(tracks, predicted, detections, every, 10, DEFAULTS)
     assert compared[1] < compared[0] / 2
 
 
 @settings(deadline=None)
 @given(seed=st.integers(0, 10**6))
-def test_pairs_within_reach_are_those_of_every_track_with_every_mask(seed):
+def test_pairs_within_the_gate_are_those_of_every_view_with_every_mask(seed):
     tracks, predicted, detections = seen(seed)
     now = detections.now
-    reach = gating.Gate.of(tracks, np.ones(tracks.size, int), fixed=False)
-    rows, columns = gating.within_gate(tracks, now, predicted, reach)
+    views = Views.of(tracks, predicted, DEFAULTS, last_only=False)
+    assert views.track.size > tracks.size  # the premise: more than the last masks is asked
+    gate = gating.Gate.of(tracks, np.ones(tracks.size, int), DEFAULTS)
+    rows, columns = gating.within_gate(views, now, gate, DEFAULTS)
     found = set(zip(rows.tolist(), columns.tolist(), strict=True))
-    for i in range(tracks.size):
+    for i in range(views.track.size):
         for j in range(now.areas.size):
-            one, masks = tracks[i : i + 1], np.array([j])
-            innovation = gating.innovations(one["size"], predicted[i : i + 1], now, masks)[0]
-            assert ((i, j) in found) == (innovation < reach.limit[i])
+            one = np.array([i]), now, np.array([j])
+            innovation = gating.innovations(views, *one, DEFAULTS)[0]
+            assert ((i, j) in found) == (innovation < gate.limit[views.track[i]])

@@ -132,7 +132,7 @@ def test_labels_survive_a_camera_that_moves_further_than_the_objects_are_large(t
         return sum(a == b for a, b in there) / len(there)
 
     assert kept(moved) > 0.9
-    assert kept(still) < 0.5  # the premise: without the camera's motion labels are lost
+    assert kept(still) < 0.6  # the premise: without the camera's motion labels are lost
 
 
 @pytest.mark.parametrize("cue", CUES)

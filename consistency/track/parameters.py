@@ -1,0 +1,144 @@
+"""Every tuned number of the tracker, once: unit, meaning, and where it comes from.
+
+``Parameters()`` are the defaults; ``dataclasses.replace(Parameters(), velocity_gain=0.2)`` varies
+one.  There is one set for all data: what data sets disagree on, the tracker learns from the
+sequence itself (innovations, usual similarity, how often masks blink).
+
+Shares, similarities and gains are numbers between 0 and 1.  *Object size* is the square root of an
+area, so that distances mean the same for small and for large objects.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Numbers that the tracker works with.
+
+    "Tuned" means: chosen for the largest sum of AssA over ten collections of sequences (driving,
+    crowds, video objects, two kinds of cells; each as it is and with masks missing, cut, merged
+    and invented), on other sequences than those of the tables in docs/association.md.
+    """
+
+    # --- Where a track is expected (state.py) ---
+
+    # Weight of the newest displacement in a track's velocity (alpha-beta filter).
+    velocity_gain: float = 0.4
+    # ... of the first displacement, which tells the most and may be a wrong link.
+    first_velocity_gain: float = 0.6
+    # The centroid jumps where a mask is cut or merged.  The gain is therefore multiplied with
+    # clip((ratio - piece_ratio) / piece_span, 0, 1), ratio = smaller / larger area of the two.
+    piece_ratio: float = 0.5
+    piece_span: float = 0.3
+    # Frames for which a lost track is thought to go on as before ...
+    longest_drift: int = 10
+    # ... where the camera's motion is known: what moves by itself soon stops.
+    longest_drift_known_motion: int = 3
+
+    # --- Which masks a track remembers besides its last one (state.py, views.py) ---
+
+    # Decay per frame of the area of the largest recent mask: some day it is history.
+    largest_decay: float = 0.9
+    # A mask more than so many times as large as the typical one is not the whole object but a
+    # union of two, unless ...
+    largest_growth: float = 1.7
+    # ... the mask before was nearly as large: at least this share of it.
+    nearly_as_large: float = 0.7
+    # A mask is typical if its area and the median of the last areas differ by this factor at most.
+    typical_factor: float = 1.25
+    # The remembered masks are asked where their area and that of the last mask differ by more than
+    # this factor: else they tell nothing new.
+    other_factor: float = 1.2
+
+    # --- How far from there its mask may be (state.py, gating.py) ---
+
+    # Decay per frame of a track's size: an occluded object is larger than its mask.
+    size_decay: float = 0.8
+    # Innovation of a new track, object sizes.
+    first_innovation: float = 0.3
+    # Weight of the newest squared innovation of a track.
+    innovation_gain: float = 0.3
+    # One wrong link must not widen the search for all that follows: a squared innovation counts at
+    # most so many times what was expected (winsorising, Huber 1981).
+    most_surprise: float = 9.0
+    # A squared innovation counts at least the square of this, object sizes: who stood still for
+    # long may still begin to move.
+    least_deviation: float = 0.1
+    # Uncertainty grows like gap**gap_exponent: 0.5 is that of a random walk.
+    gap_exponent: float = 0.5
+    # Standard deviations of the innovation at which the aligned shape counts 0 ...
+    limit_sigmas: float = 4.0
+    # ... and at which it counts half, apart from that (the tail of Student's t).
+    tail_sigmas: float = 12.0
+    # Bounds of that limit, object sizes.
+    least_limit: float = 2.0
+    largest_limit: float = 8.0
+    # A mask smaller than this share of its track's size counts as that large.
+    smallest_part: float = 0.5
+    # The limit where the cue "uncertainty" is left out, object sizes.
+    fixed_limit: float = 3.0
+
+    # --- Which pairs are compared, and how alike they are (gating.py, similarity.py) ---
+
+    # Masks that each remembered mask is compared with at most: a bound for crowds.
+    most_candidates: int = 8
+    # Bounds of the IoU are of pixels, thumbnails are samples of them: a pair is left out where its
+    # bound is below this share of what it has to reach.
+    bound_slack: float = 0.8
+    # Similarity lost where the mask lies in a larger one and the track's last mask did not.
+    nesting_weight: float = 0.25
+
+    # --- Who gets which mask (tracker.py) ---
+
+    # Least similarity of a link to the next frame: low, as rivals are decided by assignment ...
+    least_similarity: float = 0.02
+    # ... where the camera's motion is known: masks lie where they are expected, or are others.
+    least_similarity_known_motion: float = 0.2
+    # A track that is back after a gap competes with those of the frame before from here on.
+    least_clear_return: float = 0.5
+    # It may have a mask that nobody else takes from here on.
+    least_return: float = 0.2
+    # A track of the frame before may have one on this share of its gate.
+    idle_share: float = 0.3
+    # After more than the memory: IoU at the expected place.
+    least_long_return: float = 0.5
+
+    # --- How strict that is, by how often masks blink (blinking.py) ---
+
+    # A link over one missing frame is a blink if it reaches this share of the track's usual
+    # similarity: the object was there and its mask was not.
+    blink_similarity: float = 0.7
+    # Rate of blinks from which on tracks are as strict as they get.  Clean sequences have at most
+    # 0.5 % (cells up to 2.3 %), faulty ones 2.8 to 6.4 %.
+    full_blink_rate: float = 0.03
+    # What the rate is before anything is seen: one blink in so many links.
+    prior_links: float = 100.0
+    # Where masks blink, a track's gate is this share of its usual similarity ...
+    gate_share: float = 0.4
+    # ... and at most this.
+    largest_gate: float = 0.5
+    # Least weight of the newest similarity in what is usual for a track.
+    level_gain: float = 0.2
+    # Where masks blink, a track of n masks is trusted less by this share / n: a scrap that has just
+    # appeared must not win the whole against the track that waits for it.
+    youth_discount: float = 0.5
+
+    # --- What is a cut, a merge, a division (splits.py) ---
+
+    # Share of a piece that lies inside the whole.
+    inside: float = 0.7
+    # Of the sum of the pieces' areas, as a share of the whole's.
+    area_tolerance: float = 0.3
+    # Pieces share less than this part of the smaller: else one is a part of the other.
+    apart: float = 0.5
+    # Distance of the daughters' centre of gravity from the mother's place, object sizes.
+    division_middle: float = 0.7
+    # Distance between the daughters, object sizes.
+    division_separation: float = 3.0
+    # Least ratio of the daughters' areas.
+    division_area_ratio: float = 0.5
+    # A mother who overlaps one daughter by this IoU goes on.
+    division_unchanged: float = 0.6
+
+
+DEFAULTS = Parameters()
