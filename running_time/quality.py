@@ -2,29 +2,37 @@
 """How well labels hold: sequences with known identities, each matching, other trackers.
 
     quality.py NAME[:new]=FOLDER[,FOLDER...] [...] [--steps 1 2 4] [--faults LEVEL [--seeds N]]
-               [--peers] [--ablation] [--cache DIR] [--json FILE] [--markdown]
+               [--peers] [--ablation] [--sweep NAME=V1,V2,... [--leave-one-out column|group]]
+               [--cache DIR] [--json FILE] [--markdown]
 
 FOLDER holds a data set in data/ and truth.json: {frame: [identity or null of each mask]}.  Folders
 of one NAME count together.  ":new" labels them with --on-split new (cells).  --steps keeps every
 K-th frame of each: a lower frame rate.  --faults adds a column for each group whose masks have the
 faults of a segmenter (see faults.py), the mean over N seeds.  --peers needs the packages of
-requirements-peers.txt.  What is measured stays in --cache, for the next time.
+requirements-peers.txt.  --sweep tries other values of a number of consistency/track/parameters.py;
+--leave-one-out chooses among them on all columns but one and scores the choice on that one (or on
+all columns of one group).  What is measured stays in --cache, for the next time.
 """
 
 import argparse
 import json
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 import peers  # noqa: E402
-from measured import Cache, Source  # noqa: E402
-from quality_jobs import Job, Method, Peer, work  # noqa: E402
+import sweeps  # noqa: E402
+from measured import Cache  # noqa: E402
+from quality_columns import Column, columns, group  # noqa: E402
+from quality_jobs import Job, Method, Peer, Tuned, work  # noqa: E402
 from scoring import Counts, mean  # noqa: E402
+from sweeps import DEFAULT, Choice, Scores, Sweep, describe  # noqa: E402
 
 from backends import open_backend  # noqa: E402
 from consistency.cli.common import bars, positive, run_cli  # noqa: E402
@@ -37,59 +45,20 @@ ABLATION = {f"without {cue}": AssociationOptions(without=(cue,)) for cue in CUES
 }
 WORKERS = 2
 
-Scores = dict[str, dict[str, dict[str, float]]]  # {title of a column: {method: {figure: value}}}
+ON_ALL, ON_OTHERS = "chosen on all columns", "chosen on the others"
+
+Methods = dict[str, Method]
+Found = dict[tuple[Column, int, Path], Any]  # {column, seed, sequence: what a job returned}
 
 
-@dataclass(frozen=True)
-class Group:
-    """Sequences that count together."""
-
-    name: str
-    folders: tuple[Path, ...]
-    on_split: str
+def study(wanted: dict[Column, Methods], cache: Cache) -> Scores:
+    """Score each column with its methods."""
+    found = _run(work, wanted, cache)
+    return {column.title: _figures(column, wanted[column], found) for column in wanted}
 
 
-@dataclass(frozen=True)
-class Column:
-    """A group at a frame rate, with faults or without; figures are means over its seeds."""
-
-    group: Group
-    step: int = 1
-    level: float = 0.0
-    seeds: int = 1
-
-    @property
-    def title(self) -> str:
-        """As in the head of a table."""
-        rate = "" if self.step == 1 else f", every {self.step}. frame"
-        return self.group.name + rate + (", faults" if self.level else "")
-
-    def runs(self) -> list[list[Source]]:
-        """Sequences that count together, once for each seed."""
-        return [
-            [Source(folder, self.step, self.level, seed) for folder in self.group.folders]
-            for seed in range(self.seeds)
-        ]
-
-
-def group(text: str) -> Group:
-    """Argument type: NAME[:new]=FOLDER[,FOLDER...]."""
-    name, separator, folders = text.partition("=")
-    name, _, on_split = name.partition(":")
-    paths = tuple(Path(folder) for folder in folders.split(",") if folder)
-    if not (name and separator and paths) or on_split not in ("", "new"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME[:new]=FOLDER[,FOLDER...]")
-    return Group(name, paths, on_split or "keep")
-
-
-def columns(groups: list[Group], steps: list[int], level: float, seeds: int) -> list[Column]:
-    """All columns; those without faults first."""
-    clean = [Column(g, step) for step in steps for g in groups]
-    return clean + [replace(c, level=level, seeds=seeds) for c in clean if level]
-
-
-def study(wanted: dict[Column, dict[str, Method]], cache: Cache) -> Scores:
-    """Score each column with its methods, on WORKERS processes."""
+def _run(function: Callable[[Job], Any], wanted: dict[Column, Methods], cache: Cache) -> Found:
+    """Have every sequence worked on, by WORKERS processes."""
     jobs = {
         (column, seed, source.folder): Job(source, _for(column, methods), cache)
         for column, methods in wanted.items()
@@ -99,17 +68,48 @@ def study(wanted: dict[Column, dict[str, Method]], cache: Cache) -> Scores:
     # The longest first, so that at the end no worker has to wait for another.
     order = sorted(jobs, key=lambda name: -_size(name[2]))
     with open_backend("multi", WORKERS) as backend:
-        done = backend.map(work, [jobs[name] for name in order])
-        found = dict(zip(order, bars(False, "sequence")(done, "study", len(jobs)), strict=True))
-    return {column.title: _figures(column, wanted[column], found) for column in wanted}
+        done = backend.map(function, [jobs[name] for name in order])
+        return dict(zip(order, bars(False, "sequence")(done, "study", len(jobs)), strict=True))
 
 
-def _for(column: Column, methods: dict[str, Method]) -> dict[str, Method]:
+def _for(column: Column, methods: Methods) -> Methods:
     split = column.group.on_split
-    return {
-        name: method if isinstance(method, Peer) else replace(method, on_split=split)
-        for name, method in methods.items()
+    result: Methods = {}
+    for name, method in methods.items():
+        if isinstance(method, Tuned):
+            method = replace(method, options=replace(method.options, on_split=split))
+        elif not isinstance(method, Peer):
+            method = replace(method, on_split=split)
+        result[name] = method
+    return result
+
+
+def leave_one_out(
+    wanted: list[Column], scores: Scores, tried: list[Sweep], by: str, cache: Cache
+) -> tuple[Scores, dict[str, Choice]]:
+    """Score each column with what the others would have chosen, and with what all would.
+
+    Parameters
+    ----------
+    scores : of every value in ``tried``, each alone, on every column.
+    by : "column", or "group" to leave out all columns of the group.
+
+    Returns
+    -------
+    Scores of ON_ALL and ON_OTHERS, and the choices: {ON_ALL or title of a column: choice}.
+    """
+    choices = {ON_ALL: sweeps.choose(scores, tried, [c.title for c in wanted])}
+    for column in wanted:
+        others = [c for c in wanted if (c.group != column.group if by == "group" else c != column)]
+        choices[column.title] = sweeps.choose(scores, tried, [c.title for c in others])
+    methods: dict[Column, Methods] = {
+        column: {
+            ON_ALL: sweeps.method(choices[ON_ALL]),
+            ON_OTHERS: sweeps.method(choices[column.title]),
+        }
+        for column in wanted
     }
+    return study(methods, cache), choices
 
 
 def _size(folder: Path) -> int:
@@ -118,8 +118,8 @@ def _size(folder: Path) -> int:
 
 def _figures(
     column: Column,
-    methods: dict[str, Method],
-    found: dict[tuple[Column, int, Path], dict[str, Counts]],
+    methods: Methods,
+    found: Found,
 ) -> dict[str, dict[str, float]]:
     result = {}
     for name in methods:
@@ -131,13 +131,13 @@ def _figures(
     return result
 
 
-def table(scores: Scores, names: list[str], markdown: bool) -> str:
+def score_rows(scores: Scores, names: list[str]) -> list[list[str]]:
     """A line for each method, AssA / IDF1 / IDSW of each column."""
     rows = [["", *scores]]
     for name in names:
         cells = [found.get(name) for found in scores.values()]
         rows.append([name, *(_cell(figures) if figures else "" for figures in cells)])
-    return lines(rows, markdown)
+    return rows
 
 
 def _cell(figures: dict[str, float]) -> str:
@@ -156,7 +156,7 @@ def lines(rows: list[list[str]], markdown: bool) -> str:
     )
 
 
-def installed_peers() -> dict[str, Method]:
+def installed_peers() -> Methods:
     """Return the trackers that are installed; says on stderr which are not."""
     for package in peers.missing():
         print(f"{package}: not installed, left out; see requirements-peers.txt", file=sys.stderr)
@@ -164,19 +164,40 @@ def installed_peers() -> dict[str, Method]:
 
 
 def _work(args: argparse.Namespace) -> int:
-    tables = {"": METHODS | (installed_peers() if args.peers else {})}
+    wanted = columns(args.groups, args.steps, args.faults, args.seeds)
+    tables: dict[str, Methods] = {"": METHODS | (installed_peers() if args.peers else {})}
     if args.ablation:
         tables["Each part left out in turn"] = {"all": METHODS["track"]} | ABLATION
-    methods = {name: method for part in tables.values() for name, method in part.items()}
-    wanted = dict.fromkeys(columns(args.groups, args.steps, args.faults, args.seeds), methods)
+    if args.sweep:
+        tables["Other numbers"] = sweeps.methods(args.sweep)
     with tempfile.TemporaryDirectory() as scratch:
-        scores = study(wanted, Cache(args.cache or Path(scratch)))
-    for title, part in tables.items():
-        heading = f"{title}:\n\n" if title else ""
-        print(heading + table(scores, list(part), args.markdown), end="\n\n")
+        content = _study(args, wanted, tables, Cache(args.cache or Path(scratch)))
     if args.json:
-        args.json.write_text(json.dumps({"scores": scores}, indent=1) + "\n")
+        args.json.write_text(json.dumps(content, indent=1) + "\n")
     return 0
+
+
+def _study(
+    args: argparse.Namespace, wanted: list[Column], tables: dict[str, Methods], cache: Cache
+) -> dict[str, Any]:
+    """Do what was asked for and print it; returns what is stored as JSON."""
+    methods = {name: method for part in tables.values() for name, method in part.items()}
+    scores = study(dict.fromkeys(wanted, methods), cache)
+    content: dict[str, Any] = {"scores": scores}
+    for title, part in tables.items():
+        _print(title, score_rows(scores, list(part)), args.markdown)
+    if args.leave_one_out:
+        found, choices = leave_one_out(wanted, scores, args.sweep, args.leave_one_out, cache)
+        rows = score_rows({t: scores[t] | found[t] for t in scores}, [DEFAULT, ON_ALL, ON_OTHERS])
+        chosen = [["left out", "chosen"], *([t, describe(c)] for t, c in choices.items())]
+        _print(f"One {args.leave_one_out} left out", rows, args.markdown)
+        _print("What was chosen", chosen, args.markdown)
+        content |= {"left out": found, "chosen": choices}
+    return content
+
+
+def _print(title: str, rows: list[list[str]], markdown: bool) -> None:
+    print(f"{title}:\n\n" * bool(title) + lines(rows, markdown), end="\n\n", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -189,6 +210,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=positive, default=1, help="faults: mean of so many (1)")
     parser.add_argument("--peers", action="store_true", help="also other trackers")
     parser.add_argument("--ablation", action="store_true", help="also each part left out")
+    parser.add_argument(
+        "--sweep", type=sweeps.sweep, action="append", default=[], metavar="NAME=V1,V2,...",
+        help="also other values of one of the tracker's numbers; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--leave-one-out", choices=("column", "group"), help="choose values on all others"
+    )
     parser.add_argument("--cache", type=Path, help="folder that keeps what is measured")
     parser.add_argument("--json", type=Path, help="where to store the figures")
     parser.add_argument("--markdown", action="store_true", help="tables for a document")
@@ -198,7 +226,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    return run_cli(_work, _parser().parse_args(argv))
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.leave_one_out and not args.sweep:
+        parser.error("--leave-one-out needs values to choose from; add --sweep NAME=V1,V2,...")
+    return run_cli(_work, args)
 
 
 if __name__ == "__main__":

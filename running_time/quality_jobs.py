@@ -1,6 +1,6 @@
 """The work of the study: one sequence, labelled by several methods, in a worker."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -10,8 +10,9 @@ from measured import PACKAGE, Cache, Source, code
 
 from consistency.dataset import Dataset
 from consistency.measure.frame import FrameMeasurement
-from consistency.options import AssociationOptions, Options
+from consistency.options import AssociationOptions, MeasureOptions, Options
 from consistency.track.association import associate
+from consistency.track.parameters import Parameters
 from consistency.track.results import TrackedFrame
 
 # All masks, near-duplicates too: a peer is given every box.
@@ -26,7 +27,15 @@ class Peer:
     package: str
 
 
-Method = AssociationOptions | Peer
+@dataclass(frozen=True)
+class Tuned:
+    """The matching "track" with other numbers than the default."""
+
+    parameters: Parameters
+    options: AssociationOptions = field(default_factory=AssociationOptions)
+
+
+Method = AssociationOptions | Tuned | Peer
 
 
 @dataclass(frozen=True)
@@ -41,19 +50,36 @@ class Job:
 def work(job: Job) -> dict[str, scoring.Counts]:
     """Label the sequence with every method; returns the counts of each."""
     dataset = job.source.open(job.cache)
-    measured: dict[object, list[FrameMeasurement]] = {}
+    ours = Ours(job, dataset)
     result = {}
     for name, method in job.methods.items():
         if isinstance(method, Peer):
             labels = _labels_of_peer(method, job, dataset)
         else:
-            options = Options(**vars(method))
-            wanted = options.measuring()
-            if wanted not in measured:
-                measured[wanted] = job.source.measure(dataset, options, job.cache)
-            labels = labels_of(associate(measured[wanted], method)[0])
+            labels = labels_of(ours.label(method))
         result[name] = scoring.count(labels, dataset)
     return result
+
+
+class Ours:
+    """Labels a sequence by the matchings of the project; measured once for each way to measure."""
+
+    def __init__(self, job: Job, dataset: Dataset):
+        self._job, self._dataset = job, dataset
+        self._measured: dict[MeasureOptions, list[FrameMeasurement]] = {}
+
+    def label(self, method: AssociationOptions | Tuned) -> list[TrackedFrame]:
+        """Return the labelled frames."""
+        if isinstance(method, AssociationOptions):
+            return associate(self._measure(method), method)[0]
+        return associate(self._measure(method.options), method.options, method.parameters)[0]
+
+    def _measure(self, options: AssociationOptions) -> list[FrameMeasurement]:
+        every = Options(**vars(options))
+        wanted = every.measuring()
+        if wanted not in self._measured:
+            self._measured[wanted] = self._job.source.measure(self._dataset, every, self._job.cache)
+        return self._measured[wanted]
 
 
 def labels_of(frames: list[TrackedFrame]) -> scoring.Labels:

@@ -1,5 +1,6 @@
 """The study of how well labels hold runs, and tells right from wrong."""
 
+import argparse
 import json
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "running_time"))
 
 import measured
 import quality
+import quality_columns
 import scoring
 from measured import Cache, Source
 from quality_jobs import Job, work
@@ -74,8 +76,8 @@ def test_bad_input_is_one_line(capsys):
 
 @pytest.mark.parametrize("text", ["name", "name=", "=folder", "name:old=folder"])
 def test_a_group_has_a_name_and_folders(text):
-    with pytest.raises(quality.argparse.ArgumentTypeError, match="is not NAME"):
-        quality.group(text)
+    with pytest.raises(argparse.ArgumentTypeError, match="is not NAME"):
+        quality_columns.group(text)
 
 
 def test_a_table_for_reading_and_one_for_a_document():
