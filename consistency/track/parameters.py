@@ -123,7 +123,7 @@ class Parameters:
     # appeared must not win the whole against the track that waits for it.
     youth_discount: float = 0.5
 
-    # --- What is a cut, a merge, a division (splits.py) ---
+    # --- What is a cut and what a merge (splits.py) ---
 
     # Share of a piece that lies inside the whole.
     inside: float = 0.7
@@ -131,14 +131,38 @@ class Parameters:
     area_tolerance: float = 0.3
     # Pieces share less than this part of the smaller: else one is a part of the other.
     apart: float = 0.5
-    # Distance of the daughters' centre of gravity from the mother's place, object sizes.
-    division_middle: float = 0.7
-    # Distance between the daughters, object sizes.
-    division_separation: float = 3.0
-    # Least ratio of the daughters' areas.
-    division_area_ratio: float = 0.5
-    # A mother who overlaps one daughter by this IoU goes on.
-    division_unchanged: float = 0.6
+
+    # --- What is a division, decided when all labels are known (divisions.py) ---
+
+    # Masks whose median area is a mother's and a daughter's: single masks are faulty.
+    mother_masks: int = 6
+    daughter_masks: int = 4
+    # Frames between the beginnings of the daughters, and for which the mother may be missed.
+    division_slack: int = 3
+    # Masks that the mother and each daughter must have: a piece is gone after one or two.
+    least_life: int = 3
+    # Distance between the daughters at most, in the mother's size (root of her area).
+    daughter_reach: float = 2.5
+    # Spread of the daughters' midpoint about the mother's place, in her size.
+    daughter_middle: float = 0.3
+    # Logarithm of a daughter's share of the mother's area, and its spread: 0.6, they soon grow.
+    daughter_share: float = -0.5
+    daughter_share_spread: float = 0.2
+    # Spread of the logarithm of the ratio of the daughters' areas.
+    daughter_ratio_spread: float = 0.35
+    # Log odds lost for each frame in which a daughter is not there yet.
+    daughter_missed: float = 0.5
+    # Degrees of freedom of these densities (nearly normal), and of those of what tracks usually do:
+    # there are wrong links among them.
+    daughter_tails: float = 10.0
+    link_tails: float = 3.0
+    # A sequence divides where divisions outnumber those found with time reversed by so many
+    # standard deviations (of the difference of two counts) ...
+    least_surplus: float = 2.0
+    # ... and these are at most this share of them: no tracker is quite the same both ways.
+    most_reversed: float = 2 / 3
+    # Below this share of links over one missing frame masks do not blink: what appears is new.
+    least_blinking: float = 0.004
 
 
 DEFAULTS = Parameters()

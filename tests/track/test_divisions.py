@@ -1,0 +1,192 @@
+"""Divisions: found where a mother ends and two daughters begin, and only in what divides."""
+
+import numpy as np
+import pytest
+
+from consistency.measure.camera_motion import UNKNOWN
+from consistency.track.divisions import divide, has_divisions
+from consistency.track.parameters import DEFAULTS
+from consistency.track.results import NO_PAIRS, Change, Lineage, TrackedFrame
+
+SHAPE = (200, 1000)
+
+
+def frame(t, masks):
+    """A labelled frame; ``masks`` {label: (x, y, area)}."""
+    n = len(masks)
+    places = np.array([m[:2] for m in masks.values()], float).reshape(n, 2)
+    areas = np.array([m[2] for m in masks.values()], np.int64)
+    return TrackedFrame(
+        name=f"{t}",
+        shape=SHAPE,
+        count=n,
+        kept=np.arange(n),
+        areas=areas,
+        boxes=np.zeros((n, 4), np.int64),
+        centroids=places,
+        overlaps=np.zeros((0, 3), np.int64),
+        labels=list(masks),
+        iou_before=np.full(n, np.nan),
+        dropped=(),
+        shared_before=NO_PAIRS,
+        motion=UNKNOWN,
+    )
+
+
+def dividing(cells=6, frames=24, missed=0, life=99):
+    """Cells in a row; each divides in a frame of its own, and the label goes on with one daughter.
+
+    ....O....     ...o.o...
+      mother       daughters, 0.6 of her area, left and right of her place
+    """
+    result = []
+    for t in range(frames):
+        masks = {}
+        for k in range(cells):
+            x, y, division = 80 + 150 * k, 100 + (t % 2), 6 + k
+            if t < division:
+                masks[k + 1] = (x, y, 400)
+            elif t >= division + missed:
+                masks[k + 1] = (x - 11, y, 240)
+                if t < division + missed + life:
+                    masks[cells + k + 1] = (x + 11, y, 230)
+        result.append(frame(t, masks))
+    return result
+
+
+def labels_of(frames):
+    return [tuple(f.labels) for f in frames]
+
+
+def test_daughters_get_labels_of_their_own():
+    frames = dividing()
+    found = divide(frames, Lineage(), "auto")
+    assert found.divides
+    assert sorted(found.daughters.values()) == sorted([1, 2, 3, 4, 5, 6] * 2)
+    before, after = found.frames[5].labels, found.frames[20].labels
+    assert before == [1, 2, 3, 4, 5, 6]  # the mothers' labels are unchanged ...
+    assert not set(before) & set(after)  # ... and nobody has them afterwards
+    assert len(set(after)) == 12
+    split = [change for change in found.lineage.changes if change.kind == "split"]
+    assert [(c.t, c.label) for c in split] == [(6 + k, k + 1) for k in range(6)]
+    assert all(found.lineage.parents[d] == c.label for c in split for d in c.others)
+
+
+def test_with_time_reversed_nothing_divides():
+    """Two that become one are no division; the sequence above, played backwards, is left alone."""
+    frames = dividing()[::-1]
+    found = divide(frames, Lineage(), "auto")
+    assert not found.divides
+    assert labels_of(found.frames) == labels_of(frames)
+    assert found.daughters == {}
+
+
+def test_what_is_not_looked_for_is_not_found():
+    frames = dividing()
+    found = divide(frames, Lineage(), "keep")
+    assert labels_of(found.frames) == labels_of(frames)
+
+
+def test_one_division_proves_nothing_unless_it_is_known_that_things_divide():
+    frames = dividing(cells=1)
+    assert not divide(frames, Lineage(), "auto").divides
+    assert list(divide(frames, Lineage(), "new").daughters.values()) == [1, 1]
+
+
+def test_a_cut_that_is_undone_is_no_division():
+    """The second piece is there for two masks only: fewer than a daughter has to live."""
+    assert DEFAULTS.least_life > 2
+    cut = dividing(life=2)
+    assert divide(dividing(life=DEFAULTS.least_life), Lineage(), "new").daughters  # the premise
+    assert not divide(cut, Lineage(), "new").daughters
+
+
+def test_a_mother_may_be_missed_while_she_divides():
+    found = divide(dividing(missed=2), Lineage(), "auto")
+    assert found.divides
+    assert len(found.daughters) == 12
+    assert not divide(dividing(missed=9), Lineage(), "auto").divides
+
+
+def test_newcomers_beside_tracks_are_no_daughters():
+    """A stranger appears beside each of six tracks, and they do not change."""
+    frames = []
+    for t in range(24):
+        masks = {k + 1: (80 + 150 * k, 100, 400) for k in range(6)}
+        masks |= {7 + k: (110 + 150 * k, 100, 400) for k in range(6) if t >= 6 + k}
+        frames.append(frame(t, masks))
+    found = divide(frames, Lineage(), "auto")
+    assert labels_of(found.frames) == labels_of(frames)
+
+
+def test_the_order_of_masks_changes_nothing():
+    frames, rng = dividing(), np.random.default_rng(0)
+    shuffled, orders = [], []
+    for t, f in enumerate(frames):
+        order = rng.permutation(len(f.labels))
+        table = {f.labels[k]: (*f.centroids[k], int(f.areas[k])) for k in order}
+        shuffled.append(frame(t, table))
+        orders.append(order)
+    straight = divide(frames, Lineage(), "auto").frames
+    mixed = divide(shuffled, Lineage(), "auto").frames
+    assert len({v for f in straight for v in f.labels}) == 18  # the premise: it divides
+    for one, other, order in zip(straight, mixed, orders, strict=True):
+        assert [one.labels[k] for k in order] == other.labels
+
+
+def test_where_nothing_blinks_a_track_does_not_go_on_after_a_gap():
+    """One cell is missed for three frames: in a sequence that divides and never blinks, it is new.
+
+    Where masks blink now and then, the same gap is a gap.
+    """
+    frames = dividing(frames=60)
+    steady = [
+        frame(f_t, _with(f, 50, (900, 20, 300), f_t not in (20, 21, 22)))
+        for f_t, f in enumerate(frames)
+    ]
+    found = divide(steady, Lineage(), "auto")
+    assert found.divides
+    assert not found.blinks
+    assert _label_at(found.frames[10], 900) != _label_at(found.frames[40], 900)
+    blinking = [frame(t, _with(f, 50, (900, 20, 300), t % 4 > 0)) for t, f in enumerate(frames)]
+    found = divide(blinking, Lineage(), "auto")
+    assert found.divides
+    assert found.blinks
+    assert _label_at(found.frames[10], 900) == _label_at(found.frames[41], 900)
+
+
+def _with(f, label, mask, there):
+    table = {v: (*f.centroids[k], int(f.areas[k])) for k, v in enumerate(f.labels)}
+    return table | ({label: mask} if there else {})
+
+
+def _label_at(f, x):
+    return f.labels[int(np.abs(f.centroids[:, 0] - x).argmin())]
+
+
+def test_cuts_noted_on_the_way_get_the_labels_of_their_time():
+    frames = dividing()
+    noted = Lineage({7: 1, 8: 2}, (Change(6, "split", 1, (1, 7)), Change(20, "merge", 9, (3,))))
+    found = divide(frames, noted, "auto")
+    splits = [c for c in found.lineage.changes if c.kind == "split"]
+    assert len(splits) == 6  # the cut is the first division, told once
+    merge = next(c for c in found.lineage.changes if c.kind == "merge")
+    assert merge.label == found.frames[19].labels[_row(frames[19], 9)]
+    assert merge.others == (found.frames[20].labels[_row(frames[20], 3)],)
+
+
+def _row(f, label):
+    return f.labels.index(label)
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward", "divides"),
+    [(4, 0, True), (3, 0, False), (75, 3, True), (6, 4, False), (0, 0, False), (200, 150, False)],
+)
+def test_divisions_must_outnumber_their_mirror_images(forward, backward, divides):
+    assert has_divisions(forward, backward) == divides
+
+
+def test_a_sequence_without_masks_is_left_alone():
+    frames = [frame(t, {}) for t in range(3)]
+    assert divide(frames, Lineage(), "auto").frames == frames
