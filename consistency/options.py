@@ -10,7 +10,7 @@ from typing import Literal
 
 MATCHINGS = ("track", "optimal", "greedy", "seed")
 MOTIONS = ("none", "translation", "affine", "frames")
-ON_SPLIT = ("keep", "new")
+ON_SPLIT = ("auto", "keep", "new")
 PASSES = (1, 2)
 KEEP = ("area", "score")
 # What speaks for a pair of a track and a mask; each can be left out to learn what it is worth.
@@ -41,9 +41,6 @@ PALETTES = ("distinct", "davis", "grey")
 
 MEMORY = 10  # frames that a track may miss
 LONG_MEMORY = 40  # ... where the camera's motion is known
-# Lineages know no gaps: where every object is segmented in every frame, and new ones come from
-# divisions, what appears is no old acquaintance.
-MEMORY_OF_LINEAGES = 0
 MEMORY_OF_IOU = 1  # of "optimal" and "greedy": one drop-out of the segmenter
 
 # Exit codes of all commands.
@@ -101,7 +98,7 @@ class AssociationOptions:
         been known all the while and place and shape fit; None = the default.
     motion : how the camera's motion is estimated, one of MOTIONS.
     frames_path : folder with the images of the frames, for the motion "frames".
-    on_split : "keep" or "new", see ``consistency.track.splits``.
+    on_split : "auto", "keep" or "new", see ``consistency.track.divisions``.
     passes : 1, or 2 to join tracks afterwards with what is known of their future.
     min_length : leave out tracks with fewer masks (any matching).
     without : some of CUES, to be left out.
@@ -113,7 +110,7 @@ class AssociationOptions:
     long_memory: int | None = None
     motion: str = "affine"
     frames_path: str | None = None
-    on_split: str = "keep"
+    on_split: str = ON_SPLIT[0]
     passes: int = 2
     min_length: int = 1
     without: tuple[str, ...] = ()
@@ -124,13 +121,11 @@ class AssociationOptions:
             return self.memory
         if self.matching != "track":
             return MEMORY_OF_IOU
-        return MEMORY if self.on_split == "keep" else MEMORY_OF_LINEAGES
+        return MEMORY
 
     def most_missed(self) -> int:
         """Return the long memory, the default filled in."""
-        if self.long_memory is not None:
-            return self.long_memory
-        return LONG_MEMORY if self.on_split == "keep" else MEMORY_OF_LINEAGES
+        return LONG_MEMORY if self.long_memory is None else self.long_memory
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,8 @@ def _counters(dataset: Dataset, labelling: Labelling) -> dict[str, int]:
         "empty": reasons["empty"],
         "labels": len({value for frame in frames for value in frame.labels}),
         "splits": sum(change.kind == "split" for change in changes),
+        # A mother's label ends when she divides; a label that is cut goes on with one piece.
+        "divisions": sum(c.kind == "split" and c.label not in c.others for c in changes),
         "merges": sum(change.kind == "merge" for change in changes),
         "motion_unknown": sum(not frame.motion.known for frame in frames[1:]),
     }

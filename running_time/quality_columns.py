@@ -46,7 +46,7 @@ def group(text: str) -> Group:
     paths = tuple(Path(folder) for folder in folders.split(",") if folder)
     if not (name and separator and paths) or on_split not in ("", "new"):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME[:new]=FOLDER[,FOLDER...]")
-    return Group(name, paths, on_split or "keep")
+    return Group(name, paths, on_split or "auto")
 
 
 def columns(groups: list[Group], steps: list[int], level: float, seeds: int) -> list[Column]:

@@ -13,7 +13,6 @@ from consistency.options import (
     MATCHINGS,
     MEMORY,
     MEMORY_OF_IOU,
-    MEMORY_OF_LINEAGES,
     MOTIONS,
     ON_SPLIT,
     PASSES,
@@ -40,8 +39,8 @@ def add_association_flags(parser: argparse.ArgumentParser) -> None:
     add(
         "--memory",
         type=natural,
-        help=f"frames a track may miss and still return; default: {MEMORY}, with --on-split new "
-        f"{MEMORY_OF_LINEAGES}, with --matching optimal or greedy {MEMORY_OF_IOU}",
+        help=f"frames a track may miss and still return; default: {MEMORY}, with --matching "
+        f"optimal or greedy {MEMORY_OF_IOU}",
     )
     add(
         "--min-length",
@@ -58,7 +57,7 @@ def _add_track_flags(parser: argparse.ArgumentParser) -> None:
         "--long-memory",
         type=natural,
         help="frames a track may miss where the camera's motion is known, and place and shape fit; "
-        f"default: {LONG_MEMORY}, with --on-split new {MEMORY_OF_LINEAGES}",
+        f"default: {LONG_MEMORY}",
     )
     add(
         "--motion",
@@ -71,7 +70,8 @@ def _add_track_flags(parser: argparse.ArgumentParser) -> None:
         "--on-split",
         choices=ON_SPLIT,
         default=Options.on_split,
-        help="of a mask that becomes two, one piece keeps the label or both get new ones (cells)",
+        help="cells that divide: find out whether there are any, and give daughters new labels; "
+        "keep the label on one piece; or look for divisions without asking whether there are any",
     )
     add(
         "--passes",

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from consistency.measure.frame import FrameMeasurement
 from consistency.options import AssociationOptions
+from consistency.track.divisions import divide
 from consistency.track.endpoint_shapes import EndpointShapes
 from consistency.track.iou_tracker import propagate_by_iou
 from consistency.track.linking import link_tracks
@@ -41,24 +42,25 @@ def associate(
 def _track(
     measurements: Iterable[FrameMeasurement], options: AssociationOptions, parameters: Parameters
 ) -> tuple[list[TrackedFrame], Lineage]:
-    """Track forward twice, and link tracks over gaps if a second pass is wanted.
+    """Track forward twice, find divisions, and link tracks over gaps if that is wanted.
 
     The first time only tells how often masks blink, on which the second one depends.
     """
     memory, longest = options.frames_missed(), options.most_missed()
-    how = memory, longest, options.on_split, frozenset(options.without)
+    how = memory, longest, frozenset(options.without)
     record = Record()
     first = Tracker(*how, parameters=parameters)
     for now in record.kept(measurements):
         first.step(now)
     tracker = Tracker(*how, first.blinking.strictness(parameters), parameters)
     labelled = track_frames(record.replayed(), tracker)
-    if options.passes == 1:
-        return collect(labelled), tracker.lineage
     shapes = EndpointShapes(max(memory, longest))
     frames = collect(_shown(labelled, shapes))
-    same = link_tracks(frames, tracker.lineage, shapes, memory, longest)
-    return relabelled(frames, same), tracker.lineage.relabelled(same)
+    found = divide(frames, tracker.lineage, options.on_split, parameters)
+    if options.passes == 1 or found.divides:
+        return found.frames, found.lineage
+    same = link_tracks(found.frames, found.lineage, shapes, memory, longest)
+    return relabelled(found.frames, same), found.lineage.relabelled(same)
 
 
 def _shown(labelled: Iterable[Labelled], shapes: EndpointShapes) -> Iterator[Labelled]:

@@ -54,8 +54,18 @@ class Histories:
         names, first, track = np.unique(label[order], return_index=True, return_inverse=True)
         last = np.append(first[1:], label.size) - 1
         field = max(float(np.prod(frame.shape)) for frame in frames if frame.shape)
-        parts = (each[order] for each in (t, mask, area, place))
-        return cls(track, *parts, first, last, names, np.linalg.inv(camera[:, :2, :2]), field)
+        return cls(
+            track=track,
+            t=t[order],
+            mask=mask[order],
+            area=area[order],
+            place=place[order],
+            first=first,
+            last=last,
+            label=names,
+            from_first=np.linalg.inv(camera[:, :2, :2]),
+            field=field,
+        )
 
     @property
     def frames(self) -> int:

@@ -1,9 +1,9 @@
 """Masks that become two and two that become one.
 
 A mask is *cut* where two masks lie inside the one before and their areas add up to it: an object
-falls apart, or something thin passes in front of it.  A cell *divides* where two masks of like
-size lie opposite each other about the place of the one before, and neither alone looks like it:
-daughters round up, part and grow, so that neither containment nor areas hold.
+falls apart, or something thin passes in front of it.  Cells that divide are another matter: they
+round up, part and grow, so that neither containment nor areas hold, and one frame does not tell
+(``divisions``).
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from consistency.masks.intersections import PairTable
 from consistency.measure.frame import FrameMeasurement
 from consistency.track.assignment import assign_pairs
 from consistency.track.parameters import Parameters
-from consistency.track.state import LAST, Detections, predict
+from consistency.track.state import LAST, Detections
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,14 @@ def find_splits(
     pairs: tuple[np.ndarray, np.ndarray],
     free: np.ndarray,
     parameters: Parameters,
-    divisions: bool,
 ) -> list[Split]:
-    """Look for tracks that have become two masks.
+    """Look for tracks that were cut in two.
 
     Parameters
     ----------
     tracks : STATE (n,), with a mask in the frame before where they occur in ``pairs``.
     pairs : int64 (p,) twice, tracks and masks already assigned.
     free : int64 (k,), masks without a track.
-    divisions : look for divisions too, not for cuts alone.
 
     Returns
     -------
@@ -51,11 +49,6 @@ def find_splits(
     if not rows.size or not free.size:
         return []
     i, k, value = _cut(tracks.take(rows), detections.now, masks, free, parameters)
-    if divisions:
-        table = _division(tracks.take(rows), detections, masks, free, parameters)
-        table[i, k] = np.maximum(table[i, k], value)
-        i, k = np.nonzero(table)
-        value = table[i, k]
     chosen = assign_pairs(i, k, value)
     found = zip(rows[i[chosen]], masks[i[chosen]], free[k[chosen]], strict=True)
     return [Split(*(int(number) for number in split)) for split in found]
@@ -97,33 +90,6 @@ def _touching(
     i, k = (n[place] for n, place in zip(numbers, table.places(), strict=True))
     both = (i >= 0) & (k >= 0)
     return i[both], k[both]
-
-
-def _division(
-    tracks: np.ndarray, detections: Detections, masks: np.ndarray, free: np.ndarray, p: Parameters
-) -> np.ndarray:
-    """How much each pair of an assigned and a free mask looks like two daughters, (n, k)."""
-    now = detections.now
-    first, second = now.areas[masks][:, None], now.areas[free][None, :]
-    places = now.centroids[masks][:, None], now.centroids[free][None, :]
-    weight = (first / (first + second))[..., None]
-    middle = places[0] * weight + places[1] * (1 - weight)
-    # Mothers stop to divide: halfway between where she was and where she was heading.
-    mother = (tracks["place"][:, LAST] + predict(tracks, detections.t, p)[:, LAST]) / 2
-    area = tracks["area"][:, LAST]
-    size = np.maximum(np.sqrt(area)[:, None], np.sqrt((first + second) / 2))
-    off = np.linalg.norm(middle - mother[:, None], axis=2) / size
-    separation = np.linalg.norm(places[0] - places[1], axis=2) / size
-    like = np.minimum(first, second) / np.maximum(first, second)
-    shared = now.earlier[0].at(tracks["mask"], masks)
-    unchanged = shared / (area + now.areas[masks] - shared)
-    divides = (
-        (off < p.division_middle)
-        & (separation < p.division_separation)
-        & (like > p.division_area_ratio)
-        & (unchanged < p.division_unchanged)[:, None]
-    )
-    return np.where(divides, (1 - off / p.division_middle) * like, 0.0)
 
 
 def find_merges(

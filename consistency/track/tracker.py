@@ -38,7 +38,6 @@ class Tracker:
     memory : number of frames that a track may miss and still return.
     long_memory : a longer absence, after which it has to lie where it is expected; the camera's
         motion must have been known all the while.
-    on_split : "keep": the mother's label stays with one piece; "new": all get new labels.
     without : some of ``options.CUES``, to be left out.
     strictness : how much a mask has to look like the track, 0-1 (``Blinking.strictness``).
     parameters : the tuned numbers.
@@ -52,13 +51,12 @@ class Tracker:
         self,
         memory: int = MEMORY,
         long_memory: int = LONG_MEMORY,
-        on_split: str = "keep",
         without: frozenset[str] = frozenset(),
         strictness: float = 0.0,
         parameters: Parameters = DEFAULTS,
     ):
         self.memory, self.long_memory = memory, max(memory, long_memory)
-        self.on_split, self.without = on_split, without
+        self.without = without
         self.strictness, self.parameters = strictness, parameters
         self.blinking = Blinking()
         self._tracks = np.zeros(0, STATE)
@@ -90,8 +88,6 @@ class Tracker:
         self._note(tracks, now, links, splits, new)
         idle = np.ones(tracks.size, bool)
         idle[links.rows] = False
-        if self.on_split == "new":
-            idle[[split.track for split in splits]] = False
         self._tracks = _joined([tracks.take(idle.nonzero()[0]), going, new])
         self._pool.keep(self._tracks["shape"])
         self._t += 1
@@ -103,7 +99,7 @@ class Tracker:
     def _match(
         self, tracks: np.ndarray, missed: np.ndarray, detections: Detections
     ) -> tuple[Links, list[Split]]:
-        """Return which tracks get which masks, and the splits whose masks begin new tracks."""
+        """Return which tracks get which masks, and the cuts whose second pieces begin new ones."""
         p = self.parameters
         recent, long_gone = missed == 0, missed > self.memory
         gate = self._gate(tracks, detections.now)
@@ -121,10 +117,6 @@ class Tracker:
         chosen = assign_pairs(rows, columns, np.where(clear, similarity * trust[rows], 0.0))
         splits = self._splits(tracks, detections, (rows[chosen], columns[chosen]), recent)
         idle, free = np.ones(tracks.size, bool), np.ones(detections.masks.size, bool)
-        if self.on_split == "new":
-            idle[[split.track for split in splits]] = False
-            chosen = chosen[idle[rows[chosen]]]
-            free[[split.first for split in splits]] = False
         idle[rows[chosen]] = free[columns[chosen]] = False
         free[[split.second for split in splits]] = False
         # Only pairs that promised ``least`` were compared at all; comparing more finds strangers.
@@ -160,7 +152,6 @@ class Tracker:
             (rows[going], masks[going]),
             np.flatnonzero(free),
             self.parameters,
-            divisions=self.on_split == "new",
         )
 
     def _begin(self, detections: Detections, masks: np.ndarray, going: np.ndarray) -> np.ndarray:
