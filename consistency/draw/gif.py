@@ -1,16 +1,17 @@
 """GIFs of palette numbers: exact colours, exact durations, one frame in memory.
 
-Pillow's own ``save_all`` collects all frames before it writes, merges identical ones and may give
-frames palettes of their own; here it only compresses the pixels of a frame.  The format is in
-CompuServe's "GRAPHICS INTERCHANGE FORMAT, Version 89a".
+imageio writes a whole sequence with Pillow's ``save_all``, which collects all frames before it
+writes, merges identical ones and may give frames palettes of their own.  Here it writes each frame
+as a GIF of its own, from which the compressed pixels are taken.  The format is in CompuServe's
+"GRAPHICS INTERCHANGE FORMAT, Version 89a".
 """
 
 import struct
 
 import numpy as np
-from PIL import GifImagePlugin, Image
 
 COLOURS = 256
+SCREEN = 13  # bytes of signature and screen descriptor, before the table of colours
 LONGEST_SIDE = 65535
 # Browsers show frames shorter than 2/100 s at their own, slow pace.
 FASTEST = 50
@@ -51,6 +52,22 @@ def frame(image: np.ndarray, number: int, fps: float) -> bytes:
 
     ``number`` is its place in the sequence: durations are whole 1/100 s whose sum keeps the pace.
     """
+    import imageio.v3 as iio  # takes 0.1 s, and is needed for GIFs alone
+
     begin, end = (round(100 * n / fps) for n in (number, number + 1))
-    pixels = Image.fromarray(image)  # mode "L": numbers are written as they are
-    return b"".join(GifImagePlugin.getdata(pixels, duration=10 * (end - begin)))
+    # Two-dimensional pixels count as grey, and "optimize" would renumber the greys in use: without
+    # it the numbers of colours are written as they are.  Interlaced lines compress worse: 449 kB
+    # against 318 kB for ten frames of 1920 × 1080.
+    whole = iio.imwrite(
+        "<bytes>",
+        image,
+        extension=".gif",
+        plugin="pillow",
+        duration=10 * (end - begin),  # in ms
+        optimize=False,
+        interlace=False,
+    )
+    # The low bits of byte 10 give the size of the table of colours, which is common to all frames
+    # and thus cut off, as is the trailer.
+    table = 3 * 2 << (whole[10] & 7)
+    return whole[SCREEN + table : -len(TRAILER)]

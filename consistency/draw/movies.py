@@ -102,18 +102,24 @@ def draw_with_palette(
 def write_mp4(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Write one H.264 video; sides are made even by a black line where they are not."""
     items = job.items
-    pixels = "pal8" if fits_palettes(job) else "rgb24"
-    function = partial(_video_frame, layouts=job.layouts, style=job.style, pixels=pixels)
     height, width = job.size()
     size = (height + height % 2, width + width % 2)
     with replacing(path) as partial_path:
-        frames = progress(backend.map(function, items), "mp4", len(items))
-        video.write(partial_path, size, job.fps, pixels, frames)
+        if fits_palettes(job):
+            packed = partial(_indexed_video_frame, layouts=job.layouts, style=job.style)
+            blocks = progress(backend.map(packed, items), "mp4", len(items))
+            video.write_indexed(partial_path, size, job.fps, blocks)
+        else:
+            plain = partial(_video_frame, layouts=job.layouts, style=job.style)
+            frames = progress(backend.map(plain, items), "mp4", len(items))
+            video.write(partial_path, job.fps, frames)
 
 
-def _video_frame(item: FrameViews, layouts: tuple[Layout, ...], style: Style, pixels: str) -> bytes:
-    if pixels == "rgb24":
-        return _even(draw(item, layouts, style)).tobytes()
+def _video_frame(item: FrameViews, layouts: tuple[Layout, ...], style: Style) -> np.ndarray:
+    return _even(draw(item, layouts, style))
+
+
+def _indexed_video_frame(item: FrameViews, layouts: tuple[Layout, ...], style: Style) -> bytes:
     picture, table = draw_with_palette(item, layouts, style)
     return _even(picture).tobytes() + video.palette_bytes(table)
 

@@ -12,7 +12,7 @@ from conftest import squares, write_dataset
 from PIL import Image, ImageSequence
 
 import vis
-from consistency.draw import colours, figures, history, render_job, scene
+from consistency.draw import colours, figures, gif, history, render_job, scene
 from consistency.experiment import open_experiment
 from consistency.formats import open_dataset
 from consistency.options import SelectionOptions, StyleOptions
@@ -106,6 +106,15 @@ def test_pngs_of_an_earlier_run_go_and_other_files_are_safe(look, capsys):
     assert (folder / "notes.txt").read_text() == "mine"
 
 
+def test_gif_keeps_the_numbers_of_colours_that_skip_some(tmp_path):
+    table = np.arange(768, dtype=np.uint8).reshape(256, 3)
+    image = np.zeros((20, 30), np.uint8)
+    image[3:9, 4:20], image[12:, 7:] = 200, 7
+    content = gif.header(image.shape, table, 10) + gif.frame(image, 0, 10) + gif.TRAILER
+    (tmp_path / "one.gif").write_bytes(content)
+    np.testing.assert_array_equal(read_gif(tmp_path / "one.gif")[0], table[image])
+
+
 def test_mp4_shows_labels_and_keeps_count_size_and_pace(look):
     path = look("--format", "mp4", "--fps", "5", "--scale", "2") / "exp.mp4"
     about, size, frames = read_mp4(path)
@@ -190,6 +199,18 @@ def test_overlay_of_another_size_is_an_error(look, photographs, capsys):
     out = look("--frames-path", str(photographs), "--format", "mp4", code=2)
     error = one_line(capsys)
     assert "3.png: image of 30 × 20 pixels under masks of 60 × 40 in frame '3.png'" in error
+    assert not list(out.iterdir())
+
+
+@pytest.mark.parametrize("overlay", [False, True])
+def test_no_ffmpeg_is_one_line(look, photographs, capsys, monkeypatch, overlay):
+    def missing():
+        raise RuntimeError("No ffmpeg exe could be found.")
+
+    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", missing)
+    flags = ["--frames-path", str(photographs)] if overlay else []
+    out = look("--format", "mp4", *flags, code=2)
+    assert "pip install imageio-ffmpeg" in one_line(capsys)
     assert not list(out.iterdir())
 
 
