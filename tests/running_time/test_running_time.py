@@ -13,13 +13,14 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "running_time"))
 import charts
 import get_results
 import gpu
+import opening
 import rivals
 import runs
 import study
 
 import vis
 from backends.kernel import Kernel
-from consistency.formats import open_dataset
+from consistency.formats import images, open_dataset
 
 
 @pytest.fixture
@@ -137,3 +138,21 @@ def test_watching_survives_the_end_of_what_it_watches(monkeypatch):
             raise psutil.NoSuchProcess(1)
 
     study.Watch(Gone()).run()
+
+
+def test_opening_reads_the_first_image_alone_and_its_figures_are_kept(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(opening, "FRAMES", 2)
+
+    read = images.read_pixels
+
+    def first_alone(path):
+        assert path.name == "00000.png"
+        return read(path)
+
+    monkeypatch.setattr(images, "read_pixels", first_alone)
+    assert opening.main(["--repeat", "1", "--json", str(tmp_path / "opening.json")]) == 0
+    assert (tmp_path / "opening.md").read_text() == capsys.readouterr().out
+    rows = json.loads((tmp_path / "opening.json").read_text())["rows"]
+    assert [len(row["opening"]) for row in rows] == [3, 3]
