@@ -68,7 +68,7 @@ class MeasureOptions:
         predicted_iou · stability_score, "seed" is the predecessor's rule.
     lookback : number of frames before a frame whose masks are compared with its masks.
     shapes : make a thumbnail of each mask.
-    motion : estimate the camera's motion, one of MOTIONS.
+    motion : estimate the camera's motion, one of MOTIONS; from masks only with ``shapes``.
     frames_path : folder with the images, for the motion "frames".
     """
 

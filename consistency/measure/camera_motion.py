@@ -3,8 +3,9 @@
 The edges of all masks, sampled at a reduced size, make one binary picture a frame.  Phase
 correlation (Kuglin and Hines 1975) finds the translation between two of them, maximising the
 enhanced correlation coefficient (ECC; Evangelidis and Psarakis 2008) refines it to an affine
-transform.  Masks that cover only part of the frame tell how objects move, not the camera:
-an estimate counts only where edges are spread over the frame.
+transform.  Masks that cover only part of the frame tell how objects move, not the camera: an
+estimate counts only where edges are spread over the frame, and a motion only where masks all over
+the frame agree.
 """
 
 from collections.abc import Sequence
@@ -15,10 +16,11 @@ from types import ModuleType
 import numpy as np
 
 from consistency.masks.packed import WORD_BITS, PackedMasks
+from consistency.masks.thumbnails import Thumbnails
+from consistency.measure.agreement import BLOCKS, Voters, agree
 
 EDGE_CELLS = 1 << 15  # an edge picture has at most this many cells: 240 × 135 of full HD
-BLOCKS = 4  # the frame is divided into BLOCKS × BLOCKS blocks ...
-SPREAD = 0.75  # ... and edges must lie in more than this share of them
+SPREAD = 0.75  # edges must lie in more than this share of the frame's BLOCKS × BLOCKS blocks
 LEAST_CORRELATION = 0.3  # of the moved edges with those of the later frame
 LEAST_GAIN = 0.2  # of what no motion leaves unexplained (1 - correlation), as a share
 ECC_STEPS = 15
@@ -134,22 +136,60 @@ def to_first(motions: Sequence[Motion]) -> np.ndarray:
     return found
 
 
-def estimate(earlier: EdgeMap, later: EdgeMap, kind: str = "affine") -> Motion:
-    """Estimate the motion between two frames of one size; ``kind`` "translation" or "affine"."""
-    if min(earlier.spread(), later.spread()) <= SPREAD:
+@dataclass(frozen=True, eq=False)
+class MaskView:
+    """What a motion is estimated from: the edges of all masks of a frame, and each mask's vote."""
+
+    edges: EdgeMap
+    voters: Voters
+
+
+def mask_view(
+    masks: PackedMasks, boxes: np.ndarray, centroids: np.ndarray, thumbnails: Thumbnails
+) -> MaskView | None:
+    """Make the view of a frame from its n masks and what is known of them; None without masks.
+
+    Parameters
+    ----------
+    boxes : int64 (n, 4), x, y, width, height in pixels.
+    centroids : float64 (n, 2), x, y in pixels.
+    thumbnails : of the masks.
+    """
+    if not masks.count:
+        return None
+    return MaskView(edge_map(masks), Voters(masks.shape, boxes, centroids, thumbnails))
+
+
+def estimate(earlier: MaskView | None, later: MaskView | None, kind: str = "affine") -> Motion:
+    """Estimate the motion between two frames; ``kind`` "translation" or "affine".
+
+    Returns
+    -------
+    The motion; one that stands still where nothing better is found, ``UNKNOWN`` where the edges
+    tell nothing, a frame has no masks or both differ in size.
+    """
+    if earlier is None or later is None or earlier.voters.shape != later.voters.shape:
         return UNKNOWN
+    edges = earlier.edges, later.edges
+    if min(edges[0].spread(), edges[1].spread()) <= SPREAD:
+        return UNKNOWN
+    best, value = _best(*edges, kind)
+    still = _correlation(*edges, IDENTITY)
+    if 1 - value < (1 - LEAST_GAIN) * (1 - still):
+        motion = Motion(best * np.array([1, 1, edges[0].step]), True)
+        places = earlier.voters.centroids
+        if agree(earlier.voters, later.voters, motion.move(places) - places):
+            return motion if value >= LEAST_CORRELATION else UNKNOWN
+    return Motion(IDENTITY, True) if still >= LEAST_CORRELATION else UNKNOWN
+
+
+def _best(earlier: EdgeMap, later: EdgeMap, kind: str) -> tuple[np.ndarray, float]:
+    """Return the transform in cells that fits the edges best, (2, 3), and their correlation."""
     shift = _translation(earlier, later)
     candidates = [shift] if kind == "translation" else [_affine(earlier, later, shift), shift]
     found = [(_correlation(earlier, later, c), c) for c in candidates if c is not None]
     value, best = max(found, key=lambda item: item[0])
-    still = _correlation(earlier, later, IDENTITY)
-    if 1 - value >= (1 - LEAST_GAIN) * (1 - still):
-        value, best = still, IDENTITY
-    if value < LEAST_CORRELATION:
-        return UNKNOWN
-    scaled = best.copy()
-    scaled[:, 2] *= earlier.step
-    return Motion(scaled, True)
+    return best, value
 
 
 @cache

@@ -23,7 +23,7 @@ from consistency.masks.intersections import (
 )
 from consistency.masks.packed import PackedMasks
 from consistency.masks.thumbnails import NO_THUMBNAILS, Thumbnails, thumbnails
-from consistency.measure.camera_motion import UNKNOWN, EdgeMap, Motion, edge_map, estimate
+from consistency.measure.camera_motion import UNKNOWN, MaskView, Motion, estimate, mask_view
 from consistency.measure.duplicates import Dropped, find_duplicates, find_duplicates_of_any
 from consistency.measure.optical_flow import FlowView, estimate_flow, flow_view
 from consistency.options import MeasureOptions
@@ -123,7 +123,7 @@ def measure_frames(
     """Yield the frames of one chunk behind its halo; raises as ``measure_chunk``."""
     buffer = Buffer()
     before: list[PackedMasks] = []
-    view: EdgeMap | FlowView | None = None
+    view: MaskView | FlowView | None = None
     for i, given in enumerate(chunk.frames):
         began = perf_counter()
         frame, masks = read_frame(layout, given, buffer)
@@ -132,9 +132,10 @@ def measure_frames(
         areas = np.diagonal(within)
         kept, dropped = _keep(frame, masks, within, areas, options)
         masks = masks.select(kept)
-        view_before, view = view, _view(frame, masks, options)
+        boxes, centroids = masks.boxes_and_centroids()
+        pictures = thumbnails(masks, boxes) if options.shapes else NO_THUMBNAILS
+        view_before, view = view, _view(frame, masks, (boxes, centroids, pictures), options)
         if i >= chunk.halo:
-            boxes, centroids = masks.boxes_and_centroids()
             earlier = tuple(_compare(other, masks, frame.name, kernel) for other in before)
             yield FrameMeasurement(
                 name=frame.name,
@@ -149,7 +150,7 @@ def measure_frames(
                 earlier=earlier,
                 lookback=options.lookback,
                 dropped=tuple(dropped),
-                thumbnails=thumbnails(masks, boxes) if options.shapes else NO_THUMBNAILS,
+                thumbnails=pictures,
                 motion=_motion(view_before, view, options),
                 seconds_read=read - began,
                 seconds_measured=perf_counter() - read,
@@ -158,27 +159,33 @@ def measure_frames(
         before = [masks, *before][: options.lookback]
 
 
-def _view(frame: Frame, masks: PackedMasks, options: MeasureOptions) -> EdgeMap | FlowView | None:
-    """What the motion is estimated from; None where there is nothing."""
+def _view(
+    frame: Frame,
+    masks: PackedMasks,
+    known: tuple[np.ndarray, np.ndarray, Thumbnails],
+    options: MeasureOptions,
+) -> MaskView | FlowView | None:
+    """What the motion is estimated from; None where there is nothing.
+
+    ``known`` of the masks are boxes, centroids and thumbnails.
+    """
     if not masks.count or options.motion == "none":
         return None
     if options.motion == "frames":
         if options.frames_path is None:
             raise ValueError("the motion 'frames' needs frames_path, the folder with the images")
         return flow_view(frame, masks, options.frames_path)
-    return edge_map(masks)
+    return mask_view(masks, *known)
 
 
 def _motion(
-    earlier: EdgeMap | FlowView | None, later: EdgeMap | FlowView | None, options: MeasureOptions
+    earlier: MaskView | FlowView | None, later: MaskView | FlowView | None, options: MeasureOptions
 ) -> Motion:
     if isinstance(earlier, FlowView) and isinstance(later, FlowView):
         return estimate_flow(earlier, later)
-    if not (isinstance(earlier, EdgeMap) and isinstance(later, EdgeMap)):
-        return UNKNOWN
-    if earlier.picture.shape != later.picture.shape:
-        return UNKNOWN
-    return estimate(earlier, later, options.motion)
+    if isinstance(earlier, MaskView) and isinstance(later, MaskView):
+        return estimate(earlier, later, options.motion)
+    return UNKNOWN
 
 
 def _compare(earlier: PackedMasks, later: PackedMasks, frame: str, kernel: Kernel) -> PairTable:

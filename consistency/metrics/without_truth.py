@@ -12,7 +12,7 @@ from consistency.formats import read_masks
 from consistency.formats.buffer import Buffer
 from consistency.masks.packed import PackedMasks
 from consistency.masks.thumbnails import ThumbnailPool, Thumbnails, thumbnails
-from consistency.measure.camera_motion import UNKNOWN, EdgeMap, Motion, edge_map, estimate
+from consistency.measure.camera_motion import MaskView, Motion, estimate, mask_view
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +40,12 @@ def _input(dataset: Dataset) -> Iterator[tuple[PackedMasks, Sequence[int]]]:
 
 
 def _summaries(frames: Iterator[tuple[PackedMasks, Sequence[int]]]) -> Iterator[FrameSummary]:
-    edges: EdgeMap | None = None
+    view: MaskView | None = None
     for masks, labels in frames:
         boxes, centroids = masks.boxes_and_centroids()
-        before, edges = edges, edge_map(masks) if masks.count else None
-        motion = estimate(before, edges) if before and edges else UNKNOWN
-        yield FrameSummary(list(labels), thumbnails(masks, boxes), centroids, motion)
+        pictures = thumbnails(masks, boxes)
+        before, view = view, mask_view(masks, boxes, centroids, pictures)
+        yield FrameSummary(list(labels), pictures, centroids, estimate(before, view))
 
 
 def label_statistics(frames: Sequence[FrameSummary]) -> dict[str, float]:

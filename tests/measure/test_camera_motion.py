@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from consistency.masks.packing import pack
-from consistency.measure.camera_motion import UNKNOWN, Motion, edge_map, estimate, to_first
+from consistency.masks.thumbnails import thumbnails
+from consistency.measure.camera_motion import (
+    UNKNOWN,
+    Motion,
+    edge_map,
+    estimate,
+    mask_view,
+    to_first,
+)
 
 SHAPE = (270, 480)
 
@@ -23,7 +31,9 @@ def scene(transform=None, seed=0, reach=1.0):
         picture = picture[: SHAPE[0], : SHAPE[1]] > 0
         if picture.any():
             masks.append(picture)
-    return edge_map(pack(masks, SHAPE))
+    packed = pack(masks, SHAPE)
+    boxes, centroids = packed.boxes_and_centroids()
+    return mask_view(packed, boxes, centroids, thumbnails(packed, boxes))
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
