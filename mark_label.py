@@ -16,6 +16,7 @@ from consistency.cli.parser import Parser
 from consistency.cli.tracking import add_association_flags, add_mask_flags, options_of
 from consistency.formats import WRITERS
 from consistency.formats.source import Source
+from consistency.names import check_name
 from consistency.options import (
     ASSOCIATION_NEEDS,
     BACKEND_NEEDS,
@@ -87,6 +88,7 @@ def run(args: argparse.Namespace, backend: "Backend") -> int:
     if "none" in args.output and len(set(args.output)) > 1:
         raise ValueError("--output none writes nothing beside the labels; leave the others out")
     folder = args.experiments / (args.exp_name or name_of(args.sequences or args.data_path))
+    check_name(folder.name, "experiment")
     source = Source(args.data_path, args.sequence)
     chosen = sequences_of(args, source)
     if chosen is not None:
@@ -122,6 +124,8 @@ def run_many(args: argparse.Namespace, backend: "Backend", chosen: list, folder:
     from consistency import pipeline
     from consistency.sequences import Failure, Sequence, mark_all
 
+    if folder.is_symlink():
+        raise ValueError(f"{folder}: is a symbolic link; remove it, or choose another --exp-name")
     if (folder / f"{folder.name}.json").exists():
         raise ValueError(f"{folder}: is one experiment; choose another --exp-name for sequences")
 

@@ -3,6 +3,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from consistency.cli.common import bars, run_cli
@@ -15,7 +16,8 @@ from consistency.cli.drawing import (
 )
 from consistency.cli.input import name_of, open_input
 from consistency.cli.parser import Parser
-from consistency.draw import writer
+from consistency.draw import ending, writer
+from consistency.draw.replacing import check_free, drawing
 from consistency.formats import list_masks
 from consistency.options import DRAWING_NEEDS
 
@@ -37,16 +39,33 @@ def show(args: argparse.Namespace) -> int:
     """Draw; returns the exit code."""
     from backends import open_backend
 
+    pictures = {name: path_of(args, name) for name in dict.fromkeys(args.format)}
+    for path in pictures.values():
+        check_free(path, args.overwrite)  # before the first is drawn
+        check_inputs(args, path)
     with open_backend("multi" if args.workers > 1 else "no", args.workers) as backend:
         assert backend is not None  # as it is on ranks of a launcher alone
         job = open_job(args, backend)
-        for name in dict.fromkeys(args.format):
-            ending, write = writer(name)
-            path = args.out / ((args.exp_name or job.name) + ending)
-            write(job, path, backend, bars(args.quiet))
+        for name, path in pictures.items():
+            with drawing(path, args.overwrite) as partial_path:
+                writer(name)(job, partial_path, backend, bars(args.quiet))
             if not args.quiet:
                 print(f"{path}: {job.count} frames")
     return 0
+
+
+def path_of(args: argparse.Namespace, name: str) -> Path:
+    """Return where the picture of format ``name`` goes."""
+    return args.out / ((args.exp_name or name_of(args.data_path)) + ending(name))
+
+
+def check_inputs(args: argparse.Namespace, path: Path) -> None:
+    """Raise ValueError if what is drawn lies in ``path``."""
+    from consistency.experiment import check_outside
+
+    for source in (args.data_path, args.frames_path):
+        if source is not None:
+            check_outside(source, path)
 
 
 def open_job(args: argparse.Namespace, backend: "Backend") -> "RenderJob":

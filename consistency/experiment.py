@@ -9,10 +9,11 @@ experiments/<name>/numpy_masks/ ...     what the outputs write
 
 import csv
 import json
-import shutil
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from consistency.formats import native, read_masks, reopen
 from consistency.formats.buffer import Buffer
 from consistency.formats.source import load_json
 from consistency.masks.packed import PackedMasks
+from consistency.names import check_name
 from consistency.options import SORTS
+from consistency.publishing import replacing
 
 
 @contextmanager
@@ -31,37 +34,76 @@ def writing(folder: Path, overwrite: bool) -> Iterator[Path]:
     Raises
     ------
     ValueError
-        If ``folder`` exists and ``overwrite`` is False.
+        If ``folder`` exists and must not be replaced, has a name that no experiment may have, or is
+        being written by another run.
     OSError
         If nothing can be written there.
     """
-    check_free(folder, overwrite)
-    partial = folder.with_name(folder.name + ".partial")
-    old = folder.with_name(folder.name + ".old")
-    shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    if folder.exists():
-        shutil.rmtree(old, ignore_errors=True)
-        folder.rename(old)
-    partial.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    check_name(folder.name, "experiment")
+    with replacing(folder, partial(check_free, overwrite=overwrite)) as partial_folder:
+        partial_folder.mkdir()
+        yield partial_folder
 
 
 def check_free(folder: Path, overwrite: bool) -> None:
     """Raise ValueError if ``folder`` exists and must not be replaced."""
+    if folder.is_symlink():
+        raise ValueError(f"{folder}: is a symbolic link; remove it, or choose another name")
     if not folder.exists():
         return
     if not overwrite:
         raise ValueError(
             f"{folder}: this experiment exists; add --overwrite or choose another --exp-name"
         )
-    if not (folder / f"{folder.name}.json").is_file():
+    if not _is_experiment(folder):
         raise ValueError(f"{folder}: is not an experiment, so it is not overwritten; move it away")
+
+
+def _is_experiment(folder: Path) -> bool:
+    """Whether this tool wrote ``folder``: its run.json says so."""
+    run = folder / "run.json"
+    if not (run.is_file() and (folder / f"{folder.name}.json").is_file()):
+        return False
+    try:
+        content = load_json(run)
+    except ValueError:
+        return False
+    return isinstance(content, dict) and {"parameters", "counters", "seconds"} <= content.keys()
+
+
+def check_apart(dataset: Dataset, folder: Path) -> None:
+    """Raise ValueError if masks of ``dataset`` lie in ``folder``, which is about to be replaced.
+
+    Links are followed, so that a data set of links into the old experiment counts as well.
+    """
+    if folder.exists():
+        for path in _places(dataset):
+            check_outside(path, folder)
+
+
+def check_outside(path: Path | str, folder: Path) -> None:
+    """Raise ValueError if the input ``path`` is ``folder`` or lies in it, links followed."""
+    target = os.path.realpath(folder)
+    if os.path.commonpath([os.path.realpath(path), target]) == target:
+        raise ValueError(
+            f"{path}: the input lies in {folder}, which the output would replace; write to another "
+            "name"
+        )
+
+
+def _places(dataset: Dataset) -> Iterator[str]:
+    """Yield where files of a data set may lie: its folder, links in it, folders of its masks."""
+    root = str(dataset.layout.root)
+    yield root
+    yield dataset.opened_as.get("path") or root
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            path = os.path.join(folder, name)
+            if os.path.islink(path):
+                yield path
+    segmentations = (r.get("segmentation") for frame in dataset.frames for r in frame.records)
+    named = (os.path.dirname(value) for value in segmentations if isinstance(value, str))
+    yield from (os.path.join(root, name) for name in dict.fromkeys(named))
 
 
 @dataclass(frozen=True)

@@ -80,12 +80,12 @@ def run(
     """
     began = perf_counter()
     made_with = versions()  # of now: a checkout may move on while a long run goes on
-    experiment.check_free(folder, overwrite)
-    labelling = label(dataset, backend, options, progress)
-    dataset = labelling.dataset
-    sequence = _sequence(dataset, labelling, folder.name, options)
-    plans = {name: writing.plan(name, sequence, options.writing) for name in options.output}
+    experiment.check_apart(dataset, folder)
     with experiment.writing(folder, overwrite) as partial_folder:
+        labelling = label(dataset, backend, options, progress)
+        dataset = labelling.dataset
+        sequence = _sequence(dataset, labelling, folder.name, options)
+        plans = {name: writing.plan(name, sequence, options.writing) for name in options.output}
         writing_began = perf_counter()
         _write(dataset, sequence, labelling, plans, partial_folder, backend, progress)
         ended = perf_counter()

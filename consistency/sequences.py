@@ -8,6 +8,7 @@ from typing import Any
 
 from consistency import formats
 from consistency.formats.source import Source
+from consistency.names import check_name
 from consistency.options import AUTO
 from consistency.progress import Progress, silent
 
@@ -41,9 +42,13 @@ def in_folder(source: Source, input_format: str = AUTO) -> list[Sequence]:
 
     Empty where the folder is itself a dataset, or none of its folders is one.  Where one of them
     is, all count: what is wrong with another is for the run to say.
+
+    Raises ValueError if the folder is a dataset but for some of its files.
     """
     if not source.path.is_dir() or formats.fitting(source, input_format):
         return []
+    if input_format == AUTO:
+        formats.check_close(source)
     folders = source.folders
     if not any(formats.fitting(source.inside(folder), input_format) for folder in folders):
         return []
@@ -81,8 +86,7 @@ def _check(row: dict[str, str], where: str, names: list[str]) -> None:
     name = row["name"]
     if not name or not row["path"]:
         raise ValueError(f"{where}: name or path is empty; give both")
-    if name in (".", "..") or any(c in name for c in "/\\\0"):
-        raise ValueError(f"{where}: {name!r} is no plain name, and it names a folder; rename it")
+    check_name(name, f"{where}: sequence")
     if names.count(name) > 1:
         raise ValueError(f"{where}: name {name!r} appears twice; rename one")
 

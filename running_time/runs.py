@@ -90,7 +90,15 @@ def mark(setup: Setup, data: Path, folder: Path, output: str = "none", draw: boo
         wall = _timed([*command, "--data-path", str(data), *target, "--output", output])
         processor = processor_seconds() - before
     stages = json.loads((folder / "e" / "run.json").read_text())["seconds"]
-    picture = [sys.executable, VIS, *target, "--out", str(folder / "pictures"), "--quiet"]
+    picture = [
+        sys.executable,
+        VIS,
+        *target,
+        "--out",
+        str(folder / "pictures"),
+        "--overwrite",
+        "--quiet",
+    ]
     return Run(wall, processor, stages, _timed(picture) if draw else None)
 
 

@@ -109,8 +109,8 @@ def _once(row: dict, data: Path, scratch: Path) -> dict[str, float]:
     if row["drawing"] is None:
         return taken
     look = ["--scale", row["drawing"]["scale"], "--palette", PALETTES[row["drawing"]["colours"]]]
-    draw = [sys.executable, VIS, *target, "--out", str(scratch / "pictures"), "--workers", count]
-    drawn = watched([*draw, *look])
+    out = ["--out", str(scratch / "pictures"), "--overwrite", "--workers", count]
+    drawn = watched([sys.executable, VIS, *target, *out, *look])
     add = {name: taken[name] + drawn[name] for name in ("seconds", "processor")}
     add["drawing"] = drawn["seconds"]
     return add | {name: max(taken[name], drawn[name]) for name in ("memory", "threads")}

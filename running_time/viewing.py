@@ -37,7 +37,8 @@ STEP = """steps => new Promise(done => {
 def draw(experiment: Path, folder: Path, *flags: str) -> tuple[float, float, float]:
     """Run vis.py as a user does; returns wall seconds, processor seconds and peak memory in MB."""
     where = ["--experiments", str(experiment.parent), "--exp-name", experiment.name]
-    call = [sys.executable, str(ROOT / "vis.py"), *where, "--out", str(folder), "--quiet", *flags]
+    call = [sys.executable, str(ROOT / "vis.py"), *where, "--out", str(folder)]
+    call += ["--overwrite", "--quiet", *flags]
     code = f"import resource as r, subprocess; subprocess.run({call!r}, check=True); "
     code += "u = r.getrusage(r.RUSAGE_CHILDREN); print(u.ru_utime + u.ru_stime, u.ru_maxrss)"
     began = perf_counter()

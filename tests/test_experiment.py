@@ -19,6 +19,7 @@ def whole(folder):
 def write(folder, text, overwrite=False):
     with experiment.writing(folder, overwrite) as partial:
         (partial / "exp.json").write_text(text)
+        (partial / "run.json").write_text('{"parameters": {}, "counters": {}, "seconds": {}}')
         if text == "fail":
             raise ValueError("in the middle")
 
@@ -38,15 +39,13 @@ def test_a_failure_in_the_middle_leaves_the_old_experiment_whole(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["exp"]
 
 
-def test_success_replaces_the_old_experiment_and_what_a_killed_run_left(tmp_path):
+def test_success_replaces_the_old_experiment(tmp_path):
     write(tmp_path / "exp", "old")
-    for rest in ("exp.partial", "exp.old"):
-        (tmp_path / rest).mkdir()
-        (tmp_path / rest / "half.npy").write_text("")
+    (tmp_path / "exp" / "labels.npy").write_text("")
     write(tmp_path / "exp", "new", overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["exp"]
     assert (tmp_path / "exp" / "exp.json").read_text() == "new"
-    assert not (tmp_path / "exp" / "half.npy").exists()
+    assert not (tmp_path / "exp" / "labels.npy").exists()
 
 
 # Two squares that walk to the right and come back in no other order than this.

@@ -65,7 +65,7 @@ def test_a_failing_sequence_is_reported_and_does_not_stop_the_others(data, capsy
     assert err.count("\n") == 1
     assert err.startswith("error: sequence 'seq2': frame '1.png': ")
     assert "data: 2 sequences, 4 frames; 1 failed" in out
-    assert not list(data.parent.rglob("*.partial"))
+    assert not list((data.parent / "experiments").rglob(".*"))
 
 
 def test_each_sequence_is_the_experiment_it_is_alone(data):
@@ -106,7 +106,7 @@ def test_ranks_go_on_behind_a_failing_sequence(data, tmp_path):
     assert done.stderr.count("error: ") == 1
     assert "error: sequence 'seq2': rank " in done.stderr
     assert "2 sequences, 4 frames; 1 failed" in done.stdout
-    assert not list(tmp_path.rglob("*.partial"))
+    assert not list((tmp_path / "out").rglob(".*"))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
@@ -128,7 +128,7 @@ BAD_TABLES = [
     ("name,where\na,b\n", None, "no column 'path'"),
     ("name,path\na,b\n", "val", "no column 'split'"),
     ("name,path\na,b\na,c\n", None, "line 2: name 'a' appears twice"),
-    ("name,path\n../a,b\n", None, r"line 2: '\.\./a' is no plain name"),
+    ("name,path\n../a,b\n", None, r"line 2: sequence '\.\./a' is not a plain name"),
     ("name,path\na,\n", None, "line 2: name or path is empty"),
     ("name,path,split\na,b,val\n", "test", "no sequence of split 'test'"),
     ("name,path\n", None, "no sequence; add one"),

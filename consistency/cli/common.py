@@ -1,10 +1,12 @@
 """What all command lines share: one line for an error, progress bars, types of arguments."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from consistency.names import problem_of
 from consistency.options import INTERRUPTED, exit_code
 from consistency.progress import Item, Progress
 
@@ -13,6 +15,9 @@ Number = TypeVar("Number", int, float)
 
 def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run ``work(args)`` and turn an error into one line on stderr and an exit code."""
+    notes = Notes()
+    log = logging.getLogger("consistency")
+    log.addHandler(notes)
     try:
         return work(args)
     except (ValueError, OSError, ImportError, RuntimeError) as error:
@@ -23,6 +28,16 @@ def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace)
     except KeyboardInterrupt:
         print("interrupted; nothing half-written is left", file=sys.stderr)
         return INTERRUPTED
+    finally:
+        log.removeHandler(notes)
+
+
+class Notes(logging.Handler):
+    """What is no error and yet to be known, each on one line of stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print what was logged."""
+        print(f"note: {record.getMessage()}", file=sys.stderr)
 
 
 def one_line(error: Exception) -> str:
@@ -83,7 +98,8 @@ def shard(text: str) -> tuple[int, int]:
 
 
 def plain_name(text: str) -> str:
-    """Argument type: a name that can be a folder's, with no path in it."""
-    if not text or text in (".", "..") or any(c in text for c in "/\\\0"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a plain name")
+    """Argument type: a name that an experiment may have, with no path in it."""
+    problem = problem_of(text)
+    if problem:
+        raise argparse.ArgumentTypeError(f"{text!r} {problem}")
     return text

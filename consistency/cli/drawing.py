@@ -26,6 +26,7 @@ def add_source_flags(parser: argparse.ArgumentParser) -> None:
     add("--frames-path", type=Path, help="folder with the images, to draw the masks over them")
     add("--out", type=Path, default=Path("vis_consistent"), help="folder for the pictures")
     add("--format", nargs="+", choices=tuple(PICTURES), default=["gif"], help="what to write")
+    add("--overwrite", action="store_true", help="replace pictures of this name")
     add("--workers", type=positive, default=1, help="number of processes")
     add("--quiet", action="store_true", help="no progress bar, no summary")
 

@@ -1,6 +1,7 @@
 """Pictures, video, figures and the viewer of an experiment or a data set.
 
-A picture format is a function ``(job, path, backend, progress)`` and a line in PICTURES.
+A picture format is a function ``(job, path, backend, progress)`` and a line in PICTURES.  It writes
+``path``, which does not exist yet, and need not clear up where it fails: see ``replacing``.
 """
 
 import importlib
@@ -19,7 +20,12 @@ PICTURES = {
 BOTH_SIDES = ("html", "contact")  # show the input beside the result wherever it is there
 
 
-def writer(name: str) -> tuple[str, Callable]:
-    """Ending of the files of format ``name``, and the function that writes them."""
-    ending, module, function = PICTURES[name]
-    return ending, getattr(importlib.import_module(f"{__name__}.{module}"), function)
+def ending(name: str) -> str:
+    """Return how the names of pictures of format ``name`` end."""
+    return PICTURES[name][0]
+
+
+def writer(name: str) -> Callable:
+    """Return the function that writes pictures of format ``name``."""
+    _, module, function = PICTURES[name]
+    return getattr(importlib.import_module(f"{__name__}.{module}"), function)

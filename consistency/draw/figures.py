@@ -12,7 +12,6 @@ from PIL import Image, ImageDraw, ImageFont
 from consistency.backend import Backend
 from consistency.draw import colours, history
 from consistency.draw.render_job import FrameViews, RenderJob, draw
-from consistency.draw.replacing import replacing
 from consistency.draw.scene import Scene
 from consistency.experiment import Experiment
 from consistency.progress import Progress
@@ -55,7 +54,7 @@ def write_timeline(job: RenderJob, path: Path, backend: Backend, progress: Progr
     axes.set_yticks(range(0, len(rows), step), [str(label) for label in list(rows)[::step]])
     axes.tick_params(axis="y", labelsize=6)
     axes.set(xlabel="frame", ylabel="label", title=f"{job.name}: {len(rows)} labels")
-    _save(figure, path)
+    figure.savefig(path)
 
 
 def timeline_image(
@@ -95,8 +94,7 @@ def write_contact(job: RenderJob, path: Path, backend: Backend, progress: Progre
             sheet.paste(Image.fromarray(picture), (left, top))
             text = f"{name} · {scene.views[t].frame.name}"
             pen.text((left, top - 4), text, fill="black", font=font, anchor="ls")
-    with replacing(path) as partial_path:
-        sheet.save(partial_path)
+    sheet.save(path)
 
 
 def write_motion(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
@@ -128,7 +126,7 @@ def write_motion(job: RenderJob, path: Path, backend: Backend, progress: Progres
         ylabel="y, pixels of the first frame",
         title=f"{job.name}: middle of the view; first, middle and last view",
     )
-    _save(figure, path)
+    figure.savefig(path)
 
 
 def camera_views(motion: list, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -168,8 +166,3 @@ def _figure(width: float, height: float) -> tuple[Figure, Any]:
     figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots()
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with replacing(path) as partial_path:
-        figure.savefig(partial_path)

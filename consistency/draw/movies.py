@@ -12,7 +12,6 @@ from consistency.dataset import Layout
 from consistency.draw import colours, gif, video
 from consistency.draw.render import Style
 from consistency.draw.render_job import FrameViews, RenderJob, draw
-from consistency.draw.replacing import replacing
 from consistency.progress import Progress
 
 SAMPLES = 12  # frames from which the palette of a GIF of photographs is made
@@ -36,7 +35,7 @@ def write_gif(job: RenderJob, path: Path, backend: Backend, progress: Progress) 
         table = palette.colours
         style = replace(job.style, indexed=palette)
         function = partial(_gif_frame, layouts=job.layouts, style=style, fps=job.fps)
-    with replacing(path) as partial_path, open(partial_path, "wb") as file:
+    with open(path, "wb") as file:
         file.write(gif.header(job.size(), table, job.fps))
         items = job.items
         for block in progress(backend.map(function, items), "gif", len(items)):
@@ -102,24 +101,17 @@ def draw_with_palette(
 def write_mp4(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Write one H.264 video; sides are made even by a black line where they are not."""
     items = job.items
+    pixels = "pal8" if fits_palettes(job) else "rgb24"
+    function = partial(_video_frame, layouts=job.layouts, style=job.style, pixels=pixels)
     height, width = job.size()
     size = (height + height % 2, width + width % 2)
-    with replacing(path) as partial_path:
-        if fits_palettes(job):
-            packed = partial(_indexed_video_frame, layouts=job.layouts, style=job.style)
-            blocks = progress(backend.map(packed, items), "mp4", len(items))
-            video.write_indexed(partial_path, size, job.fps, blocks)
-        else:
-            plain = partial(_video_frame, layouts=job.layouts, style=job.style)
-            frames = progress(backend.map(plain, items), "mp4", len(items))
-            video.write(partial_path, job.fps, frames)
+    frames = progress(backend.map(function, items), "mp4", len(items))
+    video.write(path, size, job.fps, pixels, frames)
 
 
-def _video_frame(item: FrameViews, layouts: tuple[Layout, ...], style: Style) -> np.ndarray:
-    return _even(draw(item, layouts, style))
-
-
-def _indexed_video_frame(item: FrameViews, layouts: tuple[Layout, ...], style: Style) -> bytes:
+def _video_frame(item: FrameViews, layouts: tuple[Layout, ...], style: Style, pixels: str) -> bytes:
+    if pixels == "rgb24":
+        return _even(draw(item, layouts, style)).tobytes()
     picture, table = draw_with_palette(item, layouts, style)
     return _even(picture).tobytes() + video.palette_bytes(table)
 
@@ -135,17 +127,16 @@ def _even(picture: np.ndarray) -> np.ndarray:
 def write_png(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Write a folder with one PNG a frame, under the frame's stem."""
     items = job.items
-    with replacing(path) as folder:
-        folder.mkdir()
-        function = partial(
-            _png_frame,
-            layouts=job.layouts,
-            style=job.style,
-            folder=folder,
-            indexed=fits_palettes(job),
-        )
-        for _ in progress(backend.map(function, items), "png", len(items)):
-            pass
+    path.mkdir()
+    function = partial(
+        _png_frame,
+        layouts=job.layouts,
+        style=job.style,
+        folder=path,
+        indexed=fits_palettes(job),
+    )
+    for _ in progress(backend.map(function, items), "png", len(items)):
+        pass
 
 
 def _png_frame(

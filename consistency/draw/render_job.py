@@ -100,9 +100,10 @@ def check_single(folder: Path, name: str) -> None:
     """Raise ValueError if ``folder`` holds the experiments of several sequences."""
     if (folder / f"{folder.name}.json").is_file():
         return
-    found = sorted(path.parent for path in folder.glob("**/run.json"))
+    runs = (path.parent.relative_to(folder) for path in folder.glob("**/run.json"))
+    found = sorted(path for path in runs if not path.name.startswith("."))  # hidden: unfinished
     if found:
-        first = found[0].relative_to(folder).as_posix()
+        first = found[0].as_posix()
         raise ValueError(
             f"{folder}: holds {len(found)} sequences; draw one at a time, as in --exp-name "
             f"{name}/{first}"

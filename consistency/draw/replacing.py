@@ -1,33 +1,68 @@
-"""A file or folder that appears under its name only when it is complete."""
+"""Pictures that appear under their name when they are complete; which ones may be replaced."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from shutil import rmtree
+
+from consistency import publishing
+from consistency.publishing import MADE_BY
+
+MARK = ".pictures.json"  # in a folder of pictures: says which files the tool has put there
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def drawing(path: Path, overwrite: bool) -> Iterator[Path]:
     """Yield a name beside ``path`` to write to; it takes the place of ``path`` if all goes well.
 
-    Raises ValueError if ``path`` is a folder with anything but PNGs in it.
+    Raises
+    ------
+    ValueError
+        As ``check_free``, or if another run is writing ``path``.
+    OSError
+        If the disk fails; ``path`` is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir() and any(p.is_file() and p.suffix != ".png" for p in path.rglob("*")):
-        raise ValueError(f"{path}: holds other files than .png, so it is not replaced; move it")
-    partial_path = path.with_name(f"{path.stem}.partial{path.suffix}")
-    _remove(partial_path)  # what a killed run left
-    try:
+    with publishing.replacing(path, partial(check_free, overwrite=overwrite)) as partial_path:
         yield partial_path
-        if path.is_dir():
-            rmtree(path)
-        partial_path.replace(path)
-    finally:
-        _remove(partial_path)
+        if partial_path.is_dir():
+            mark = {"made_by": MADE_BY, "files": _files(partial_path)}
+            (partial_path / MARK).write_text(json.dumps(mark) + "\n")
 
 
-def _remove(path: Path) -> None:
+def check_free(path: Path, overwrite: bool) -> None:
+    """Raise ValueError if ``path`` exists and must not be replaced.
+
+    A file is replaced if the user wants that; a folder only if all in it is the tool's.
+    """
+    if path.is_symlink():
+        raise ValueError(f"{path}: is a symbolic link; remove it, or choose another --out")
+    if not path.exists():
+        return
+    if not overwrite:
+        raise ValueError(f"{path}: exists; add --overwrite or choose another --out")
+    if path.is_dir() and path.suffix:
+        raise ValueError(f"{path}: is a folder, so it is not overwritten; move it away")
     if path.is_dir():
-        rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+        foreign = _foreign(path)
+        if foreign:
+            raise ValueError(
+                f"{path}: holds {foreign}, which vis.py did not write, so it is not overwritten; "
+                "move it away"
+            )
+
+
+def _foreign(folder: Path) -> str:
+    """Return the first file of ``folder`` that is not the tool's; empty if all are."""
+    try:
+        mark = json.loads((folder / MARK).read_text())
+        ours = set(mark["files"]) if mark["made_by"] == MADE_BY else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        ours = set()
+    return next((name for name in _files(folder) if name not in ours and name != MARK), "")
+
+
+def _files(folder: Path) -> list[str]:
+    """Names of all files under ``folder``, relative to it; links to folders count as files."""
+    paths = (p for p in folder.rglob("*") if p.is_symlink() or not p.is_dir())
+    return sorted(p.relative_to(folder).as_posix() for p in paths)

@@ -8,6 +8,9 @@ A module that reads (READERS) has
 ``open_dataset(source) -> Dataset``
     frames and records in order; no pixels are read: where only they tell how many masks there
     are, frames are left unlisted;
+``misfit(source) -> str`` (optional)
+    what keeps a folder that ``matches`` but for some name from being this format: better an error
+    than another format that fits its folders;
 ``read_masks(layout, frame, buffer) -> PackedMasks``
     all masks of one frame in the order of its records; called in workers;
 ``read_unlisted(layout, frame) -> (Frame, PackedMasks)`` (where there are unlisted frames)
@@ -21,6 +24,7 @@ A module that writes (WRITERS) has an ``Output``, see ``consistency.formats.writ
 """
 
 import importlib
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -60,6 +64,11 @@ WRITERS = {
 }
 
 
+IGNORED_SHOWN = 3  # of the names of what was ignored
+
+log = logging.getLogger("consistency")
+
+
 def find(source: Source, name: str = AUTO) -> ModuleType:
     """Return the module that reads ``source``, chosen by name or by content.
 
@@ -80,7 +89,20 @@ def find(source: Source, name: str = AUTO) -> ModuleType:
             f"{source.path}: looks like {' and like '.join(fits)}; choose one with "
             f"--input-format {{{','.join(fits)}}}"
         )
+    check_close(source)
     raise ValueError(f"{source.path}: no masks found; {source.hint()}")
+
+
+def check_close(source: Source) -> None:
+    """Raise ValueError with what does not fit if the folder is some format but for that."""
+    for name in READERS:
+        misfit = getattr(reader(name), "misfit", None)
+        problem = misfit(source) if misfit is not None and source.path.is_dir() else ""
+        if problem:
+            raise ValueError(
+                f"{problem}; rename it or move it away, or say with --input-format what "
+                f"{source.path.name} holds"
+            )
 
 
 def fitting(source: Source, name: str = AUTO) -> dict[str, ModuleType]:
@@ -169,6 +191,9 @@ def open_source(source: Source, input_format: str = AUTO, sort: str = NATURAL) -
     module = find(source, input_format)
     with without_collection():
         dataset = module.open_dataset(source)
+    if source.ignored:
+        some = ", ".join(str(p.relative_to(path)) for p in source.ignored[:IGNORED_SHOWN])
+        log.warning("%s: ignored %d hidden or foreign: %s", path, len(source.ignored), some)
     if sequence is not None and dataset.layout.format not in SEVERAL:
         raise ValueError(
             f"{path}: holds one sequence, as every {dataset.layout.format} does; leave out "

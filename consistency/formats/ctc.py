@@ -53,7 +53,13 @@ def _inner(source: Source) -> Source:
 def open_dataset(source: Source) -> Dataset:
     """List the frames; ValueError for a missing or malformed table."""
     source = _inner(source)
-    files = [path for path in source.images if is_track_image(path)]
+    files = source.images
+    other = next((path for path in files if not is_track_image(path)), None)
+    if other is not None:
+        raise ValueError(
+            f"{other}: the other frames are named mask000.tif or man_track000.tif; rename it or "
+            "move it away"
+        )
     parents = _read_parents(_table(source.path))
     frames = in_order(images.label_frames(source.path, files), source.path)
     links = {label: parent for label, parent in parents.items() if parent}

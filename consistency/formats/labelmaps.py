@@ -29,7 +29,7 @@ def matches(source: Source) -> bool:
         header is not None
         and header.kind == "numbers"
         and header.pages == 1
-        and not ctc.is_track_image(source.images[0])
+        and not any(map(ctc.is_track_image, source.images))
         and not {p.stem for p in source.files(".json")} & {p.stem for p in source.images}
     )
 

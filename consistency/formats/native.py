@@ -67,7 +67,7 @@ def open_dataset(source: Source) -> Dataset:
     file = path if path.is_file() else _records_file(path)
     if file.is_file():
         return dataset_of_records(file.parent, source.load(file), file, _order(file))
-    frames = in_order(_frames_of_folder(path / FOLDER_NAME), path / FOLDER_NAME)
+    frames = in_order(_frames_of_folder(source.inside(path / FOLDER_NAME)), path / FOLDER_NAME)
     return Dataset(Layout(path, "native"), frames)
 
 
@@ -117,11 +117,11 @@ def _check_record(record: object, where: str) -> None:
         raise ValueError(f"{where}: {value!r} leads outside the data folder; use a path inside it")
 
 
-def _frames_of_folder(folder: Path) -> Iterator[Frame]:
-    for entry in sorted(folder.iterdir()):
+def _frames_of_folder(folder: Source) -> Iterator[Frame]:
+    for entry in folder.entries:
         relative = f"{FOLDER_NAME}/{entry.name}"
         if entry.is_dir():
-            names = sorted((p.name for p in entry.glob("*.npy")), key=natural_key)
+            names = [p.name for p in folder.inside(entry).entries if p.suffix == ".npy"]
             yield Frame(entry.name, tuple({"segmentation": f"{relative}/{n}"} for n in names))
         elif entry.suffix in (".npy", ".npz"):
             count = _stack_length(entry)

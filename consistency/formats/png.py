@@ -24,6 +24,23 @@ def matches(source: Source) -> bool:
     return bool(filled) and all(map(_is_counted, inside)) and _is_binary(filled[0])
 
 
+def misfit(source: Source) -> str:
+    """What keeps a folder that is mostly of this form from being it; empty if it is far from it."""
+    folders = source.folders
+    if source.images or any((folder / amg.TABLE).exists() for folder in folders):
+        return ""
+    inside = [source.inside(folder) for folder in folders]
+    counted = [folder for folder in inside if folder.images and _is_counted(folder)]
+    if 2 * len(counted) <= len(folders) or not _is_binary(counted[0]):
+        return ""
+    wrong = next((folder for folder in inside if not _is_counted(folder)), None)
+    if wrong is None:
+        return ""
+    stems = [str(i) for i in range(len(wrong.entries))]
+    first = next(p for p in wrong.entries if p not in wrong.images or p.stem not in stems)
+    return f"{first}: the other folders hold the masks of a frame, 0.png, 1.png, ..."
+
+
 def _is_counted(folder: Source) -> bool:
     stems = [path.stem for path in folder.images]
     return len(stems) == len(folder.entries) and stems == [str(i) for i in range(len(stems))]

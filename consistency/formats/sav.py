@@ -33,6 +33,31 @@ def matches(source: Source) -> bool:
     )
 
 
+def misfit(source: Source) -> str:
+    """What keeps a folder that is mostly of this form from being it; empty if it is far from it."""
+    folders = source.folders
+    problems = {folder: _problem(source.inside(folder)) for folder in folders}
+    objects = [f for f in folders if OBJECT_FOLDER.fullmatch(f.name) and _mostly(source.inside(f))]
+    if 2 * len(objects) <= len(folders):
+        return ""
+    return next((problem for problem in problems.values() if problem), "")
+
+
+def _problem(folder: Source) -> str:
+    path = folder.path
+    if not OBJECT_FOLDER.fullmatch(path.name):
+        return f"{path}: the other folders are named as objects, 000, 001, ..."
+    if not folder.entries:
+        return f"{path}: is empty; the other folders hold the masks of an object"
+    wrong = next((p for p in folder.entries if not FRAME_FILE.fullmatch(p.name)), None)
+    return f"{wrong}: the other files are named as frames, 00000.png, ..." if wrong else ""
+
+
+def _mostly(folder: Source) -> bool:
+    fitting = sum(bool(FRAME_FILE.fullmatch(path.name)) for path in folder.entries)
+    return 2 * fitting > len(folder.entries)
+
+
 def open_dataset(source: Source) -> Dataset:
     """List the frames; ValueError with frame and object where the JSON is malformed."""
     if source.path.is_file():

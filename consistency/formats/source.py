@@ -18,6 +18,12 @@ Kind = TypeVar("Kind")
 # Images that lose no pixel; those that were segmented may have others, see ``photographs``.
 MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 NATIVE_JSON = "sk_masks.json"
+# What Windows and macOS leave in folders, beside names that begin with a dot.
+FOREIGN = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx")
+
+
+def _is_foreign(name: str) -> bool:
+    return name.startswith(".") or name.lower() in FOREIGN
 
 
 class Source:
@@ -39,12 +45,20 @@ class Source:
         self._inside: dict[Path, Source] = {}
 
     @cached_property
+    def _listed(self) -> tuple[Path, ...]:
+        return tuple(self.path.iterdir()) if self.path.is_dir() else ()
+
+    @cached_property
     def entries(self) -> tuple[Path, ...]:
-        """Visible entries of the folder in natural order; of a file: none."""
-        if not self.path.is_dir():
-            return ()
-        visible = (p for p in self.path.iterdir() if not p.name.startswith("."))
+        """Entries of the folder but for ``ignored``, in natural order; of a file: none."""
+        visible = (p for p in self._listed if not _is_foreign(p.name))
         return tuple(sorted(visible, key=lambda p: natural_key(p.name)))
+
+    @property
+    def ignored(self) -> tuple[Path, ...]:
+        """Hidden entries and those of operating systems, here and in the folders looked into."""
+        here = sorted(p for p in self._listed if _is_foreign(p.name))
+        return (*here, *(path for inner in self._inside.values() for path in inner.ignored))
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:

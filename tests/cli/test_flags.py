@@ -18,7 +18,7 @@ ALWAYS = {
     "mark_label": "--debug --input-format --sort --sequence --sequences --shard --fail-fast "
     "--exp-name --experiments --overwrite --multi --matching --min-length --duplicate-iou --output "
     "--quiet",
-    "vis": "--debug --exp-name --data-path --out --format --quiet",
+    "vis": "--debug --exp-name --data-path --out --format --overwrite --quiet",
     "consistency.convert": "--debug --to --overwrite --multi --quiet --input-format --sort "
     "--sequence",
     "consistency.evaluate": "--debug --ground-truth --json",

@@ -36,7 +36,7 @@ def look(tmp_path, mark):
 
     def run(*flags, code=0):
         where = ["--experiments", str(tmp_path / "experiments"), "--out", str(tmp_path / "out")]
-        assert vis.main([*where, "--exp-name", "exp", "--quiet", *flags]) == code
+        assert vis.main([*where, "--exp-name", "exp", "--quiet", "--overwrite", *flags]) == code
         return tmp_path / "out"
 
     return run
@@ -91,7 +91,7 @@ def one_line(capsys):
 
 def test_png_shows_labels_exactly_under_the_names_of_the_frames(look):
     folder = look("--format", "png") / "exp"
-    assert sorted(p.name for p in folder.iterdir()) == [f"{t}.png" for t in range(5)]
+    assert sorted(p.name for p in folder.glob("[!.]*")) == [f"{t}.png" for t in range(5)]
     for t in range(5):
         np.testing.assert_array_equal(read_png(folder / f"{t}.png"), painted(t))
 
@@ -99,10 +99,10 @@ def test_png_shows_labels_exactly_under_the_names_of_the_frames(look):
 def test_pngs_of_an_earlier_run_go_and_other_files_are_safe(look, capsys):
     folder = look("--format", "png") / "exp"
     look("--format", "png", "--stop", "2")
-    assert len(list(folder.iterdir())) == 2
+    assert len(list(folder.glob("*.png"))) == 2
     (folder / "notes.txt").write_text("mine")
     look("--format", "png", code=2)
-    assert "holds other files" in one_line(capsys)
+    assert "holds notes.txt, which vis.py did not write" in one_line(capsys)
     assert (folder / "notes.txt").read_text() == "mine"
 
 
@@ -199,7 +199,7 @@ def test_overlay_of_another_size_is_an_error(look, photographs, capsys):
     out = look("--frames-path", str(photographs), "--format", "mp4", code=2)
     error = one_line(capsys)
     assert "3.png: image of 30 × 20 pixels under masks of 60 × 40 in frame '3.png'" in error
-    assert not list(out.iterdir())
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("overlay", [False, True])
@@ -211,7 +211,7 @@ def test_no_ffmpeg_is_one_line(look, photographs, capsys, monkeypatch, overlay):
     flags = ["--frames-path", str(photographs)] if overlay else []
     out = look("--format", "mp4", *flags, code=2)
     assert "pip install imageio-ffmpeg" in one_line(capsys)
-    assert not list(out.iterdir())
+    assert not out.exists()
 
 
 def test_overlay_turned_by_the_camera_is_turned_back(look, photographs):
@@ -251,7 +251,7 @@ def test_only_leaves_out_the_same_masks_of_the_input(look):
 
 def test_start_stop_and_step_choose_frames(look):
     folder = look("--format", "png", "--start", "1", "--step", "2") / "exp"
-    assert sorted(p.name for p in folder.iterdir()) == ["1.png", "3.png"]
+    assert sorted(p.name for p in folder.glob("[!.]*")) == ["1.png", "3.png"]
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_numbers_in_a_gif_are_black_and_white_only(tmp_path, mark):
     where = ["--experiments", str(tmp_path / "experiments"), "--out", str(tmp_path / "out")]
     pictures = []
     for flags in ([], ["--numbers"]):
-        assert vis.main([*where, "--exp-name", "exp", "--quiet", *flags]) == 0
+        assert vis.main([*where, "--exp-name", "exp", "--quiet", "--overwrite", *flags]) == 0
         pictures.append(read_gif(tmp_path / "out" / "exp.gif")[0])
     changed = (pictures[0] != pictures[1]).any(axis=2)
     assert all(changed[mask].sum() > 20 for mask in rows)

@@ -103,7 +103,8 @@ def write(tmp_path, mark):
             path.write_text(json.dumps(dict(zip(names, records, strict=True))))
         mark(data, "--memory", "3", "--output", output)
         where = ["--experiments", str(tmp_path / "experiments"), "--out", str(tmp_path / "out")]
-        code = vis.main([*where, "--exp-name", "exp", "--quiet", "--format", "html", *flags])
+        always = ["--exp-name", "exp", "--quiet", "--overwrite", "--format", "html"]
+        code = vis.main([*where, *always, *flags])
         assert code == 0
         return tmp_path / "out" / "exp.html"
 

@@ -79,7 +79,7 @@ def mark(output="none", *more):
 
 
 def look(*arguments):
-    return vis.main(["--exp-name", "tiny", "--quiet", *arguments])
+    return vis.main(["--exp-name", "tiny", "--quiet", "--overwrite", *arguments])
 
 
 def gif_frames(path="vis_consistent/tiny.gif"):

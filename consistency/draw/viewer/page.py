@@ -11,7 +11,6 @@ from typing import Any, TextIO
 from consistency.backend import Backend
 from consistency.draw import colours, history
 from consistency.draw.render_job import RenderJob
-from consistency.draw.replacing import replacing
 from consistency.draw.scene import Scene, View, input_indices
 from consistency.draw.viewer.blocks import encode_stretch, stretches
 from consistency.progress import Progress
@@ -35,7 +34,7 @@ def write_html(job: RenderJob, path: Path, backend: Backend, progress: Progress)
     blocks = progress((block for part in parts for block in part), "html", len(source.views))
     page = _asset("viewer.html")
     head, body, foot = page.split("<!-- here -->")
-    with replacing(path) as partial_path, open(partial_path, "w", encoding="utf-8") as file:
+    with open(path, "w", encoding="utf-8") as file:
         file.write(f"{head}<style>\n{_asset('viewer.css')}</style>{body}")
         _write_data(file, "about", "application/json", as_json(describe(job, source)))
         _write_blocks(file, blocks)

@@ -1,0 +1,225 @@
+"""A file or folder that appears under its name when it is whole, or not at all.
+
+While NAME is written, these stand beside it:
+
+.NAME.lock      locked by the run that writes NAME; it says which of the other names are its own
+.NAME.<random>  what is being written; another one holds the old NAME while names change
+
+The next run of that name finds what a killed run left.  Nothing else is ever deleted: a name must
+stand in the lock file, which carries the tool's mark, and look like one of the tool's.
+"""
+
+import json
+import logging
+import os
+import re
+import secrets
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from consistency import disk
+
+MADE_BY = "mask-label-consistency"
+RANDOM_BYTES = 8
+LOCK_BYTES = 4096  # more than a lock file holds
+
+log = logging.getLogger("consistency")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one run may write: ``path``, and two names beside it that nobody else has."""
+
+    path: Path
+    partial: Path
+    old: Path
+
+    @classmethod
+    def of(cls, path: Path) -> "Claim":
+        """Choose the names at random."""
+        tokens = (secrets.token_hex(RANDOM_BYTES) for _ in range(2))
+        return cls(path, *(path.with_name(f".{path.name}.{t}{path.suffix}") for t in tokens))
+
+    def journal(self) -> str:
+        """Return what the lock file says."""
+        names = {"partial": self.partial.name, "old": self.old.name}
+        who = {"process": os.getpid(), "host": socket.gethostname()}
+        return json.dumps({"made_by": MADE_BY} | who | names) + "\n"
+
+    @classmethod
+    def read(cls, path: Path, content: dict) -> "Claim":
+        """Return what a lock file says; ValueError for names that the tool does not give."""
+        names = [str(content.get(key)) for key in ("partial", "old")]
+        ours = f"\\.{re.escape(path.name)}\\.[0-9a-f]{{{2 * RANDOM_BYTES}}}{re.escape(path.suffix)}"
+        if not all(re.fullmatch(ours, name) for name in names):
+            raise ValueError(_foreign(path))
+        return cls(path, *(path.with_name(name) for name in names))
+
+
+@contextmanager
+def replacing(path: Path, check: Callable[[Path], None]) -> Iterator[Path]:
+    """Yield a new name beside ``path`` to write to; it takes the place of ``path`` at the end.
+
+    Parameters
+    ----------
+    path : file or folder.
+    check : raises ValueError if ``path`` must not be written; called before and after the work.
+
+    Raises
+    ------
+    ValueError
+        If another run writes ``path``.
+    OSError
+        If the disk fails; ``path`` is as it was.
+    """
+    with _claimed(path) as claim:
+        check(path)
+        yield claim.partial
+        disk.sync(claim.partial)
+        check(path)
+        _swap(claim)
+
+
+def _swap(claim: Claim) -> None:
+    """Give the new one its name; the old one stays if that fails."""
+    if not claim.path.is_dir():
+        claim.partial.replace(claim.path)
+    else:
+        claim.path.rename(claim.old)
+        try:
+            claim.partial.rename(claim.path)
+        except BaseException:
+            claim.old.rename(claim.path)
+            raise
+    disk.sync_one(claim.path.parent)
+    _remove(claim.old)
+
+
+@contextmanager
+def _claimed(path: Path) -> Iterator[Claim]:
+    """Lock ``path``, repair what a killed run left, and clear up in the end."""
+    missing = [folder for folder in path.parents if not folder.exists()]
+    lock = lock_of(path)
+    file = _locked(path, lock)
+    try:
+        left = _read(path, file)
+        if left is not None:
+            _repair(left)
+        claim = Claim.of(path)
+        try:
+            _write(file, claim.journal())
+            disk.sync_one(path.parent)
+            yield claim
+        finally:
+            _remove(claim.partial)
+            if not claim.partial.exists() and not claim.old.exists():
+                lock.unlink(missing_ok=True)
+    finally:
+        os.close(file)
+        for folder in missing:  # from the innermost; one that holds anything stays
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def lock_of(path: Path) -> Path:
+    """Return the name of the lock file of ``path``."""
+    return path.with_name(f".{path.name}.lock")
+
+
+def _locked(path: Path, lock: Path) -> int:
+    """Open and lock the lock file; ValueError if another run holds it."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        except FileNotFoundError:  # another run has just removed the folder that it had made
+            continue
+        try:
+            known = disk.lock(file)
+        except BlockingIOError as error:
+            who = _content(file) or {}
+            os.close(file)
+            raise ValueError(
+                f"{path}: another run is writing it (process {who.get('process', 'unknown')} on "
+                f"{who.get('host', 'unknown')}); wait until it ends, or choose another name"
+            ) from error
+        # The run that held the lock before may have removed the file: lock the one of that name.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file), os.stat(lock)):
+                if not known:
+                    log.warning(
+                        "%s: this file system has no locks; start no second run of this name", path
+                    )
+                return file
+        os.close(file)
+
+
+def _content(file: int) -> dict | None:
+    """Return what a lock file says; None if it is not one of the tool's."""
+    try:
+        content = json.loads(os.pread(file, LOCK_BYTES, 0))
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) and content.get("made_by") == MADE_BY else None
+
+
+def _read(path: Path, file: int) -> Claim | None:
+    """Return what a killed run left; None if there was none.
+
+    Nothing is written before the lock file is whole, so an empty one says that nothing is left.
+    """
+    if not os.pread(file, LOCK_BYTES, 0).strip(b"\0"):
+        return None
+    content = _content(file)
+    if content is None:
+        raise ValueError(_foreign(path))
+    return Claim.read(path, content)
+
+
+def _foreign(path: Path) -> str:
+    return f"{lock_of(path)}: is not a lock file of this tool, which needs the name; move it away"
+
+
+def _write(file: int, text: str) -> None:
+    os.ftruncate(file, 0)
+    os.pwrite(file, text.encode(), 0)
+    os.fsync(file)
+
+
+def _repair(left: Claim) -> None:
+    """Finish what a killed run had complete, remove what it had not."""
+    path, partial, old = left.path, left.partial, left.old
+    if not old.exists():
+        if partial.exists():
+            log.warning("%s: removed the unfinished output of a run that was killed", path)
+        _remove(partial)
+    elif not path.exists() and partial.exists():
+        # Names change only when all is on the disk: the new one is complete.
+        partial.rename(path)
+        log.warning("%s: replaced by the complete output of a run that was killed", path)
+    elif not path.exists():
+        old.rename(path)
+        log.warning("%s: put back; the run that was replacing it was killed", path)
+    elif partial.exists():
+        raise ValueError(
+            f"{path}: a run that was killed left {old.name} (the old one) and {partial.name} (the "
+            f"new one) beside it; keep the one you want, and remove {lock_of(path).name}"
+        )
+    else:
+        log.warning("%s: is complete; removed the old one, which a killed run had left", path)
+    disk.sync_one(path.parent)
+    if path.exists():
+        _remove(old)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder of this tool, as far as that goes: the lock file tells the rest."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
