@@ -1,18 +1,18 @@
 """From measurements to labels, by whichever matching was asked for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import replace
 
+from consistency.measure.camera_motion import UNKNOWN
 from consistency.measure.frame import FrameMeasurement
 from consistency.options import AssociationOptions
 from consistency.track.divisions import divide
-from consistency.track.endpoint_shapes import EndpointShapes
 from consistency.track.iou_tracker import propagate_by_iou
-from consistency.track.linking import link_tracks
+from consistency.track.linking import link
 from consistency.track.parameters import DEFAULTS, Parameters
 from consistency.track.predecessor import propagate_as_predecessor
 from consistency.track.record import Record
 from consistency.track.results import (
-    Labelled,
     Lineage,
     TrackedFrame,
     collect,
@@ -54,17 +54,24 @@ def _track(
         first.step(now)
     tracker = Tracker(*how, first.blinking.strictness(parameters), parameters)
     labelled = track_frames(record.replayed(), tracker)
-    shapes = EndpointShapes(max(memory, longest))
-    frames = collect(_shown(labelled, shapes))
+    frames = collect(labelled)
     found = divide(frames, tracker.lineage, options.on_split, parameters)
-    if options.passes == 1 or found.divides:
+    if options.passes == 1 or (found.divides and not found.blinks):
         return found.frames, found.lineage
-    same = link_tracks(found.frames, found.lineage, shapes, memory, longest)
-    return relabelled(found.frames, same), found.lineage.relabelled(same)
+    seen = found.frames
+    if "motion" in options.without:
+        seen = [replace(frame, motion=UNKNOWN) for frame in seen]
+    absence = _longest_absence(options)
+    labels, confidence = link(seen, record.thumbnails, found.daughters, absence, parameters)
+    lineage = found.lineage.relabelled(found.frames, labels)
+    return relabelled(found.frames, labels, confidence), lineage
 
 
-def _shown(labelled: Iterable[Labelled], shapes: EndpointShapes) -> Iterator[Labelled]:
-    """Show ``shapes`` what passes by."""
-    for now, labels in labelled:
-        shapes.add(labels, now.areas, now.thumbnails)
-        yield now, labels
+def _longest_absence(options: AssociationOptions) -> int:
+    """Frames that a track may miss where its future is known, too.
+
+    A memory that the user has set is a bound for this as well, unless a longer one is set.
+    """
+    if options.memory is not None and options.long_memory is None:
+        return options.memory
+    return max(options.frames_missed(), options.most_missed())

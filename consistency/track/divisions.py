@@ -83,7 +83,7 @@ def divide(
         for mother, pair in zip(label[found[:, 0]].tolist(), found[:, 1:], strict=True)
     ]
     new = _relabelled(frames, tracks, label)
-    noted = _relabelled_lineage(lineage, frames, new)
+    noted = lineage.relabelled(frames, [frame.labels for frame in new])
     own = [change for change in noted.changes if not _explained(change, daughters)]
     merged = tuple(sorted([*own, *changes], key=lambda change: change.t))
     return Divided(new, Lineage(noted.parents | daughters, merged), daughters, True, blinks)
@@ -318,37 +318,6 @@ def _relabelled(
     for t, mask, new in zip(tracks.t.tolist(), tracks.mask.tolist(), label.tolist(), strict=True):
         labels[t][mask] = new
     return [replace(frame, labels=new) for frame, new in zip(frames, labels, strict=True)]
-
-
-def _relabelled_lineage(
-    lineage: Lineage, old: Sequence[TrackedFrame], new: Sequence[TrackedFrame]
-) -> Lineage:
-    """Return what was noted of ``old`` labels with those that the masks have now.
-
-    A label may have become several, so that time decides: a mother is known by her latest mask
-    before the change, all others by their first mask from it on.
-    """
-    masks: dict[int, list[tuple[int, int]]] = {}
-    for t, (before, after) in enumerate(zip(old, new, strict=True)):
-        for one, other in zip(before.labels, after.labels, strict=True):
-            masks.setdefault(one, []).append((t, other))
-
-    def until(label: int, t: int) -> int:
-        return [other for when, other in masks[label] if when < t][-1]
-
-    def since(label: int, t: int) -> int:
-        later = [other for when, other in masks[label] if when >= t]
-        return later[0] if later else masks[label][-1][1]
-
-    changes = tuple(
-        replace(c, label=until(c.label, c.t), others=tuple(since(o, c.t) for o in c.others))
-        for c in lineage.changes
-    )
-    parents = {
-        masks[child][0][1]: until(mother, masks[child][0][0])
-        for child, mother in lineage.parents.items()
-    }
-    return Lineage(parents, changes)
 
 
 def _explained(change: Change, daughters: dict[int, int]) -> bool:

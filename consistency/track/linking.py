@@ -1,260 +1,236 @@
-"""Offline linking: join tracklets over gaps, with what came before and what comes after.
+"""Join tracklets over gaps, all at once, on evidence that the sequence itself has calibrated.
 
-The forward pass knows a track's past alone.  Afterwards both ends of every tracklet are known: the
-velocity before the gap and the one after it, and the largest mask near each end.  All ends are
-assigned to all later beginnings at once (Huang, Wu and Nevatia 2008, hierarchical association).
-The similarity of a pair is
-
-    (1 - distance / limit) · (1 + shape IoU) / 2 · ratio of sizes
-
-where ``distance`` is the mean, in object sizes, of how far either end's velocity misses the other
-end, the limit grows with the square root of the gap, and the shapes are compared with their
-centroids aligned.
+A tracker decides frame by frame, by what was before.  Afterwards both sides of every gap are known.
+Links that are not beyond doubt are cut, and all ends are assigned to all later starts at once
+(Huang, Wu and Nevatia 2008, hierarchical association): one-to-one, with the largest sum of log odds
+that both show one object.  Rounds go from sure joins to doubtful ones: longer tracklets tell more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from consistency.masks.thumbnails import ThumbnailPool
-from consistency.measure.camera_motion import to_first as motion_to_first
-from consistency.track.endpoint_shapes import ENDPOINT_MASKS, MASK_BITS, EndpointShapes, keys
-from consistency.track.parameters import Parameters
-from consistency.track.results import Lineage, TrackedFrame
-
-LIMIT = 3.0  # object sizes, for a gap of one frame
-GAP_EXPONENT = 0.5  # the limit grows like the square root of time (random walk)
-LEAST_SIMILARITY = 0.25
-# Beyond the memory a link has to look like the object.
-LEAST_LONG_SHAPE = 0.6
-BOUND_SLACK = Parameters.bound_slack
-PAIRS_AT_A_TIME = 1 << 16  # a pair takes 200 bytes while it is weighed
-
-END = np.dtype(
-    [
-        ("label", np.int64),
-        ("frame", np.int64),  # of the first or last mask
-        ("place", np.float64, 2),  # its centroid as the camera of the first frame sees it, pixels
-        ("velocity", np.float64, 2),  # the same, pixels a frame; NaN for a single mask
-        ("scale", np.float64),  # pixels of its own frame for one of the first
-        ("area", np.float64),  # of the largest mask near the end
-        ("shape", np.int64),  # key of that one
-    ]
+from consistency.track.calibration import Calibration, learn, pairs_of_ranges
+from consistency.track.link_evidence import EvidenceMeter, Geometry
+from consistency.track.parameters import DEFAULTS, Parameters
+from consistency.track.results import TrackedFrame
+from consistency.track.thumbnail_store import ThumbnailStore
+from consistency.track.tracklets import (
+    NONE,
+    SequenceMasks,
+    Side,
+    Tracks,
+    look_ahead,
+    look_back,
 )
 
-
-@dataclass(frozen=True, eq=False)
-class _Links:
-    """Pairs of a label that ends and one that begins later, and what speaks for them."""
-
-    ends: np.ndarray
-    starts: np.ndarray
-    similarity: np.ndarray
+PAIRS_AT_A_TIME = 1 << 16  # a pair takes 400 bytes while its distance is looked at
 
 
-def link_tracks(
+def link(
     frames: Sequence[TrackedFrame],
-    lineage: Lineage,
-    shapes: EndpointShapes,
-    memory: int,
-    long_memory: int = 0,
-) -> dict[int, int]:
-    """Decide which tracklets are one track.
+    thumbnails: ThumbnailStore,
+    parents: Mapping[int, int],
+    most_missed: int,
+    p: Parameters = DEFAULTS,
+) -> tuple[list[list[int]], list[np.ndarray]]:
+    """Decide again which masks are one object.
 
     Parameters
     ----------
     frames : the whole sequence, labelled.
-    lineage : a mother whose label ended in a split, and her daughters, are not joined there.
-    shapes : thumbnails of the largest masks near the ends of the tracks.
-    memory : longest gap in frames without a mask.
-    long_memory : a longer one, where the camera's motion is known throughout and shapes agree.
+    thumbnails : of all its masks, in order.
+    parents : {daughter: mother}; the end of a mother and the start of a daughter are not joined.
+    most_missed : frames that a track may miss.
 
     Returns
     -------
-    {label: earlier label that it continues}; chains are resolved to their first label.
+    labels : new ones of each frame's masks, numbered in the order in which tracks begin.
+    confidence : float64 (n,) for each frame, probability that a mask shows the same object as the
+        mask before it on its track, 0-1; NaN for the first of a track.
     """
-    to_first = np.zeros((0, 3, 3))
-    if frames:
-        to_first = motion_to_first([frame.motion for frame in frames])
-    starts, ends = _ends(frames, to_first)
-    divided = [c for c in lineage.changes if c.kind == "split" and c.label not in c.others]
-    mothers = {change.label for change in divided}
-    born = {label for change in divided for label in change.others}
-    starts = starts[[label not in born for label in starts["label"].tolist()]]
-    ends = ends[[label not in mothers for label in ends["label"].tolist()]]
-    found = _compare(frames, shapes, starts, ends, memory, max(memory, long_memory))
-    joined: dict[int, int] = {}
-    for before, after in _assign(found):
-        joined[after] = before
-    return {label: _first(label, joined) for label in joined}
+    if not any(frame.labels for frame in frames):
+        return [[] for _ in frames], [np.zeros(0) for _ in frames]
+    tracks = Tracks.of_labels(frame.labels for frame in frames)
+    longest = max(most_missed + 1, *p.sample_gaps)
+    masks = SequenceMasks.of(frames, thumbnails, longest)
+    label = np.array([label for frame in frames for label in frame.labels], np.int64)
+    mothers = np.isin(label, np.array(sorted(set(parents.values())), np.int64))
+    daughters = np.isin(label, np.array(sorted(parents), np.int64))
+    joiner = _Joiner(
+        masks=masks,
+        meter=EvidenceMeter(masks),
+        may_go_on=~((tracks.after < 0) & mothers),
+        may_come_from=~((tracks.before < 0) & daughters),
+        most_missed=most_missed,
+        longest=longest,
+        parameters=p,
+    )
+    tracks, calibration = joiner.joined(tracks)
+    confidence = _confidence(joiner.log_odds(tracks, calibration), p)
+    numbers = np.unique(tracks.track, return_inverse=True)[1] + 1
+    cuts = masks.first[1:-1]
+    return [part.tolist() for part in np.split(numbers, cuts)], np.split(confidence, cuts)
 
 
-def _first(label: int, joined: dict[int, int]) -> int:
-    while label in joined:
-        label = joined[label]
-    return label
+def _confidence(log_odds: np.ndarray, p: Parameters) -> np.ndarray:
+    """Probabilities of links by their log odds, float64 (N,); calibrated on links whose truth is
+    known, as log odds are learnt from tracks that are not without faults (Platt 1999).
+    """
+    return 1 / (1 + np.exp(-(p.confidence_bias + p.confidence_slope * log_odds)))
 
 
 @dataclass(frozen=True, eq=False)
-class _Masks:
-    """All masks of a sequence, by label and within it by time; each array of length N.
+class _Joiner:
+    """Cuts and joins the tracks of one sequence.
 
     Attributes
     ----------
-    t, mask : int64, frame and number within it.
-    area : float64, pixels.
-    place : float64 (N, 2), centroid as the camera of the first frame sees it, x, y in pixels.
+    masks, meter : of the sequence.
+    may_go_on, may_come_from : bool (N,), a mask may be joined with a later, an earlier one.
+    most_missed : frames that a track may miss.
+    longest : the largest gap that anything is known for, frames.
     """
 
-    t: np.ndarray
-    mask: np.ndarray
-    area: np.ndarray
-    place: np.ndarray
+    masks: SequenceMasks
+    meter: EvidenceMeter
+    may_go_on: np.ndarray
+    may_come_from: np.ndarray
+    most_missed: int
+    longest: int
+    parameters: Parameters
+
+    def joined(self, tracks: Tracks) -> tuple[Tracks, Calibration]:
+        """Return the tracks after all rounds, and what was learnt last."""
+        p = self.parameters
+        calibration = learn(self.masks, tracks, self.meter, self.longest, p)
+        for number, (weakest, least) in enumerate(p.rounds):
+            trusted = tracks
+            if weakest is not None:
+                if number:  # tracks have changed, so has what can be learnt from them
+                    calibration = learn(self.masks, tracks, self.meter, self.longest, p)
+                tracks = self._cut(tracks, calibration, weakest)
+            tracks = self._join(tracks, trusted, calibration, least)
+        return tracks, calibration
+
+    def log_odds(self, tracks: Tracks, calibration: Calibration) -> np.ndarray:
+        """Log odds of the link of each mask with the one before, float64 (N,); NaN without one."""
+        i, j = tracks.links()
+        result = np.full(tracks.before.size, np.nan)
+        result[j] = _log_odds(
+            self._measured(tracks, i, j, calibration), calibration, self.parameters
+        )
+        return result
+
+    def _measured(
+        self, tracks: Tracks, i: np.ndarray, j: np.ndarray, calibration: Calibration
+    ) -> np.ndarray:
+        """EVIDENCE (p,) of pairs of masks, with their sides on their tracks."""
+        past = look_back(self.masks, tracks, i, self.parameters)
+        future = look_ahead(self.masks, tracks, j, self.parameters)
+        return self.meter.measure(past, future, calibration.damping)
+
+    def _cut(self, tracks: Tracks, calibration: Calibration, weakest: float) -> Tracks:
+        """Cut the links that are not beyond doubt."""
+        i, j = tracks.links()
+        measured = self._measured(tracks, i, j, calibration)
+        value = calibration.evidence(measured) + calibration.link_prior[measured["gap"]]
+        before = tracks.before.copy()
+        before[j[value < weakest]] = NONE
+        return Tracks.linked(before)
+
+    def _join(
+        self, tracks: Tracks, trusted: Tracks, calibration: Calibration, least: float
+    ) -> Tracks:
+        """Join ends and starts whose log odds are larger than ``least``.
+
+        Parameters
+        ----------
+        trusted : the tracks before links were cut: what was cut is favoured among the candidates.
+        """
+        p = self.parameters
+        ends = np.flatnonzero((tracks.after < 0) & self.may_go_on)
+        starts = np.flatnonzero((tracks.before < 0) & self.may_come_from)
+        past = look_back(self.masks, tracks, ends, p)
+        future = look_ahead(self.masks, tracks, starts, p)
+        row, column = self._candidates(past, future, calibration)
+        past, future = past.take(row), future.take(column)
+        measured = self.meter.measure(past, future, calibration.damping)
+        value = against_rivals(row, column, _log_odds(measured, calibration, p), p)
+        value += p.trust * (trusted.after[past.mask] == future.mask)
+        chosen = assign(row, column, value - least)
+        before = tracks.before.copy()
+        before[future.mask[chosen]] = past.mask[chosen]
+        return Tracks.linked(before)
+
+    def _candidates(
+        self, past: Side, future: Side, calibration: Calibration
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs of ends and later starts that are near enough, int64 (p,) twice."""
+        ended, started = self.masks.t[past.mask], self.masks.t[future.mask]  # both rise
+        low = started.searchsorted(ended + 1)
+        high = started.searchsorted(ended + 1 + self.most_missed, side="right")
+        cuts = np.flatnonzero(np.diff(np.cumsum(high - low) // PAIRS_AT_A_TIME)) + 1
+        rows, columns = [], []
+        for block in np.split(np.arange(ended.size), cuts):
+            row, column = pairs_of_ranges(low[block], (high - low)[block])
+            row = block[row]
+            geometry = Geometry.of(self.masks, past.take(row), future.take(column))
+            gap = geometry.gap
+            near = geometry.miss(calibration.damping[gap]) < calibration.reach[gap]
+            rows.append(row[near])
+            columns.append(column[near])
+        return np.concatenate(rows), np.concatenate(columns)
 
 
-def _ends(frames: Sequence[TrackedFrame], to_first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both ends of every tracklet, END (k,) twice, in order of labels."""
-    sizes = [len(frame.labels) for frame in frames]
-    label = np.array([label for frame in frames for label in frame.labels], np.int64)
-    order = np.argsort(label, kind="stable")
-    t = np.repeat(np.arange(len(frames)), sizes)[order]
-    mask = np.concatenate([np.arange(size) for size in sizes] or [order])[order]
-    area = np.concatenate([frame.areas for frame in frames] or [order])[order].astype(np.float64)
-    centroid = np.concatenate([frame.centroids for frame in frames] or [np.zeros((0, 2))])[order]
-    place = np.einsum("nij,nj->ni", to_first[t, :2, :2], centroid) + to_first[t, :2, 2]
-    masks = _Masks(t, mask, area, place)
-    labels, first, count = np.unique(label[order], return_index=True, return_counts=True)
-    used = np.minimum(count, ENDPOINT_MASKS)
-    scale = np.abs(np.linalg.det(to_first[:, :2, :2])) ** -0.5
-    starts = _end(labels, masks, first, used, first, scale)
-    return starts, _end(labels, masks, first + count - used, used, first + count - 1, scale)
+def _log_odds(measured: np.ndarray, calibration: Calibration, p: Parameters) -> np.ndarray:
+    """Log odds that pairs EVIDENCE (p,) are one object, apart from their rivals, float64 (p,)."""
+    evidence = p.join_evidence * calibration.evidence(measured)
+    gap = p.join_log_gap * np.log(measured["gap"])
+    return p.join_bias + evidence + gap + p.join_placed * measured["placed"]
 
 
-def _end(
-    labels: np.ndarray,
-    masks: _Masks,
-    first: np.ndarray,
-    count: np.ndarray,
-    last: np.ndarray,
-    scale: np.ndarray,
+def against_rivals(
+    row: np.ndarray, column: np.ndarray, value: np.ndarray, p: Parameters
 ) -> np.ndarray:
-    """One end of each track, END (k,).
+    """Log odds of pairs that all others of the same row or column speak against, float64 (p,)."""
+    rivals = _rivals(row, value) + _rivals(column, value)
+    return p.rival_bias + value - p.rival_weight * rivals
+
+
+def _rivals(key: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """log(1 + sum of the odds of all other pairs of the same key), float64 (p,)."""
+    odds = np.exp(np.clip(value, -30, 30))
+    return np.log1p(np.maximum(np.bincount(key, odds)[key] - odds, 0)) if key.size else odds
+
+
+def assign(row: np.ndarray, column: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Choose pairs with the largest sum of values, no row and no column twice.
 
     Parameters
     ----------
-    labels : int64 (k,).
-    first, count : int64 (k,), where in ``masks`` those near the end are.
-    last : int64 (k,), where the outermost of them is.
-    scale : float64, of each frame.
+    row, column : int64 (p,); value : float64 (p,), those of 0 or less are never chosen.
+
+    Returns
+    -------
+    Numbers of the chosen pairs, int64 (k,), rising.
     """
-    near = np.arange(ENDPOINT_MASKS)
-    known = near < count[:, None]
-    near = first[:, None] + np.where(known, near, 0)
-    weight = np.where(known, masks.area[near], 0.0)
-    largest = near[np.arange(labels.size), weight.argmax(axis=1)]
-    weight /= weight.sum(axis=1, keepdims=True)
-    # The slope of the weighted straight line through the centroids.
-    time = masks.t[near] - (weight * masks.t[near]).sum(axis=1, keepdims=True)
-    away = masks.place[near] - np.einsum("kn,knd->kd", weight, masks.place[near])[:, None]
-    spread = (weight * time**2).sum(axis=1)
-    slope = np.einsum("kn,knd->kd", weight * time, away)
-    result = np.zeros(labels.size, END)
-    result["label"], result["frame"] = labels, masks.t[last]
-    result["place"], result["scale"] = masks.place[last], scale[masks.t[last]]
-    alone = count == 1
-    result["velocity"] = slope / np.where(alone, np.nan, spread)[:, None]
-    result["area"] = masks.area[largest]
-    result["shape"] = keys(masks.t[largest], masks.mask[largest])
-    return result
-
-
-def _compare(
-    frames: Sequence[TrackedFrame],
-    shapes: EndpointShapes,
-    starts: np.ndarray,
-    ends: np.ndarray,
-    memory: int,
-    longest: int,
-) -> _Links:
-    """Compare all ends with the beginnings after them, some ends at a time."""
-    starts = starts[np.argsort(starts["frame"], kind="stable")]
-    low = np.searchsorted(starts["frame"], ends["frame"] + 1)
-    high = np.searchsorted(starts["frame"], ends["frame"] + 1 + longest, side="right")
-    unknown = np.cumsum([not frame.motion.known for frame in frames])
-    parts = []
-    for block in np.split(np.arange(ends.size), _cuts(high - low)):
-        count = (high - low)[block]
-        row = np.repeat(block, count)
-        column = np.arange(row.size) + np.repeat(low[block] - np.cumsum(count) + count, count)
-        gap = (starts["frame"][column] - ends["frame"][row]).astype(np.float64)
-        areas = ends["area"][row], starts["area"][column]
-        ratio = np.minimum(*areas) / np.maximum(*areas)  # no IoU is larger
-        long = gap > memory + 1
-        motion_known = unknown[ends["frame"][row]] == unknown[starts["frame"][column]]
-        plausible = ~long | motion_known & (ratio >= BOUND_SLACK * LEAST_LONG_SHAPE)
-        some = (
-            plausible & (np.sqrt(ratio) * (1 + ratio) / 2 >= BOUND_SLACK * LEAST_SIMILARITY)
-        ).nonzero()[0]
-        row, column, gap, ratio, long = (each[some] for each in (row, column, gap, ratio, long))
-        nearness = 1 - _distance(ends, starts, row, column, gap) / (LIMIT * gap**GAP_EXPONENT)
-        without_shape = nearness * np.sqrt(ratio)
-        near = without_shape * (1 + ratio) / 2 >= BOUND_SLACK * LEAST_SIMILARITY
-        row, column, long = row[near], column[near], long[near]
-        shape = _shape_iou(frames, shapes, ends["shape"][row], starts["shape"][column])
-        similarity = without_shape[near] * (1 + shape) / 2
-        strong = (similarity >= LEAST_SIMILARITY) & (~long | (shape >= LEAST_LONG_SHAPE))
-        parts.append((ends["label"][row], starts["label"][column], similarity, strong))
-    first, second, similarity, strong = (np.concatenate(p) for p in zip(*parts, strict=True))
-    return _Links(first[strong], second[strong], similarity[strong])
-
-
-def _shape_iou(
-    frames: Sequence[TrackedFrame], shapes: EndpointShapes, end: np.ndarray, start: np.ndarray
-) -> np.ndarray:
-    """IoU of shapes, centroids aligned, float64 (p,); both are keys of masks, int64 (p,)."""
-    used, number = np.unique(np.concatenate([end, start]), return_inverse=True)
-    centroids = [frames[key >> 32].centroids[key & MASK_BITS] for key in used.tolist()]
-    place = np.array(centroids).reshape(-1, 2).take(number, axis=0)
-    pool = ThumbnailPool(shapes.find(used))
-    first, second = np.split(number, 2)
-    return pool.iou(first, second, place[end.size :] - place[: end.size])
-
-
-def _cuts(counts: np.ndarray) -> np.ndarray:
-    """Where to cut a list whose items have ``counts`` pairs, for about PAIRS_AT_A_TIME a part."""
-    return np.flatnonzero(np.diff(np.cumsum(counts) // PAIRS_AT_A_TIME)) + 1
-
-
-def _distance(
-    ends: np.ndarray, starts: np.ndarray, row: np.ndarray, column: np.ndarray, gap: np.ndarray
-) -> np.ndarray:
-    """Mean of the two extrapolations' misses, float64 (p,), in object sizes."""
-    before, after = ends["velocity"].take(row, axis=0), starts["velocity"].take(column, axis=0)
-    forward = np.nan_to_num(np.where(np.isnan(before), after, before))
-    backward = np.nan_to_num(np.where(np.isnan(after), before, after))
-    way = starts["place"].take(column, axis=0) - ends["place"].take(row, axis=0)
-    misses = [(way - velocity * gap[:, None]) ** 2 for velocity in (forward, backward)]
-    misses = [np.sqrt(miss[:, 0] + miss[:, 1]) for miss in misses]
-    scale = np.sqrt(ends["scale"][row] * starts["scale"][column])
-    size = (ends["area"][row] * starts["area"][column]) ** 0.25
-    return scale * (misses[0] + misses[1]) / 2 / size
-
-
-def _assign(found: _Links) -> list[tuple[int, int]]:
-    """One-to-one pairs of labels (that ends, that begins) with the largest sum of similarity."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-    if not found.similarity.size:
-        return []
-    ends, row = np.unique(found.ends, return_inverse=True)
-    starts, column = np.unique(found.starts, return_inverse=True)
-    # The table is sparse: tracklets far apart in time are no candidates.  Each end has a column of
+    some = np.flatnonzero(value > 0)
+    if not some.size:
+        return some
+    rows, r = np.unique(row[some], return_inverse=True)
+    columns, c = np.unique(column[some], return_inverse=True)
+    # The table is sparse: tracklets far apart in time are not candidates.  Each row has a column of
     # its own besides, so that it may stay alone; one more for every pair changes no optimum.
-    alone = np.arange(ends.size)
-    weight = np.concatenate([1 + found.similarity, np.ones(ends.size)])
-    where = np.concatenate([row, alone]), np.concatenate([column, starts.size + alone])
-    table = coo_array((weight, where), shape=(ends.size, starts.size + ends.size)).tocsr()
-    chosen = zip(*min_weight_full_bipartite_matching(table, maximize=True), strict=True)
-    return [(int(ends[i]), int(starts[j])) for i, j in chosen if j < starts.size]
+    alone = np.arange(rows.size)
+    weight = np.concatenate([1 + value[some], np.ones(rows.size)])
+    where = np.concatenate([r, alone]), np.concatenate([c, columns.size + alone])
+    table = coo_array((weight, where), shape=(rows.size, columns.size + rows.size)).tocsr()
+    chosen_row, chosen_column = min_weight_full_bipartite_matching(table, maximize=True)
+    taken = np.full(rows.size, NONE)
+    taken[chosen_row] = chosen_column
+    return some[taken[r] == c]

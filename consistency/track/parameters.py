@@ -164,5 +164,71 @@ class Parameters:
     # Below this share of links over one missing frame masks do not blink: what appears is new.
     least_blinking: float = 0.004
 
+    # --- What is known of either side of a gap (tracklets.py) ---
+
+    # Masks that the velocity and the largest shape of a side are taken from ...
+    side_masks: int = 7
+    # ... and frames that they may lie away.
+    side_frames: int = 12
+
+    # --- What the sequence teaches (calibration.py) ---
+
+    # Gaps at which pairs of masks of one track are looked at, frames.
+    sample_gaps: tuple[int, ...] = (1, 2, 3, 4, 6, 9, 13, 19, 28, 40)
+    # Pairs of one track for each of them, and pairs of strangers altogether: enough for 14 weights.
+    samples_per_gap: int = 300
+    most_strangers: int = 3000
+    # Pairs of one track for a spread of its own; with fewer a gap takes that of its neighbours.
+    least_samples: int = 10
+    # Share of prediction errors that the damping of velocities is to make small: wrong links and
+    # pieces are among the rest.
+    damping_quantile: float = 0.6
+    # Damping and spread where a sequence has nothing to learn them from, and the least spread:
+    # nothing is known better than that.  Spreads in object sizes.
+    unknown_damping: float = 0.5
+    unknown_spread: float = 0.3
+    least_spread: float = 0.05
+    # A pair is looked at up to max(near · sqrt(spread), far · spread) ...
+    near: float = 4.0
+    far: float = 12.0
+    # ... within these bounds, object sizes.
+    least_reach: float = 3.0
+    largest_reach: float = 12.0
+    # Weight of "rates of gaps are like 1 / gap", as a share of the gaps observed.
+    gap_prior: float = 0.5
+    # The regression's weights are drawn to 0 by so much (ridge).
+    shrinkage: float = 1.0
+
+    # --- Whom to join (linking.py) ---
+
+    # (links below these log odds are cut first, or None: nothing is cut; least value of a join).
+    # Sure joins first: they lend their sides to the doubtful ones.
+    rounds: tuple[tuple[float | None, float], ...] = (
+        (3.0, 2.0),
+        (None, 1.0),
+        (None, 0.0),
+        (3.0, 1.0),
+        (None, 0.0),
+        (None, -1.5),
+    )
+    # Log odds of a pair = bias + evidence · (of the regression) + log_gap · log(gap)
+    # + placed · (IoU at the expected place): a logistic regression over all tuning sequences, for
+    # real gaps differ from those sampled inside tracks.
+    join_bias: float = 0.8
+    join_evidence: float = 0.5
+    join_log_gap: float = -1.7
+    join_placed: float = 2.5
+    # ... and against its rivals: rival_bias - rival_weight · log(1 + odds of the others).
+    rival_bias: float = 1.9
+    rival_weight: float = 1.7
+    # Log odds that a link of the tracker is right, whatever is measured here.
+    trust: float = 4.0
+
+    # --- How sure a link is (linking.py) ---
+
+    # Probability = sigmoid(bias + slope · log odds), fitted to the links of all tuning sequences.
+    confidence_bias: float = 2.0
+    confidence_slope: float = 0.7
+
 
 DEFAULTS = Parameters()

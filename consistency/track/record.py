@@ -1,37 +1,44 @@
 """Measurements kept for a second time, in little memory."""
 
 import pickle
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
+import numpy as np
+
+from consistency.masks.thumbnails import NO_THUMBNAILS
 from consistency.measure.frame import FrameMeasurement
-
-BLOCK = 64  # frames compressed together: what all have in common is stored once
+from consistency.track.thumbnail_store import ThumbnailStore
 
 
 class Record:
-    """Measurements of a sequence, compressed to 200 to 300 bytes per mask."""
+    """Measurements of a sequence, compressed.
+
+    Thumbnails are nine tenths of a measurement.  They stay in a store of their own, as linking
+    needs them once more.
+
+    Attributes
+    ----------
+    thumbnails : of all masks that have passed by, in order.
+    """
 
     def __init__(self) -> None:
-        self._blocks: deque[bytes] = deque()
+        self.thumbnails = ThumbnailStore()
+        self._pickled: deque[bytes] = deque()
 
     def kept(self, measurements: Iterable[FrameMeasurement]) -> Iterator[FrameMeasurement]:
         """Yield what passes by, and keep it."""
-        block: list[FrameMeasurement] = []
         for now in measurements:
-            block.append(now)
+            self.thumbnails.add(now.thumbnails)
+            self._pickled.append(pickle.dumps(replace(now, thumbnails=NO_THUMBNAILS)))
             yield now
-            if len(block) == BLOCK:
-                self._blocks.append(_packed(block))
-                block = []
-        self._blocks.append(_packed(block))
 
     def replayed(self) -> Iterator[FrameMeasurement]:
-        """Yield what was kept, once: each block is given up as its turn comes."""
-        while self._blocks:
-            yield from pickle.loads(zlib.decompress(self._blocks.popleft()))
-
-
-def _packed(block: list[FrameMeasurement]) -> bytes:
-    return zlib.compress(pickle.dumps(block), level=1)
+        """Yield what was kept, once: each is given up as it is yielded."""
+        first = 0
+        while self._pickled:
+            now: FrameMeasurement = pickle.loads(self._pickled.popleft())
+            numbers = first + np.arange(now.kept.size)
+            first += now.kept.size
+            yield replace(now, thumbnails=self.thumbnails.find(numbers))

@@ -1,7 +1,8 @@
 """What is kept of frames once their masks have labels, and where labels come from."""
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -27,12 +28,15 @@ class TrackedFrame(LabelledFrame):
     (of LabelledFrame) : the kept masks and their labels.
     iou_before : float64 (n,), IoU with the mask of the same label in the frame before, 0-1; NaN
         where there is none.
+    confidence : float64 (n,), probability that a mask shows the same object as the mask before it
+        on its track, 0-1; NaN for the first mask of a track, and where nothing tells it.
     dropped : the masks not kept.
     shared_before : common pixels with the masks of the frame before, as long as they are needed.
     motion : of the camera since the frame before.
     """
 
     iou_before: np.ndarray
+    confidence: np.ndarray
     dropped: tuple[Dropped, ...]
     shared_before: PairTable
     motion: Motion
@@ -64,14 +68,71 @@ class Lineage:
     parents: dict[int, int] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
 
-    def relabelled(self, same: dict[int, int]) -> "Lineage":
-        """Return it with labels replaced as ``same`` {label: new label} says."""
-        parents = {same.get(a, a): same.get(b, b) for a, b in self.parents.items()}
+    def relabelled(
+        self, frames: Sequence["TrackedFrame"], labels: Sequence[Sequence[int]]
+    ) -> "Lineage":
+        """Return it with the labels that replace those of ``frames``.
+
+        One label may have become several: of a mother its last mask before the change decides, of
+        a daughter her first one after it.  A daughter whose track has got an earlier beginning is
+        none any more.
+        """
+        masks = _Renamed.of(self, frames, labels)
+        parents = {}
+        for daughter, mother in self.parents.items():
+            t = masks.begin(daughter)
+            if masks.begins[masks.since(daughter, t)] == t:
+                parents[masks.since(daughter, t)] = masks.until(mother, t)
         changes = [
-            Change(c.t, c.kind, same.get(c.label, c.label), tuple(same.get(o, o) for o in c.others))
+            Change(
+                c.t, c.kind, masks.until(c.label, c.t), tuple(masks.since(o, c.t) for o in c.others)
+            )
             for c in self.changes
         ]
         return Lineage(parents, tuple(changes))
+
+
+@dataclass(frozen=True)
+class _Renamed:
+    """New labels of the masks that had a label of some lineage.
+
+    Attributes
+    ----------
+    masks : {old label: (frames, new labels)}, in order of frames.
+    begins : {new label: its first frame}.
+    """
+
+    masks: dict[int, tuple[list[int], list[int]]]
+    begins: dict[int, int]
+
+    @classmethod
+    def of(
+        cls, lineage: Lineage, frames: Sequence["TrackedFrame"], labels: Sequence[Sequence[int]]
+    ) -> "_Renamed":
+        named = [(c.label, *c.others) for c in lineage.changes] + list(lineage.parents.items())
+        masks: dict[int, tuple[list[int], list[int]]] = {n: ([], []) for ns in named for n in ns}
+        begins: dict[int, int] = {}
+        for t, (frame, new_labels) in enumerate(zip(frames, labels, strict=True)):
+            for old, new in zip(frame.labels, new_labels, strict=True):
+                begins.setdefault(new, t)
+                if old in masks:
+                    masks[old][0].append(t)
+                    masks[old][1].append(new)
+        return cls(masks, begins)
+
+    def begin(self, label: int) -> int:
+        """First frame of an old label."""
+        return self.masks[label][0][0]
+
+    def until(self, label: int, t: int) -> int:
+        """New label of the last mask before frame ``t``."""
+        times, new = self.masks[label]
+        return new[max(bisect_left(times, t) - 1, 0)]
+
+    def since(self, label: int, t: int) -> int:
+        """New label of the first mask from frame ``t`` on."""
+        times, new = self.masks[label]
+        return new[min(bisect_left(times, t), len(new) - 1)]
 
 
 def collect(labelled: Iterable[Labelled]) -> list[TrackedFrame]:
@@ -92,6 +153,7 @@ def _tracked_frame(now: FrameMeasurement, labels: list[int]) -> TrackedFrame:
         overlaps=overlaps[overlaps[:, 0] < overlaps[:, 1]],
         labels=labels,
         iou_before=np.full(len(labels), np.nan),
+        confidence=np.full(len(labels), np.nan),
         dropped=now.dropped,
         shared_before=now.earlier[0] if now.earlier else NO_PAIRS,
         motion=now.motion,
@@ -117,9 +179,16 @@ def finish(frames: Sequence[TrackedFrame]) -> list[TrackedFrame]:
     return result
 
 
-def relabelled(frames: Sequence[TrackedFrame], same: Mapping[int, int]) -> list[TrackedFrame]:
-    """Replace labels as ``same`` {label: new label} says; before ``finish``."""
-    return [replace(f, labels=[same.get(label, label) for label in f.labels]) for f in frames]
+def relabelled(
+    frames: Sequence[TrackedFrame],
+    labels: Sequence[Sequence[int]],
+    confidence: Sequence[np.ndarray],
+) -> list[TrackedFrame]:
+    """Replace the labels of all frames, and say how sure they are; before ``finish``."""
+    return [
+        replace(frame, labels=list(new), confidence=sure)
+        for frame, new, sure in zip(frames, labels, confidence, strict=True)
+    ]
 
 
 def without_short(frames: Sequence[TrackedFrame], least: int) -> list[TrackedFrame]:
@@ -147,5 +216,6 @@ def _selected(frame: TrackedFrame, keep: Sequence[bool]) -> TrackedFrame:
         overlaps=overlaps[(overlaps[:, :2] >= 0).all(axis=1)],
         labels=[frame.labels[k] for k in chosen],
         iou_before=frame.iou_before[chosen],
+        confidence=frame.confidence[chosen],
         dropped=(*frame.dropped, *(Dropped(int(frame.kept[k]), "short") for k in short)),
     )
