@@ -27,6 +27,7 @@ def frame(t, masks):
         overlaps=np.zeros((0, 3), np.int64),
         labels=list(masks),
         iou_before=np.full(n, np.nan),
+        confidence=np.full(n, np.nan),
         dropped=(),
         shared_before=NO_PAIRS,
         motion=UNKNOWN,
