@@ -6,7 +6,7 @@ Links that are not beyond doubt are cut, and all ends are assigned to all later 
 that both show one object.  Rounds go from sure joins to doubtful ones: longer tracklets tell more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,9 +55,7 @@ def link(
     tracks = Tracks.of_labels(frame.labels for frame in frames)
     longest = max(most_missed + 1, *p.sample_gaps)
     masks = SequenceMasks.of(frames, thumbnails, longest)
-    label = np.array([label for frame in frames for label in frame.labels], np.int64)
-    mothers = np.isin(label, np.array(sorted(set(parents.values())), np.int64))
-    daughters = np.isin(label, np.array(sorted(parents), np.int64))
+    mothers, daughters = _have_label(frames, parents.values()), _have_label(frames, parents)
     joiner = _Joiner(
         masks=masks,
         meter=EvidenceMeter(masks),
@@ -72,6 +70,12 @@ def link(
     numbers = np.unique(tracks.track, return_inverse=True)[1] + 1
     cuts = masks.first[1:-1]
     return [part.tolist() for part in np.split(numbers, cuts)], np.split(confidence, cuts)
+
+
+def _have_label(frames: Sequence[TrackedFrame], labels: Iterable[int]) -> np.ndarray:
+    """Which masks have one of some labels, bool (N,)."""
+    wanted = set(labels)
+    return np.array([label in wanted for frame in frames for label in frame.labels], bool)
 
 
 def _confidence(log_odds: np.ndarray, p: Parameters) -> np.ndarray:
