@@ -65,11 +65,13 @@ class Kernel:
         n, m = earlier.count, later.count
         if not (n and m and earlier.position.size and later.position.size):
             return np.zeros((n, m), np.int64)
+        # The free memory is asked each time: other programs may use the same GPU.
         at_once = max(int(self._free_bytes() * SHARE) // BYTES_PER_PAIR, FEWEST_PAIRS)
         while True:
             try:
                 return self._count(self._upload(earlier), self._upload(later), at_once)
             except self._out_of_memory as error:
+                # The pool of CuPy keeps freed memory, which another size of array cannot use.
                 self._release()
                 at_once //= 2
                 if at_once < FEWEST_PAIRS:

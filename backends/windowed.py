@@ -38,6 +38,7 @@ def run_in_order(
             if ours:
                 future.add_done_callback(ours.stop_if_failed)
             pending.append((future, item))
+            # Items are taken only as results leave: a long sequence is never listed in full.
             if len(pending) >= window:
                 yield _next_result(pending, ours)
         while pending:

@@ -180,6 +180,7 @@ def numbers(path: Path, pixels: np.ndarray) -> np.ndarray:
 
 def rgb_numbers(pixels: np.ndarray) -> np.ndarray:
     """Ids of a panoptic image, R + 256 · G + 65536 · B, int32 (h, w), from uint8 (h, w, 3+)."""
+    # Before the shift: uint8 << 8 is 0.
     red, green, blue = (pixels[..., i].astype(np.int32) for i in range(3))
     return red + (green << 8) + (blue << 16)
 
@@ -191,6 +192,7 @@ def runs_of(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     flat = image.ravel()
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+    # A label image has thousands of runs for millions of pixels: all that follows works on runs.
     return np.append(starts, flat.size), flat[starts]
 
 
@@ -213,9 +215,11 @@ def _pack_values(
         return Packer(shape).finish()
     order = np.argsort(values)
     ascending = np.asarray(values, np.int64)[order]
+    # searchsorted answers one beyond the end for what is larger than all values.
     place = np.minimum(np.searchsorted(ascending, found), len(values) - 1)
     wanted = np.flatnonzero(ascending[place] == found)
     mask = order[place[wanted]]
+    # pack_runs wants the runs grouped by mask and ascending in each; a stable sort does both.
     by_mask = np.argsort(mask, kind="stable")
     runs = wanted[by_mask]
     return pack_runs(shape, len(values), mask[by_mask], starts[runs], starts[runs + 1], "C")

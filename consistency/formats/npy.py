@@ -16,6 +16,7 @@ import numpy as np
 from consistency.formats.buffer import SLICE_BYTES, Buffer
 
 BLOCK = 1 << 14  # pixels; a block without foreground is not written
+# The header is a Python literal, and a huge one can bring its parser down.
 MAX_HEADER = 1 << 16
 # What zipfile and zlib raise for damaged archives.
 DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError)
@@ -46,6 +47,7 @@ def open_array(path: Path, name: str | None = None) -> Iterator[tuple[io.RawIOBa
     such file, ValueError if it is damaged.
     """
     try:
+        # Unbuffered: slices go from the system into the reused buffer without a copy in between.
         if path.suffix != ".npz":
             with open(path, "rb", buffering=0) as file:
                 yield file, read_header(file, path)
@@ -99,6 +101,7 @@ def read_header(file: io.RawIOBase, path: Path) -> Header:
 def foreground(pixels: np.ndarray, path: Path) -> np.ndarray:
     """Return uint8 or bool pixels, non-zero is foreground; refuse NaN and negative values."""
     kind = pixels.dtype.kind
+    # Nothing to check or to convert, and these are nearly all masks: the fast way.
     if kind == "b" or pixels.dtype == np.uint8:
         return pixels.view(np.uint8)
     if kind == "f" and np.isnan(pixels).any():
@@ -146,6 +149,7 @@ def rows(
     if not header.fortran:
         yield from parts
         return
+    # Rows are scattered over a file in Fortran order, so the whole mask has to be there at once.
     columns = np.concatenate([part.astype(bool) for part in parts])
     yield columns.reshape(shape, order="F").ravel()
 
@@ -192,6 +196,7 @@ def write_labelled(
                 file.seek(begin + start * dtype.itemsize)
                 write_all(file, piece[start:stop].data.cast("B"))
             begin += piece.nbytes
+        # The last stretch may have been skipped; truncating also makes a file longer.
         file.truncate(begin)
 
 

@@ -90,6 +90,7 @@ def _frames_of_labels(path: Path, name: str | None) -> Iterator[Frame]:
 
 def _images(file: io.RawIOBase, path: Path, header: npy.Header) -> Iterator[np.ndarray]:
     """Yield (h, w) arrays of an (n, h, w) one, each in the same memory."""
+    # Its frames are scattered over the whole file, which would have to be held in memory.
     if header.fortran:
         raise ValueError(f"{path}: in Fortran order; save numpy.ascontiguousarray of it")
     if header.shape[1] * header.shape[2] > MAX_PIXELS or 0 in header.shape[1:]:
@@ -159,6 +160,7 @@ def _unpacked(path: Path, stored: str) -> Iterator[np.ndarray]:
             whole = np.empty(dims, np.uint8)
             npy.read_into(file, path, whole)
             for i in range(count):
+                # The bits of neighbouring masks share a byte: unpacked with it, and cut off.
                 first, last = i * size // 8, -(-(i + 1) * size // 8)
                 flat = np.unpackbits(whole[first:last])[i * size - 8 * first :][:size]
                 yield flat.reshape(shape[-2:]).astype(bool)

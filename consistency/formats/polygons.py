@@ -58,6 +58,7 @@ def to_rle(segmentation: dict | list, size: tuple[int, int]) -> dict:
     """Return polygons as one RLE, their union; an RLE as it is."""
     if isinstance(segmentation, dict):
         return segmentation
+    # COCO's own code decides which pixels a polygon covers: another rule differs along the edges.
     return coco.merge(coco.frPyObjects(segmentation, *size))
 
 

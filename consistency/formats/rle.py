@@ -50,13 +50,16 @@ def decode(rles: Sequence[dict], shape: tuple[int, int]) -> PackedMasks:
     totals = np.bincount(owner, weights=runs, minlength=len(rles)).astype(np.int64)
     wrong = np.flatnonzero(totals != shape[0] * shape[1])
     negative = owner[np.flatnonzero(runs < 0)]
+    # A sum may fit although runs are negative; both are damage.
     if wrong.size or negative.size:
         i = int(min([*wrong[:1], *negative[:1]]))
         raise ValueError(
             f"mask {i}: run lengths add up to {totals[i]} pixels, not {shape[0]} · {shape[1]} = "
             f"{shape[0] * shape[1]}; the counts are damaged or the size is wrong"
         )
+    # The sum runs on from mask to mask; each mask is to begin at 0.
     stop -= np.repeat(np.cumsum(totals) - totals, lengths)
+    # Runs take turns, and the first of each mask is background.
     odd = (np.arange(runs.size) - np.repeat(ends - lengths, lengths)) % 2 == 1
     return pack_runs(shape, len(rles), owner[odd], stop[odd] - runs[odd], stop[odd], "F")
 
@@ -109,6 +112,7 @@ def _runs(counts: Sequence) -> tuple[np.ndarray, np.ndarray]:
 
 def _decode_texts(texts: list[bytes], names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Decode compressed counts; returns run lengths and, from ``names``, their masks."""
+    # All texts of a frame are decoded as one array: a call per mask costs more than its characters.
     code = np.frombuffer(b"".join(texts), np.uint8).astype(np.int64) - 48
     text = np.repeat(np.arange(len(texts)), [len(t) for t in texts])
     foreign = np.flatnonzero((code < 0) | (code > 63))
@@ -122,11 +126,13 @@ def _decode_texts(texts: list[bytes], names: np.ndarray) -> tuple[np.ndarray, np
         unfinished |= np.array([not t for t in texts])
     if unfinished.any():
         raise ValueError(f"mask {names[np.argmax(unfinished)]}: counts are cut short")
+    # A number ends where no more characters follow, and the next one begins behind it.
     first = np.concatenate([[0], last[:-1] + 1]) if last.size else last
     digit = np.arange(code.size) - np.repeat(first, last - first + 1)
     if digit.size and digit.max() > 6:  # 35 bits: more than any frame has pixels
         raise ValueError(f"mask {names[text[np.argmax(digit)]]}: a run length is too long")
     values = np.add.reduceat((code & 0x1F) << (5 * digit), first) if first.size else last
+    # The highest of the five bits of the last character is the sign (two's complement).
     negative = (code[last] & 0x10) != 0
     values = values - (negative.astype(np.int64) << (5 * (digit[last] + 1)))
     return _undo_differences(values, text[last], len(texts)), names[text[last]]
@@ -137,6 +143,8 @@ def _undo_differences(values: np.ndarray, text: np.ndarray, count: int) -> np.nd
     lengths = np.bincount(text, minlength=count)
     index = np.arange(values.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     runs = values.copy()
+    # Runs of background and of foreground are two interleaved sums.  One sum over all masks, less
+    # what it was before each mask, is a loop over masks without the loop.
     for members in (np.flatnonzero(index % 2), np.flatnonzero((index % 2 == 0) & (index >= 2))):
         sums = np.cumsum(values[members])
         heads = np.flatnonzero(np.diff(text[members], prepend=-1))
@@ -159,6 +167,7 @@ def of_labels(image: np.ndarray) -> dict[int, dict]:
     flat = image.ravel(order="F")
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
     values, stops = flat[starts], np.append(starts[1:], flat.size)
+    # Stable, so that the runs of one value stay in the order of the picture.
     by_value = np.argsort(values, kind="stable")
     by_value = by_value[values[by_value] != 0]
     found, heads = np.unique(values[by_value], return_index=True)
@@ -168,6 +177,7 @@ def of_labels(image: np.ndarray) -> dict[int, dict]:
     for value, runs in zip(found.tolist(), np.split(by_value, heads[1:]), strict=True):
         edges = np.stack([starts[runs], stops[runs]], axis=1).ravel()
         counts = np.diff(edges, prepend=0, append=flat.size)
+        # The COCO API writes no empty run at the end.
         counts = counts if counts[-1] else counts[:-1]
         result[value] = _compress(counts, height, width)
     return result

@@ -165,6 +165,7 @@ def colour_greedily(sequence: LabelledSequence) -> dict[int, int]:
             others[frame.labels[i]].add(frame.labels[j])
             others[frame.labels[j]].add(frame.labels[i])
     layers: dict[int, int] = {}
+    # Labels with many neighbours first (Welsh and Powell 1967): it usually takes fewer layers.
     for label in sorted(labels, key=lambda label: (-len(others[label]), label)):
         taken = {layers.get(other) for other in others[label]}
         layers[label] = next(k for k in range(len(layers) + 1) if k not in taken)
@@ -199,6 +200,8 @@ def _gather(
         for layer in range(count):
             name = f"{sequence.name}_layer{layer}.tif" if count > 1 else f"{sequence.name}.tif"
             bytes_needed = len(sequence.frames) * shape[0] * shape[1] * dtype.itemsize
+            # Offsets of a plain TIFF have 32 bits.  Pages are compressed, but how well is not known
+            # yet.
             writer = tifffile.TiffWriter(folder / "tiff" / name, bigtiff=bytes_needed > 2**32)
             files.append(stack.enter_context(writer))
 

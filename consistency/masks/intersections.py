@@ -28,6 +28,8 @@ def intersections(earlier: PackedMasks, later: PackedMasks) -> np.ndarray:
     """
     check_same_layout(earlier, later)
     n, m = earlier.count, later.count
+    # Words are sorted by position, so the words at one position are a stretch: where it begins and
+    # how long it is makes the join a table look-up, without any search.
     per_position = np.bincount(later.position, minlength=later.words)
     first = np.cumsum(per_position) - per_position
     row = np.flatnonzero(per_position[earlier.position])
@@ -37,6 +39,7 @@ def intersections(earlier: PackedMasks, later: PackedMasks) -> np.ndarray:
     # Layer after layer of `later`: at most as many rounds as masks lie over one word there.
     while row.size:
         shared = earlier.word[row] & later.word[column]
+        # int64 before the product: int32 overflows from 46 341 × 46 341 masks on.
         keys.append(earlier.mask[row] * np.int64(m) + later.mask[column])
         pixels.append(np.bitwise_count(shared))
         partners = partners - 1
@@ -54,6 +57,8 @@ def self_intersections(masks: PackedMasks) -> np.ndarray:
     n = masks.count
     keys, pixels = [], []
     here = np.arange(masks.position.size)
+    # Words at one position are neighbours: compared with the next, then the one after, until no
+    # position holds that many masks.
     step = 1
     while here.size:
         here = here[: np.searchsorted(here, masks.position.size - step)]
@@ -68,6 +73,7 @@ def self_intersections(masks: PackedMasks) -> np.ndarray:
 
 def _table(keys: list[np.ndarray], pixels: list[np.ndarray], n: int, m: int) -> np.ndarray:
     """Sum the pixels of equal keys (row * m + column) into int64 (n, m); exact below 2**53."""
+    # np.concatenate refuses an empty list.
     if not keys or n == 0 or m == 0:
         return np.zeros((n, m), np.int64)
     sums = np.bincount(np.concatenate(keys), np.concatenate(pixels), minlength=n * m)
@@ -142,6 +148,7 @@ class PairTable:
         if not self.index.size:
             return np.zeros(rows.size, np.int64)
         wanted = rows * self.shape[1] + columns
+        # searchsorted answers one beyond the end for what is larger than all entries.
         place = np.minimum(np.searchsorted(self.index, wanted), self.index.size - 1)
         return np.where(self.index[place] == wanted, self.value[place], 0)
 

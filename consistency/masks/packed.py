@@ -94,6 +94,8 @@ class PackedMasks:
         centroids : float64 (count, 2), mean x, y of the pixels; NaN for an empty mask.
         """
         line, start, word, mask = self._pieces()
+        # `reduceat` works on stretches of one mask and would give an empty stretch the value of its
+        # successor, so masks without pixels are left out here.
         present, heads = np.unique(mask, return_index=True)
         boxes = np.zeros((self.count, 4), np.int64)
         centroids = np.full((self.count, 2), np.nan)
@@ -105,8 +107,10 @@ class PackedMasks:
         low = [np.minimum.reduceat(v, heads) for v in (first, line)]
         high = [np.maximum.reduceat(v, heads) + 1 for v in (last, line)]
         area = np.add.reduceat(pixels, heads)
+        # The sum of the positions of a word's pixels, without a list of the pixels.
         along = start * pixels.astype(np.int64) + _sum_of_bits(word)
         sums = [np.add.reduceat(v, heads) for v in (along, line * pixels.astype(np.int64))]
+        # The words run down the columns: what was computed as x is y.
         if self.order == "F":
             low, high, sums = low[::-1], high[::-1], sums[::-1]
         boxes[present] = np.stack([*low, high[0] - low[0], high[1] - low[1]], axis=1)
@@ -118,6 +122,7 @@ class PackedMasks:
         words = np.zeros(self.words, np.uint64) if out is None else out
         words[:] = 0
         mine = np.flatnonzero(self.mask == index)
+        # Bytes of a little-endian word are in the order of its bits, so the view is the bit field.
         words[self.position[mine]] = self.word[mine]
         bits = np.unpackbits(words.view(np.uint8), bitorder="little")
         return (
@@ -130,6 +135,8 @@ class PackedMasks:
         length = self.shape[1] if self.order == "C" else self.shape[0]
         lines = (y, y + height) if self.order == "C" else (x, x + width)
         across = (x, x + width) if self.order == "C" else (y, y + height)
+        # Only the words of the lines of the box are unpacked: a small box of a large frame is
+        # cheap.
         first, last = lines[0] * length // WORD_BITS, -(-lines[1] * length // WORD_BITS)
         words = np.zeros(last - first, np.uint64)
         mine = np.flatnonzero(
@@ -155,6 +162,7 @@ class PackedMasks:
         image : (height, width) of the dtype of ``values``; 0 where there is no mask.
         visible : int64 (count,), pixels of each mask that stayed uncovered.
         """
+        # Words are sorted by position; one stable sort spares a search through all words per mask.
         by_mask = np.argsort(self.mask, kind="stable")
         ends = np.searchsorted(self.mask[by_mask], np.arange(self.count + 1))
         image = np.zeros((self.words, WORD_BITS), values.dtype)
@@ -167,10 +175,14 @@ class PackedMasks:
             fresh = word & ~above
             covered[position] = above | word
             visible[index] = np.bitwise_count(fresh).sum(dtype=np.int64)
+            # Inside a mask most words are full: 64 pixels are set at once and only the edge is
+            # unpacked.
             full = fresh == FULL_WORD
             image[position[full]] = values[index]
             edge = np.flatnonzero(~full & (fresh != 0))
             bits = np.unpackbits(fresh[edge].view(np.uint8), bitorder="little")
+            # Words at an edge have room for other masks: what is fresh is disjoint, so 'or' adds
+            # it.
             image[position[edge]] |= bits.reshape(-1, WORD_BITS) * values[index]
         pixels = image.ravel()[: self.shape[0] * self.shape[1]]
         return np.ascontiguousarray(pixels.reshape(self.shape, order=self.order)), visible
@@ -185,6 +197,8 @@ class PackedMasks:
         """
         by_mask = np.argsort(self.mask, kind="stable")
         position, mask, word = self.position[by_mask], self.mask[by_mask], self.word[by_mask]
+        # A run may go on across words: the last bit of the word before decides whether a bit starts
+        # one, the first bit of the next word whether it ends one.
         follows = np.zeros(word.size + 1, bool)  # whether a word goes on where the last one ended
         follows[1:-1] = (np.diff(position) == 1) & (np.diff(mask) == 0)
         last_bit, one = np.uint64(WORD_BITS - 1), np.uint64(1)
@@ -226,6 +240,7 @@ class PackedMasks:
         level = np.asarray(level, np.int64)[mask]
         hit = np.flatnonzero(line % (1 << level) == 0)
         line, start, word, mask, level = (v[hit] for v in (line, start, word, mask, level))
+        # Coarse samples are further apart than a word is long: a word may hold none.
         ahead = -start % (1 << level)  # bits before the first sample
         word = np.where(ahead < WORD_BITS, word >> np.minimum(ahead, 63).astype(np.uint64), 0)
         start = (start + ahead) >> level
@@ -245,10 +260,13 @@ class PackedMasks:
         """
         length = np.int32(self.shape[1] if self.order == "C" else self.shape[0])
         mask, word = self.mask, self.word
+        # int32 all through: pixels stay below 2**31, and half the bytes pass through the cache.
         begin = self.position * np.int32(WORD_BITS)
         line = begin // max(length, np.int32(1))
         start = begin - line * length
         pieces = []
+        # Narrow pictures, below 64 pixels a line, have words of many lines: one line is cut off per
+        # round.
         while word.size:
             rest = np.flatnonzero(start + WORD_BITS > length)
             head = np.full(word.size, FULL_WORD)
@@ -294,11 +312,13 @@ def _set_bits(
 
 def _lowest_bit(word: np.ndarray) -> np.ndarray:
     """Position of the lowest set bit of each non-zero word, int32."""
+    # word & -word keeps the lowest bit; one less, and all bits below it are set.
     return np.bitwise_count((word & -word) - np.uint64(1)).astype(np.int32)
 
 
 def _highest_bit(word: np.ndarray) -> np.ndarray:
     """Position of the highest set bit of each non-zero word, int32."""
+    # Every bit below the highest is set, so their number is its position plus one.
     smeared = word.copy()
     for shift in (1, 2, 4, 8, 16, 32):
         smeared |= smeared >> np.uint64(shift)

@@ -27,6 +27,7 @@ class Packer:
         self.pixels = self.shape[0] * self.shape[1]
         if self.pixels > MAX_PIXELS:
             raise ValueError(f"masks of {self.shape} are above {MAX_PIXELS} pixels; cut them up")
+        # One buffer for all masks: allocation costs more than packing.
         self._words = np.zeros(-(-self.pixels // WORD_BITS), np.uint64)
         self._parts: list[tuple[np.ndarray, np.ndarray]] = []
 
@@ -46,6 +47,8 @@ class Packer:
         multiple of 64 pixels.  A slice may be reused by the caller as soon as the next is asked
         for: slices that fit the processor's cache are packed while they are there.
         """
+        # packbits writes bytes and slices are whole words, so no slice has to be shifted into
+        # place.
         packed, end = self._words.view(np.uint8), 0
         for pixels in slices:
             bits = np.packbits(pixels, bitorder="little")
@@ -109,6 +112,7 @@ def pack_runs(
         ascending and disjoint.
     order : how pixels are flattened; COCO run lengths are "F".
     """
+    # Run lengths may hold runs of no pixels, which have no words.
     filled = np.flatnonzero(stop > start)
     mask, start, stop = mask[filled], start[filled], stop[filled]
     first, last = start // WORD_BITS, (stop - 1) // WORD_BITS
@@ -117,6 +121,7 @@ def pack_runs(
     begins = ends - spans
     total = int(ends[-1]) if ends.size else 0
     word = np.full(total, FULL_WORD)
+    # All words of a run are full but its first and its last, which may be the same word.
     word[begins] &= FULL_WORD << (start % WORD_BITS).astype(np.uint64)
     word[ends - 1] &= FULL_WORD >> (WORD_BITS - 1 - (stop - 1) % WORD_BITS).astype(np.uint64)
     position = np.arange(total) + np.repeat(first - begins, spans)

@@ -73,6 +73,8 @@ def thumbnails(masks: PackedMasks, boxes: np.ndarray) -> Thumbnails:
     column_major = masks.order == "F"
     low, size = boxes[:, :2], boxes[:, 2:]
     level = np.zeros(masks.count, np.int64)
+    # A box of w pixels may touch one cell more than w / 2**level, so the level is found by trying;
+    # 32 levels are more than any picture needs.
     for _ in range(32):
         cells = ((low + size - 1) >> level[:, None]) - (low >> level[:, None]) + 1
         level += (cells > SIDE).any(axis=1)
@@ -80,10 +82,12 @@ def thumbnails(masks: PackedMasks, boxes: np.ndarray) -> Thumbnails:
     if column_major:
         origin = origin[:, ::-1]
     line, start, word, mask = masks.samples(level)
+    # NumPy has no shift by a negative number; both directions are computed and one is chosen.
     shift = start - origin[mask, 0]
     word = np.where(shift >= 0, word << np.maximum(shift, 0).astype(np.uint64), word)
     word = np.where(shift < 0, word >> np.maximum(-shift, 0).astype(np.uint64), word)
     words = np.zeros((masks.count, WORDS), np.uint64)
+    # Several words may fall into one row of cells; plain indexing would keep the last one alone.
     np.bitwise_or.at(words, (mask, line - origin[mask, 1]), word)
     _add_coarser(words, origin)
     sums = np.add.reduceat(np.bitwise_count(words), FIRST_ROW, axis=1, dtype=np.int64)
@@ -94,6 +98,8 @@ def _add_coarser(words: np.ndarray, origin: np.ndarray) -> None:
     """Fill in all but the first 64 rows of pyramids, each from the one before."""
     for step in range(1, STEPS):
         begin, end = FIRST_ROW[step - 1], FIRST_ROW[step]
+        # Coarser cells begin at even ones: from an odd origin the first sample that counts is the
+        # second.
         odd = origin & 1
         finer = words[:, begin:end]
         kept = np.where(odd[:, 1:] == 1, finer[:, 1::2], finer[:, 0::2])
@@ -114,6 +120,7 @@ def _windows() -> np.ndarray:
     rows = np.full((STEPS + 1, 3 * SIDE), WORDS - 1)
     for step in range(STEPS):
         rows[step, SIDE : SIDE + (SIDE >> step)] = FIRST_ROW[step] + np.arange(SIDE >> step)
+    # Every shift of a pyramid's rows is a row of this table, so a comparison only looks it up.
     windows = np.lib.stride_tricks.sliding_window_view(rows, SIDE, axis=1)
     return np.ascontiguousarray(windows).reshape(-1, SIDE)
 
@@ -151,10 +158,12 @@ class ThumbnailPool:
 
     def add(self, new: Thumbnails) -> np.ndarray:
         """Take up k thumbnails; returns their numbers, int64 (k,), rising."""
+        # Freed places are used again: the arrays would grow with the sequence otherwise.
         numbers = (~self._used).nonzero()[0][: new.level.size]
         missing = new.level.size - numbers.size
         if missing:
             known = self._used.size
+            # By a quarter, so that growing copies each thumbnail a few times and no more.
             self._grow(max(missing, known // 4))
             numbers = np.concatenate([numbers, known + np.arange(missing)])
         self._column_major = new.column_major if new.level.size else self._column_major
@@ -223,9 +232,11 @@ class ThumbnailPool:
         origin = -(-self._origin.take(both, axis=0) >> step[:, None])
         if self._column_major:
             displacement = displacement[:, ::-1]
+        # Whole cells: a shift by a fraction would need the pixels again.
         move = np.rint(displacement * np.exp2(-level)[:, None]).astype(np.int64)
         way = origin[:pairs] + move - origin[pairs:]
         before = np.zeros(2 * pairs, np.int64)
+        # Further away than a thumbnail is high nothing overlaps, and the table holds no such rows.
         before[:pairs] = np.minimum(np.maximum(way[:, 1], -SIDE), SIDE)
         rows = self._rows(both, step, before)
         moved = rows[:pairs]
@@ -244,6 +255,7 @@ class ThumbnailPool:
             begin = np.concatenate([-low, low]) - origin.take(sides, axis=0)
             self._count_between(cells, sides, begin, begin + np.tile(ends, (2, 1)), both, step)
         union = cells[:pairs] + cells[pairs:] - shared
+        # Two empty thumbnails share nothing: 0 / 1.
         return shared / np.maximum(union, 1)
 
     def _count_between(

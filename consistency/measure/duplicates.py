@@ -47,6 +47,7 @@ def find_duplicates(
     kept : int64 (k,), indices in ``order``.
     dropped : the others, in ``order``.
     """
+    # IoU first: where both hold, it is the reason that is named.
     tests = [("iou", iou(shared, areas, areas), iou_limit)]
     if containment_limit is not None:
         tests.append(("containment", containment(shared, areas, areas), containment_limit))
@@ -64,7 +65,9 @@ def find_duplicates(
 def _duplicate_of(mask: int, kept: list[int], tests: list) -> Dropped | None:
     for reason, values, limit in tests:
         if kept:
+            # The most similar kept mask is named as the reason, not the first one above the limit.
             best = kept[int(np.argmax(values[mask, kept]))]
+            # Above, not at: a limit of 1 keeps even identical masks.
             if values[mask, best] > limit:
                 return Dropped(mask, reason, best, float(values[mask, best]))
     return None

@@ -97,9 +97,11 @@ def chunks(frames: Sequence[Frame], lookback: int, workers: int = 1) -> Iterator
     Polychronopoulos and Kuck 1987); and so that the last ones, in order, leave few frames to be
     labelled when nothing is left to measure.
     """
+    # A halo is read twice; below four times its length it would cost more than a quarter.
     shortest = min(SHORTEST_CHUNK * lookback, -(-len(frames) // workers))
     start = 0
     while start < len(frames):
+        # -(-a // b) is a / b rounded up.
         share = -(-(len(frames) - start) * 2 // (workers * 3))
         length = min(max(share, shortest, 1), CHUNK_FRAMES)
         halo = min(lookback, start)
@@ -128,6 +130,7 @@ def measure_frames(
         began = perf_counter()
         frame, masks = read_frame(layout, given, buffer)
         read = perf_counter()
+        # Its diagonal holds the areas, so they are not counted a second time.
         within = self_intersections(masks)
         areas = np.diagonal(within)
         kept, dropped = _keep(frame, masks, within, areas, options)
@@ -226,6 +229,7 @@ def canonical_order(masks: PackedMasks, areas: np.ndarray) -> np.ndarray:
 
     Only identical masks are left in the order of the input.
     """
+    # The pixels of a mask are listed only where its area is not unique, which is rare.
     order = np.argsort(-areas, kind="stable")
     ties = np.flatnonzero(np.diff(areas[order]) == 0)
     if not ties.size:
@@ -239,6 +243,7 @@ def canonical_order(masks: PackedMasks, areas: np.ndarray) -> np.ndarray:
 
 
 def _record_areas(frame: Frame, areas: np.ndarray) -> np.ndarray:
+    # One record without the number makes all of them useless for comparing.
     values = [record.get("area") for record in frame.records]
     if not all(isinstance(v, int | float) for v in values):
         return areas.astype(np.float64)

@@ -49,6 +49,7 @@ def flow_view(frame: Frame, masks: PackedMasks, folder: str) -> FlowView:
             f"{frame.name!r} have {masks.shape[0]} × {masks.shape[1]}; give images of their size"
         )
     level = 0
+    # Each level halves both sides, so a quarter of the pixels stays.
     while image.size >> 2 * level > FLOW_CELLS:
         level += 1
     size = (-(-image.shape[1] >> level), -(-image.shape[0] >> level))
@@ -63,6 +64,8 @@ def estimate_flow(earlier: FlowView, later: FlowView) -> Motion:
         return UNKNOWN
     engine: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow = engine.calc(earlier.grey, later.grey, None).astype(np.float64) * (1 << earlier.level)
+    # The median, as flow is wild at the edges of objects and in empty areas; a mask that has no
+    # sample at this size moves with the whole picture.
     whole = np.median(flow.reshape(-1, 2), axis=0)
     moves = np.tile(whole, (earlier.masks.count, 1))
     x, y, mask = _samples(earlier.masks, earlier.level)

@@ -18,6 +18,7 @@ def boundary_f(truth: np.ndarray, found: np.ndarray) -> float:
     outlines = [_outline(mask) for mask in (truth, found)]
     if not outlines[0].any() or not outlines[1].any():
         return float(not outlines[0].any() and not outlines[1].any())
+    # The disc makes "near" a matter of distance; a dilation by a square would favour diagonals.
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
     disc = (x**2 + y**2 <= radius**2).astype(np.uint8)
     near = [cv2.dilate(outline.astype(np.uint8), disc) > 0 for outline in outlines]
@@ -29,6 +30,7 @@ def boundary_f(truth: np.ndarray, found: np.ndarray) -> float:
 
 def _outline(mask: np.ndarray) -> np.ndarray:
     """Pixels that differ from the one to the right, below or diagonally below."""
+    # Repeated at the edge: the border of the picture is not an outline of a mask that it cuts.
     padded = np.pad(mask, ((0, 1), (0, 1)), mode="edge")
     here = padded[:-1, :-1]
     return (here != padded[:-1, 1:]) | (here != padded[1:, :-1]) | (here != padded[1:, 1:])

@@ -38,6 +38,8 @@ def lineage(
     found: dict[Vertex, Vertex] = {}  # true vertex -> label's vertex
     overlap, truth, labels = 0.0, 0, 0
     for t, frame in enumerate(frames):
+        # Integers, so that exactly half never counts.  Labels may overlap here: of several that
+        # cover a true mask, the one with the largest IoU finds it.
         covered = 2 * frame.shared > frame.areas[:, None]
         values = iou(frame.shared, frame.areas, frame.label_areas)
         for i, j in zip(*np.nonzero(covered), strict=True):
@@ -54,12 +56,14 @@ def lineage(
     names = [(f.identities, f.labels) for f in frames]
     true_edges = _edges([i for i, _ in names], parents)
     edges = _edges([j for _, j in names], label_parents)
+    # Edges of a mask that finds several true ones do not count: it has to be split first.
     whole = {mine: theirs for mine, theirs in found.items() if holders[theirs] == 1}
     repairs = _edge_cost(true_edges, edges, whole)
     nothing = MISSED * truth
     all_edges = nothing + EDGE_ADDED * len(true_edges)
     return {
         "SEG": overlap / max(truth, 1),
+        # By definition at least 0: no result is worse than an empty one.
         "DET": 1 - min(vertices, nothing) / max(nothing, 1),
         "TRA": 1 - min(vertices + repairs, all_edges) / max(all_edges, 1),
     }
@@ -70,6 +74,7 @@ def _edges(names: Sequence[np.ndarray], parents: Mapping[int, int]) -> dict[Edge
     last: dict[int, Vertex] = {}
     edges: dict[Edge, bool] = {}
     for t, present in enumerate(names):
+        # A mother may be in the same frame as her daughter: only frames before count.
         before = dict(last)
         for name in present.tolist():
             here = (t, name)

@@ -106,6 +106,8 @@ def compare(experiment: Experiment, truth: Truth) -> Iterator[FrameComparison]:
         areas = true_masks.areas(), masks.areas()
         if truth.own:
             index = np.array(experiment.frames[t].input_indices)
+            # Duplicates and near-duplicates have a high IoU with the wrong record; the index tells
+            # for sure.
             similarity = (np.array(chosen)[:, None] == index[None, :]).astype(float)
             similarity = similarity.reshape(shared.shape)
         else:
@@ -121,4 +123,5 @@ def _packed_as(masks: PackedMasks, model: PackedMasks) -> PackedMasks:
     """Return masks with pixels in the order of ``model``."""
     if masks.order == model.order or not masks.count:
         return masks
+    # One mask at a time through pixels: slow, but only where the formats of both sides differ.
     return pack((masks.unpack(i) for i in range(masks.count)), masks.shape, model.order)

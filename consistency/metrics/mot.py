@@ -61,6 +61,7 @@ def hota(frames: Sequence[MetricFrame]) -> dict[str, float]:
     row_count, column_count, together = np.zeros(n), np.zeros(m), np.zeros((n, m))
     for frame, i, j in zip(frames, rows, columns, strict=True):
         s = frame.similarity
+        # An overlap counts less where either side overlaps others too.
         share = s / np.maximum(s.sum(1)[:, None] + s.sum(0)[None, :] - s, LEAST)
         together[np.ix_(i, j)] += share
         row_count[i] += 1
@@ -73,6 +74,7 @@ def hota(frames: Sequence[MetricFrame]) -> dict[str, float]:
         a, b = _best(alignment[np.ix_(i, j)] * frame.similarity)
         value = frame.similarity[a, b]
         for k, alpha in enumerate(ALPHAS):
+            # As TrackEval: an IoU of exactly the threshold is a hit in spite of rounding.
             ok = value >= alpha - LEAST
             np.add.at(pairs[k], (i[a[ok]], j[b[ok]]), 1)
             hits[k] += ok.sum()
@@ -88,6 +90,7 @@ def _hota_of(
     column_count: np.ndarray,
 ) -> dict[str, float]:
     union = row_count[None, :, None] + column_count[None, None, :] - pairs
+    # Each hit counts with the IoU of its two tracks: pairs hits, times pairs / union.
     association = (pairs * pairs / np.maximum(union, 1)).sum(axis=(1, 2)) / np.maximum(hits, 1)
     detection = hits / np.maximum(row_count.sum() + column_count.sum() - hits, 1)
     localisation = np.where(hits > 0, location / np.maximum(hits, 1), 1.0)
@@ -166,7 +169,10 @@ def _clear_pairs(frame: MetricFrame, before: dict[int, int]) -> list[tuple[int, 
     score = frame.similarity.copy()
     for i, value in enumerate(frame.identities.tolist()):
         if value in before:
+            # More than all IoUs of a frame can add up to, so that no assignment gives such a pair
+            # up.
             score[i, frame.labels == before[value]] += 1000.0
+    # After the bonus: a pair of the frame before that no longer overlaps is given up.
     score[frame.similarity < CLEAR_IOU - LEAST] = 0.0
     rows, columns = _best(score)
     ok = score[rows, columns] > 0
@@ -190,6 +196,7 @@ def global_map(frames: Sequence[MetricFrame]) -> tuple[dict[int, int], dict[int,
     i, j = _best(mean)
     names = sorted({v for s in frames for v in s.identities.tolist()})
     labels = sorted({v for s in frames for v in s.labels.tolist()})
+    # The assignment also pairs what never overlaps; such pairs are no map.
     mapped = {names[a]: labels[b] for a, b in zip(i, j, strict=True) if mean[a, b] > 0}
     value = dict.fromkeys(names, 0.0)
     value |= {names[a]: float(mean[a, b]) for a, b in zip(i, j, strict=True)}

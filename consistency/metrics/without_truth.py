@@ -81,6 +81,7 @@ def label_statistics(frames: Sequence[FrameSummary]) -> dict[str, float]:
 def _mean_iou(frames: Sequence[FrameSummary]) -> float:
     values: list[np.ndarray] = []
     for then, now in pairwise(frames):
+        # Only neighbouring frames: over a gap the motion of the camera is not known.
         column = {label: j for j, label in enumerate(now.labels)}
         pairs = [(i, column[label]) for i, label in enumerate(then.labels) if label in column]
         if not pairs:
