@@ -128,7 +128,7 @@ def in_order(
     for frame in frames:
         path = PurePosixPath(frame.name.replace("\\", "/"))
         if not frame.name or path.is_absolute() or ".." in path.parts or "\0" in frame.name:
-            raise ValueError(f"{where}: frame name {frame.name!r} is no plain name; rename it")
+            raise ValueError(f"{where}: frame name {frame.name!r} is not a plain name; rename it")
         if frame.stem in seen:
             raise ValueError(
                 f"{where}: frames {seen[frame.stem]!r} and {frame.name!r} share the stem "

@@ -63,7 +63,7 @@ def in_table(file: Path, split: str | None = None) -> list[Sequence]:
     Raises
     ------
     FileNotFoundError, ValueError
-        With the line, for a missing file, column or value, for a name that is no plain name or
+        With the line, for a missing file, column or value, for a name that is not a plain name or
         appears twice, or if no line has the split.
     """
     if not file.is_file():

@@ -58,7 +58,7 @@ def add_style_flags(parser: argparse.ArgumentParser) -> None:
         default=style.scale,
         help="size of the picture over size of the masks",
     )
-    add("--fps", type=above_zero, default=FPS, help="frames a second")
+    add("--fps", type=above_zero, default=FPS, help="frames per second")
 
 
 def selection_of(args: argparse.Namespace) -> SelectionOptions:

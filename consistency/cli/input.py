@@ -17,7 +17,7 @@ def add_input_flags(parser: argparse._ActionsContainer) -> None:
         "--sort",
         default=NATURAL,
         metavar=f"{{{','.join(SORTS)},FILE}}",
-        help="order of frames; FILE lists the wanted ones, one a line",
+        help="order of frames; FILE lists the wanted ones, one per line",
     )
     add("--sequence", help="which one, where the input holds several")
 

@@ -60,7 +60,7 @@ def write_timeline(job: RenderJob, path: Path, backend: Backend, progress: Progr
 def timeline_image(
     stretches: dict[int, list[tuple[int, int]]], frames: int, palette: str
 ) -> np.ndarray:
-    """One row a label, one column a frame, uint8 (labels, frames, 3) RGB."""
+    """One row per label, one column per frame, uint8 (labels, frames, 3) RGB."""
     image = np.full((len(stretches), frames, 3), PAPER, np.uint8)
     inks = colours.colours(stretches, palette)
     for row, (parts, ink) in enumerate(zip(stretches.values(), inks, strict=True)):

@@ -27,7 +27,7 @@ def header(size: tuple[int, int], colours: np.ndarray, fps: float) -> bytes:
     ----------
     size : (height, width) in pixels.
     colours : uint8 (n <= 256, 3) RGB, the palette of all frames.
-    fps : frames a second, checked here; ``frame`` makes durations of it.
+    fps : frames per second, checked here; ``frame`` makes durations of it.
 
     Raises
     ------
@@ -35,11 +35,13 @@ def header(size: tuple[int, int], colours: np.ndarray, fps: float) -> bytes:
         If a GIF cannot be that large or that fast.
     """
     if max(size) > LONGEST_SIDE:
-        raise ValueError(f"a GIF has at most {LONGEST_SIDE} pixels a side; use a smaller --scale")
+        raise ValueError(f"a GIF has at most {LONGEST_SIDE} pixels per side; use a smaller --scale")
     if fps > FASTEST:
-        raise ValueError(f"a GIF has at most {FASTEST} frames a second; use a smaller --fps")
+        raise ValueError(f"a GIF has at most {FASTEST} frames per second; use a smaller --fps")
     if 100 / fps > LONGEST:
-        raise ValueError(f"a GIF has at least {100 / LONGEST:.4f} frames a second; use more --fps")
+        raise ValueError(
+            f"a GIF has at least {100 / LONGEST:.4f} frames per second; use a larger --fps"
+        )
     table = np.zeros((COLOURS, 3), np.uint8)
     table[: len(colours)] = colours
     height, width = size

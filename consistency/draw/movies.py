@@ -125,7 +125,7 @@ def _even(picture: np.ndarray) -> np.ndarray:
 
 
 def write_png(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
-    """Write a folder with one PNG a frame, under the frame's stem."""
+    """Write a folder with one PNG per frame, under the frame's stem."""
     items = job.items
     path.mkdir()
     function = partial(

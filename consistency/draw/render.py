@@ -21,7 +21,7 @@ from consistency.options import StyleOptions
 
 # A mask of which less than this share can be seen is hidden: its outline is drawn on top.
 HIDDEN_SHARE = 0.5
-CENTRE_GRID = 96  # cells a side in which the middle of a mask is looked for
+CENTRE_GRID = 96  # cells per side in which the middle of a mask is looked for
 SMALLEST_TEXT, LARGEST_TEXT = 12, 36  # pixels
 
 
@@ -154,7 +154,7 @@ def borders(owners: np.ndarray) -> np.ndarray:
 def read_photograph(path: Path, frame: str, style: Style) -> np.ndarray:
     """Read the RGB image of a frame at the picture's size, uint8 (h, w, 3).
 
-    Raises ValueError if it is no image or has another size than the masks.
+    Raises ValueError if it is not an image or has another size than the masks.
     """
     try:
         if style.picture_size == style.size:

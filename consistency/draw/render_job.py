@@ -28,7 +28,7 @@ class RenderJob:
     after, before : labelled masks and input; None where there is none or nobody asks.
     panels : which of the two to draw, from left to right.
     style : how to draw each frame.
-    fps : frames a second.
+    fps : frames per second.
     """
 
     name: str

@@ -60,7 +60,7 @@ class Scene:
         for view in self.views:
             if view.frame.records:
                 return read_masks(self.layout, view.frame, Buffer()).shape
-        raise ValueError(f"{self.layout.root}: there is no mask in any frame, so nothing to draw")
+        raise ValueError(f"{self.layout.root}: no frame has a mask, so there is nothing to draw")
 
     def labels(self) -> list[tuple[int, ...]]:
         """The labels of each frame."""

@@ -35,7 +35,7 @@ def write(
     Parameters
     ----------
     size : (height, width) in pixels, both even.
-    fps : frames a second.
+    fps : frames per second.
     pixels : "rgb24", or "pal8": palette numbers and ``palette_bytes``.
     frames : the pixels of each frame, row after row.
 

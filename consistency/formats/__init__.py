@@ -234,5 +234,5 @@ def _sorted(frames: tuple[Frame, ...], sort: str) -> tuple[Frame, ...]:
     chosen = tuple(by_name[name] for name in wanted if name in by_name)
     if missing or not chosen or len({frame.name for frame in chosen}) < len(chosen):
         problem = f"frame {missing[0]!r} is not in the data" if missing else "empty or has a repeat"
-        raise ValueError(f"{sort}: {problem}; name every wanted frame once, one a line")
+        raise ValueError(f"{sort}: {problem}; name every wanted frame once, one per line")
     return chosen

@@ -1,6 +1,6 @@
 """What the automatic mask generator of Segment Anything writes (Kirillov et al. 2023, ``amg.py``).
 
-OUT/<image stem>/<i>.png, metadata.csv     a binary image a mask and one table an image
+OUT/<image stem>/<i>.png, metadata.csv     a binary image per mask and one table per image
 OUT/<image stem>.json                      with --convert-to-rle: a list of records
 
 One .json file alone is one frame.

@@ -68,7 +68,7 @@ def open_dataset(source: Source) -> Dataset:
 def _list(content: dict, key: str, path: Path) -> list[dict]:
     values = value_of(content, key, list, str(path))
     if not all(isinstance(value, dict) for value in values):
-        raise ValueError(f"{path}: {key!r} is no list of objects")
+        raise ValueError(f"{path}: {key!r} is not a list of objects")
     return values
 
 
@@ -114,7 +114,7 @@ def _write_frame(task: FrameTask, tracked: bool) -> WriteResult[list[dict]]:
 def _gather(
     sequence: LabelledSequence, plan: Plan[bool, None], folder: Path
 ) -> Iterator[Callable[[int, list[dict]], None]]:
-    """Write the JSON, an annotation a line, as frames come in."""
+    """Write the JSON, an annotation per line, as frames come in."""
     path = folder / FILE
     path.parent.mkdir()
     height, width = sequence.shape

@@ -1,4 +1,4 @@
-"""DAVIS and VOC (Pont-Tuset et al. 2017): a folder of PNG files with a palette, one a frame.
+"""DAVIS and VOC (Pont-Tuset et al. 2017): a folder of PNG files with a palette, one per frame.
 
 A pixel holds the number of its object, 0 is background.  254 and 255 are void (the documents and
 the evaluation code of DAVIS disagree about which) and no object; so at most 253 are written.

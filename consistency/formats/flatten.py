@@ -1,4 +1,4 @@
-"""Masks to label images: one number a pixel, so somebody has to win where masks overlap."""
+"""Masks to label images: one number per pixel, so one mask has to win where masks overlap."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

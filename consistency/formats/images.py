@@ -174,7 +174,7 @@ def numbers(path: Path, pixels: np.ndarray) -> np.ndarray:
             "(height, width) of integers"
         )
     if pixels.dtype.kind == "i" and pixels.size and pixels.min() < 0:
-        raise ValueError(f"{path}: holds negative values; write 0 where there is no mask")
+        raise ValueError(f"{path}: holds negative values; write 0 for background")
     return pixels.view(np.uint8) if pixels.dtype == bool else pixels
 
 
@@ -203,7 +203,7 @@ def values_of(image: np.ndarray) -> list[int]:
 
 
 def pack_labels(image: np.ndarray, values: Sequence[int]) -> PackedMasks:
-    """Pack the masks ``image == value``, one each value, in one pass over the image."""
+    """Pack the masks ``image == value``, one per value, in one pass over the image."""
     return _pack_values(image.shape, *runs_of(image), values)
 
 
@@ -262,7 +262,7 @@ def naming(frame: Frame) -> Iterator[None]:
 
 
 def read_numbers(path: Path) -> np.ndarray:
-    """Read a label image; ValueError if it is none."""
+    """Read a label image; ValueError if it is not one."""
     return numbers(path, read_pixels(path))
 
 
@@ -278,7 +278,7 @@ def read_label_frame(
 
 
 def read_binary_frame(root: Path, frame: Frame) -> PackedMasks:
-    """Pack a frame whose records name one image a mask; non-zero is foreground."""
+    """Pack a frame whose records name one image per mask; non-zero is foreground."""
     packer = Packer((0, 0))
     for i, record in enumerate(frame.records):
         path = root / record["segmentation"]

@@ -1,4 +1,4 @@
-"""Plain label images: a folder of 8- or 16-bit grey PNG, BMP or TIFF files, one a frame.
+"""Plain label images: a folder of 8- or 16-bit grey PNG, BMP or TIFF files, one per frame.
 
 A pixel holds the number of its object, 0 is background.  Numbers are identities where the same
 number means the same object in every frame, which only the user knows.

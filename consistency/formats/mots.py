@@ -1,8 +1,8 @@
-"""MOTS (Voigtlaender et al. 2019): a text file a sequence, or a folder of 16-bit PNG files.
+"""MOTS (Voigtlaender et al. 2019): a text file per sequence, or a folder of 16-bit PNG files.
 
 A line is ``frame id class_id height width rle``; id = 1000 · class_id + instance; in a PNG file
 the same ids are pixel values.  KITTI-MOTS counts frames from 0, MOTSChallenge from 1: frames keep
-their numbers as names.  Regions of class 10 (id 10000) are to be ignored and are no masks; they
+their numbers as names.  Regions of class 10 (id 10000) are to be ignored and are not masks; they
 are kept in ``Frame.source`` as run lengths (text only).  The masks of one frame are disjoint.
 
 Written: mots/<name>.txt and mots/<name>/<frame %06d>.png.

@@ -1,8 +1,8 @@
 """The native layout: ``sk_masks.json`` with .npy files or run lengths, or ``numpy_masks/``.
 
 DATA/sk_masks.json                  {frame: [{"segmentation": PATH or RLE, ...}, ...]}
-DATA/numpy_masks/<frame>/<i>.npy    without the JSON: one (h, w) array a mask
-DATA/numpy_masks/<frame>.npy|.npz   without the JSON: one (n, h, w) stack a frame
+DATA/numpy_masks/<frame>/<i>.npy    without the JSON: one (h, w) array per mask
+DATA/numpy_masks/<frame>.npy|.npz   without the JSON: one (n, h, w) stack per frame
 
 DATA may also be the JSON file itself, whatever its name, or the folder of an experiment, whose
 labels are then the identities.
@@ -87,7 +87,7 @@ def _frames_of_json(content: object, path: Path) -> list[Frame]:
         raise ValueError(f"{path}: holds a {type(content).__name__}, not {{frame: [record, ...]}}")
     for name, records in content.items():
         if not isinstance(records, list):
-            raise ValueError(f"{path}: frame {name!r} is no list of records")
+            raise ValueError(f"{path}: frame {name!r} is not a list of records")
         for i, record in enumerate(records):
             _check_record(record, f"{path}: frame {name!r}, mask {i}")
     return [

@@ -1,4 +1,4 @@
-"""nerfstudio: a black and white image a frame and its path in ``transforms.json``; only written.
+"""nerfstudio: a black and white image per frame and its path in ``transforms.json``; only written.
 
 Black pixels are ignored in training, so chosen objects (--ids, else all) are white and the rest
 is black; --invert turns that round, to leave moving objects out.  With --transforms FILE every

@@ -76,7 +76,7 @@ def _member(archive: zipfile.ZipFile, path: Path, name: str | None) -> str:
 def read_header(file: io.RawIOBase, path: Path) -> Header:
     """Read the header of an open .npy file and leave the file at its first element.
 
-    Raises ValueError for a file that is no .npy file, is cut short, or holds Python objects.
+    Raises ValueError for a file that is not a .npy file, is cut short, or holds Python objects.
     """
     magic = file.read(8)
     if magic[:6] != b"\x93NUMPY" or len(magic) < 8 or magic[6] not in (1, 2, 3):
@@ -105,9 +105,9 @@ def foreground(pixels: np.ndarray, path: Path) -> np.ndarray:
     if kind == "b" or pixels.dtype == np.uint8:
         return pixels.view(np.uint8)
     if kind == "f" and np.isnan(pixels).any():
-        raise ValueError(f"{path}: holds NaN; write 0 where there is no mask")
+        raise ValueError(f"{path}: holds NaN; write 0 for background")
     if kind in "if" and pixels.size and pixels.min() < 0:
-        raise ValueError(f"{path}: holds negative values; write 0 where there is no mask")
+        raise ValueError(f"{path}: holds negative values; write 0 for background")
     return pixels != 0
 
 

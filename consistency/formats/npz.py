@@ -5,7 +5,7 @@ masks (n, h, w) or packed bits, with frame_indices (n,) and, if known, object_id
     packed bits are ``packbits`` (or ``packed``), np.packbits of each mask, of each row or of all,
     with ``shape`` (n, h, w);
 label_maps (t, h, w), integer, or a .npy file of them
-    a label image a frame.
+    a label image per frame.
 
 An archive compresses the frames into one stream, so that frames cannot be looked up one by one.
 """

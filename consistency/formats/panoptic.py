@@ -4,7 +4,7 @@
 <frame>.png ..., pred.json or panoptic.json    {"annotations": [{"file_name", "segments_info"}]}
 
 An id is R + 256 · G + 65536 · B of a colour image, or the number of a grey or palette image.
-Pixels of ids that the JSON does not list are no masks.
+Pixels of ids that the JSON does not list are not masks.
 """
 
 from collections.abc import Iterator
@@ -86,7 +86,7 @@ def _frames(inner: Source, segments: dict[str, list]) -> Iterator[Frame]:
                 "with --input-format davis or labelmaps"
             )
         if not isinstance(segments[stem], list):
-            raise ValueError(f"{inner.path}: JSON of frame {stem!r} is no list of segments")
+            raise ValueError(f"{inner.path}: JSON of frame {stem!r} is not a list of segments")
         yield _frame(path, segments[stem])
 
 

@@ -1,4 +1,4 @@
-"""Binary images: a folder a frame, a PNG (BMP, TIFF) file a mask, non-zero is foreground.
+"""Binary images: a folder per frame, a PNG (BMP, TIFF) file per mask, non-zero is foreground.
 
 DATA/<frame>/<i>.png
 """
@@ -60,7 +60,7 @@ def open_dataset(source: Source) -> Dataset:
         foreign = [path.name for path in inside.entries if path not in inside.images]
         if foreign:
             raise ValueError(
-                f"{folder / foreign[0]}: no mask; a frame's folder holds images "
+                f"{folder / foreign[0]}: not a mask; a frame's folder holds images "
                 f"({', '.join(MASK_SUFFIXES)}) and nothing else"
             )
         records = tuple({"segmentation": f"{folder.name}/{p.name}"} for p in inside.images)

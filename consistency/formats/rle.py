@@ -2,7 +2,7 @@
 
 The text form is defined by rleToString / rleFrString of the COCO API (Lin et al. 2014,
 ``common/maskApi.c``): runs in column-major order, the first counts zeros; from the fourth run on
-the difference to the run two before; five bits a character, low bits first, 0x20 = more follow.
+the difference to the run two before; five bits per character, low bits first, 0x20 = more follow.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""SA-1B (Kirillov et al. 2023): a JSON file an image, {"image": {...}, "annotations": [...]}.
+"""SA-1B (Kirillov et al. 2023): a JSON file per image, {"image": {...}, "annotations": [...]}.
 
 A folder of them is a sequence; one file alone is one frame.
 """

@@ -124,7 +124,7 @@ class Source:
 
 
 def load_json(path: Path) -> Any:
-    """Read a JSON file; ValueError with line and column if it is none or has a key twice."""
+    """Read a JSON file; ValueError with line and column if it is not one or has a key twice."""
     # orjson takes half the time, but keeps the last of two values under one key, turns integers
     # above 64 bits, as the labels of --matching seed may be, into rounded floats and refuses the
     # NaN that Python writes.  To look for the first two afterwards costs as much as it saves:
@@ -167,7 +167,7 @@ def value_of(content: object, key: str, kind: tuple[type, ...], where: str) -> A
 
 
 def value_of(content: object, key: str, kind: type | tuple[type, ...], where: str) -> Any:
-    """Return ``content[key]``; ValueError if ``content`` is no object with such a value."""
+    """Return ``content[key]``; ValueError if ``content`` is not an object with such a value."""
     if not isinstance(content, dict) or key not in content:
         raise ValueError(f"{where}: no {key!r}")
     value = content[key]

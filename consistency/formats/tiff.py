@@ -48,7 +48,7 @@ def matches(source: Source) -> bool:
 
 
 def open_dataset(source: Source) -> Dataset:
-    """List the frames; ValueError if a file is no (T, Y, X) stack of integers."""
+    """List the frames; ValueError if a file is not a (T, Y, X) stack of integers."""
     one = source.path.is_file()
     root = source.path.parent if one else source.path
     files = (source.path,) if one else source.files(*images.TIFF_SUFFIXES)

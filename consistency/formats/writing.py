@@ -6,7 +6,7 @@ An output is an ``Output`` beside the reader of its format, and a line in ``form
     in the main process, before anything is written: refuses what the format cannot hold
     (ValueError with the flag that solves it) and gives every mask its number in the output;
 ``write_frame(task, shared) -> WriteResult``
-    in workers, once a frame: writes the frame's files under ``task.folder`` and returns kilobytes,
+    in workers, once per frame: writes its files under ``task.folder`` and returns kilobytes,
     never pixels.  ``shared`` is the plan's;
 ``gather(sequence, plan, folder)``, where there is something to say about the whole sequence
     context manager in the main process that yields ``add(t, rows)``, called for every frame in

@@ -1,6 +1,6 @@
 """YouTube-VIS and OVIS (Yang et al. 2019): one JSON of videos and, for each object of a video,
 
-a list of segmentations, one a frame, null where the object is away.  Also a list of results.
+a list of segmentations, one per frame, null where the object is away.  Also a list of results.
 A file of several videos needs --sequence with the id or the folder of one.
 
 Written: ytvis/instances.json with one video.

@@ -1,4 +1,4 @@
-"""Masks of one frame as bits: 64 pixels a word, only non-zero words, ordered by position.
+"""Masks of one frame as bits: 64 pixels per word, only non-zero words, ordered by position.
 
 A frame's pixels are flattened in ``order`` ("C": row after row, "F": column after column, as in
 COCO run lengths), pixel ``p`` is bit ``p % 64`` of word ``p // 64``.  A mask is the list of its

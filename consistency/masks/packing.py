@@ -26,7 +26,9 @@ class Packer:
         self.order = order
         self.pixels = self.shape[0] * self.shape[1]
         if self.pixels > MAX_PIXELS:
-            raise ValueError(f"masks of {self.shape} are above {MAX_PIXELS} pixels; cut them up")
+            raise ValueError(
+                f"masks of {self.shape} pixels; a mask has at most {MAX_PIXELS}; cut the frames up"
+            )
         # One buffer for all masks: allocation costs more than packing.
         self._words = np.zeros(-(-self.pixels // WORD_BITS), np.uint64)
         self._parts: list[tuple[np.ndarray, np.ndarray]] = []

@@ -15,7 +15,7 @@ import numpy as np
 
 from consistency.masks.packed import PackedMasks, every_second_bit
 
-SIDE = 64  # cells along each side, one word a row
+SIDE = 64  # cells along each side, one word per row
 # A pyramid of 64, 32, ... 1 rows; what is 128 times as large as another shape overlaps it nowhere.
 STEPS = 7
 FIRST_ROW = np.cumsum([0] + [SIDE >> step for step in range(STEPS)])
@@ -276,7 +276,7 @@ class ThumbnailPool:
 
     def _rows(self, index: np.ndarray, step: np.ndarray, before: np.ndarray | int) -> np.ndarray:
         """64 rows, coarser by ``step``, from ``before`` rows before the first on, (p, 64)."""
-        # Of rows of a table ``take`` gathers ten times as many a second as an index does.
+        # Of rows of a table ``take`` gathers ten times as many per second as an index does.
         word = WINDOWS.take(step * (2 * SIDE + 1) + (SIDE - before), axis=0)
         word += (index * WORDS)[:, None]
         return self._words.ravel().take(word)

@@ -1,7 +1,7 @@
 """Everything that needs pixels and does not depend on labels, frame by frame.
 
-A worker gets a chunk of consecutive frames, reads them and returns one small FrameMeasurement a
-frame.  The frames just before the chunk (the halo) are read again by the worker, so that chunks
+A worker gets a chunk of consecutive frames, reads them and returns one small FrameMeasurement
+per frame.  The frames just before the chunk (the halo) are read again by the worker, so that chunks
 are independent of one another and their results do not depend on how the sequence was cut.
 """
 

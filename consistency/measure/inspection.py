@@ -43,7 +43,7 @@ class Finding:
 
 
 def examine(frame: Frame, layout: Layout) -> Finding:
-    """Read one frame; runs in a worker.  What is wrong with it is in the finding, not raised."""
+    """Read one frame; runs in a worker.  What is wrong with it is told, and never raised."""
     try:
         seen, masks = read_frame(layout, frame, Buffer())
     except (ValueError, OSError) as error:
@@ -87,7 +87,7 @@ def summary_lines(dataset: Dataset, findings: list[Finding]) -> Iterator[str]:
     bare = [f.frame for f in findings if not f.masks and not f.problem]
     yield f"format: {dataset.layout.format}"
     yield f"frames: {len(findings)}, from {findings[0].frame!r} to {findings[-1].frame!r}"
-    yield f"masks: {sum(counts)}, {min(counts)} to {max(counts)} a frame"
+    yield f"masks: {sum(counts)}, {min(counts)} to {max(counts)} per frame"
     yield f"width × height: {shown}"
     yield f"identities: {len(set(known))}, on {len(known)} masks; divisions: {len(dataset.parents)}"
     yield f"duplicates (IoU above {DUPLICATE_IOU}): {sum(f.duplicates for f in findings)}"

@@ -42,7 +42,7 @@ def flow_view(frame: Frame, masks: PackedMasks, folder: str) -> FlowView:
     path = find_photograph(frame, Path(folder))
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
-        raise ValueError(f"{path}: is no image that can be read; frame {frame.name!r}")
+        raise ValueError(f"{path}: cannot be read as an image; frame {frame.name!r}")
     if image.shape != masks.shape:
         raise ValueError(
             f"{path}: {image.shape[0]} × {image.shape[1]} pixels, but the masks of frame "

@@ -260,7 +260,7 @@ def test_start_stop_and_step_choose_frames(look):
         (["--only", "9"], "--only 9: no mask has this label"),
         (["--start", "7"], "leave none of 5 frames"),
         (["--format", "motion"], "holds no camera motion"),
-        (["--fps", "0.001"], "at least 0.0015 frames a second"),
+        (["--fps", "0.001"], "at least 0.0015 frames per second"),
     ],
 )
 def test_selections_that_leave_nothing_are_errors(look, capsys, flags, message):

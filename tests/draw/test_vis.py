@@ -187,7 +187,7 @@ def test_runs_without_a_display(data, here):
     ("arguments", "message"),
     [
         (["--exp-name", "none"], "no such experiment; run mark_label.py first"),
-        (["--fps", "60"], "at most 50 frames a second"),
+        (["--fps", "60"], "at most 50 frames per second"),
         (["--scale", "1000"], "at most 65535 pixels"),
     ],
 )

@@ -160,10 +160,10 @@ def test_pickled_arrays(tmp_path, refuse):
 def test_paths_that_lead_outside(name, tmp_path, refuse):
     path = samples.coco_json(tmp_path / "coco")
     edit(path, lambda content: content["images"][0].update(file_name=name))
-    assert "is no plain name" in refuse(path)
+    assert "is not a plain name" in refuse(path)
     path = samples.ytvis_json(tmp_path / "ytvis")
     edit(path, lambda content: content["videos"][0]["file_names"].__setitem__(1, name))
-    assert "is no plain name" in refuse(path)
+    assert "is not a plain name" in refuse(path)
 
 
 def png_of_size(width: int, height: int) -> bytes:
@@ -332,7 +332,7 @@ def test_validate_lists_all_problems(tmp_path, capsys):
     folder = samples.png_folders(tmp_path / "data")
     assert validate.main([str(folder)]) == 0
     text = capsys.readouterr().out
-    assert "format: png\nframes: 4, from 'frame_0' to 'frame_3'\nmasks: 9, 1 to 3 a frame" in text
+    assert "format: png\nframes: 4, from 'frame_0' to 'frame_3'\nmasks: 9, 1 to 3 per frame" in text
     assert f"width × height: {sequences.WIDTH} × {sequences.HEIGHT}" in text
     cut(folder / "frame_2" / "0.png")
     for name in ("0", "1"):

@@ -127,7 +127,7 @@ RLE = {"size": [40, 60], "counts": [2400]}
         ('{"0": [], "0": []}', "sk_masks.json: key '0' appears twice in one object"),
         ([1], r"sk_masks.json: holds a list, not \{frame: \[record, ...\]\}"),
         ({}, "sk_masks.json: no frames; put at least one frame"),
-        ({"0": 5}, "frame '0' is no list of records"),
+        ({"0": 5}, "frame '0' is not a list of records"),
         ({"0": [{"area": 3}]}, "frame '0', mask 0: no 'segmentation'; add the path"),
         ({"0": [RECORD, 5]}, "frame '0', mask 1: no 'segmentation'"),
         ({"0": [{"segmentation": [[1, 2]]}]}, "frame '0', mask 0: segmentation is a list"),
@@ -150,7 +150,7 @@ RLE = {"size": [40, 60], "counts": [2400]}
             "frame '1': masks of 4 × 5 pixels, but 40 × 60 in frame '0'",
         ),
         ({"a.png": [], "a.jpg": []}, "frames 'a.jpg' and 'a.png' share the stem 'a'"),
-        ({"../a": []}, r"frame name '\.\./a' is no plain name"),
+        ({"../a": []}, r"frame name '\.\./a' is not a plain name"),
         (
             {"0": [RECORD, {"segmentation": RLE | {"counts": [9]}}]},
             "mask 1: run lengths add up to 9",

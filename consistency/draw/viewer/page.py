@@ -1,4 +1,4 @@
-"""Write the viewer: a page, what it says of the sequence, and a block of masks a frame."""
+"""Write the viewer: a page, what it says of the sequence, and a block of masks per frame."""
 
 import json
 from collections.abc import Iterable, Sequence
