@@ -226,4 +226,4 @@ def test_nothing_to_draw_is_an_error(here, capsys):
     write_data(here / "void", {"0": [], "1": []})
     mark("none", "--data-path", "void")
     assert look() == 2
-    assert "no mask in any frame" in capsys.readouterr().err
+    assert "no frame has a mask" in capsys.readouterr().err
