@@ -122,6 +122,20 @@ def test_a_lock_file_of_somebody_else_is_not_believed(tmp_path, where, capsys, t
     assert lock.read_text() == text
 
 
+def test_what_appears_under_the_name_while_it_is_written_is_safe(tmp_path):
+    path = tmp_path / "exp.gif"
+
+    def draw():
+        with replacing.drawing(path, overwrite=False) as partial:
+            partial.write_text("of the tool")
+            path.write_text("mine")
+
+    with pytest.raises(ValueError, match="exists; add --overwrite"):
+        draw()
+    assert path.read_text() == "mine"
+    assert names(tmp_path) == ["exp.gif"]
+
+
 # One run of a name at a time.
 
 
@@ -318,6 +332,7 @@ def test_a_full_disk_replaces_no_picture(tmp_path, data, mark, draw, kind):
 FAKES = {
     "writes half of it": "head -c 100 > {path}; echo disk full >&2; exit 3",
     "reads nothing": "echo disk full >&2; exit 3",
+    "reads nothing and says nothing": "exit 0",
 }
 
 
@@ -332,8 +347,10 @@ def test_a_failing_ffmpeg_replaces_no_video(tmp_path, data, mark, draw, capsys, 
     program.write_text("#!/bin/sh\n" + FAKES[fake].format(path=path) + "\n")
     program.chmod(0o755)
     monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", lambda: str(program))
-    assert draw("--format", "mp4", "--overwrite") == 2
-    assert "ffmpeg failed with exit code 3: disk full" in one_line(capsys)
+    # Frames of a megabyte: more than a pipe holds where nobody reads.
+    assert draw("--format", "mp4", "--overwrite", "--scale", "12") == 2
+    said = "0: no message" if "says nothing" in fake else "3: disk full"
+    assert f"ffmpeg failed with exit code {said}" in one_line(capsys)
     assert video.read_text() == "the good old one"
     assert names(tmp_path / "out") == ["exp.mp4"]
 
