@@ -154,6 +154,7 @@ class Tasks(Executor):
     ) -> "Task":
         """Return the future of ``function(item)``."""
         call = pickle.dumps(Call(function, item), pickle.HIGHEST_PROTOCOL)
+        # Not pure: Dask would take equal calls for one and compute it once.
         task = Task(self._client, self._client.submit(pickle.loads, call, pure=False))
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)

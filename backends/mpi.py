@@ -80,6 +80,7 @@ def open(wanted: Wanted) -> Iterator[Ranks | None]:
             executor.shutdown(wait=False, cancel_futures=True)
             _abort_later(world, exit_code(error))
             raise
+        # Not in a ``finally``: after an error it would wait for ranks that are busy or dead.
         group.__exit__(None, None, None)
 
 

@@ -20,6 +20,7 @@ def one_thread_each() -> Iterator[None]:
 
     The environment is as before afterwards; a value that the user has set stays.
     """
+    # Libraries read these variables when they are loaded, so they are set before, in the parent.
     added = [name for name in VARIABLES if name not in os.environ]
     os.environ.update(dict.fromkeys(added, "1"))
     try:

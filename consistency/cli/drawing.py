@@ -95,6 +95,7 @@ def above_zero(text: str) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
+    # A comparison with NaN is false, so it is refused as well.
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return value

@@ -31,5 +31,6 @@ def open_input(source: Source | Path, args: argparse.Namespace) -> Dataset:
 
 def name_of(path: Path) -> str:
     """Name of a folder, or of a file without its ending."""
+    # Resolved, as the name of "." is empty.
     path = path.resolve()
     return path.stem if path.is_file() else path.name

@@ -65,6 +65,7 @@ def without_effect(needs: Sequence[Needs], given: dict, values: dict) -> str | N
         if not wanted:
             return _name(flag) in given
         value = values[_name(flag)]
+        # A flag with several values holds if one of them is the wanted one.
         return wanted in value if isinstance(value, list) else wanted == value
 
     for row in needs:
@@ -74,6 +75,7 @@ def without_effect(needs: Sequence[Needs], given: dict, values: dict) -> str | N
             if row.any_of and not any(map(holds, row.any_of)):
                 needed = listed(row.any_of)
                 return f"{flag} has no effect without {needed}; add that, or leave {flag} out"
+            # The first one is enough: a line names one thing to change.
             for setting in filter(holds, row.none_of):
                 return f"{flag} has no effect with {setting}; leave one of them out"
     return None

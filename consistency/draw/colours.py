@@ -36,6 +36,8 @@ def colours(labels: Iterable[int], palette: str = StyleOptions.palette) -> np.nd
     if palette == "grey":
         return _grey(numbers)
     table, spare = _table(), _spare()
+    # The product modulo 2**32, scaled to the number of spare colours: its high bits are the best
+    # mixed.
     beyond = (numbers * GOLDEN % 2**32) * len(spare) >> 32
     own = table[np.minimum(numbers, len(table) - 1)]
     return np.where((numbers < len(table))[:, None], own, spare[beyond])
@@ -112,6 +114,7 @@ def make_palette(
     own, rest = by_use[:room], by_use[room:]
     ink = colours(own, name)
     number = {label: i + 1 for i, label in enumerate(own)}
+    # int64: the square of a difference of bytes does not fit a byte.
     for label, colour in zip(rest, colours(rest, name).astype(np.int64), strict=True):
         number[label] = 1 + int(np.argmin(((ink - colour) ** 2).sum(axis=1)))
     table = np.concatenate([[BACKGROUND], ink, [WHITE] if text else ink[:0]])

@@ -50,6 +50,7 @@ def write_timeline(job: RenderJob, path: Path, backend: Backend, progress: Progr
         if here:
             axes.scatter(*zip(*here, strict=True), s=9, linewidths=0, zorder=3, **look)
             axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    # A hundred labels are what fits beside the axis; of more, every second, third, ... is named.
     step = -(-len(rows) // 100)
     axes.set_yticks(range(0, len(rows), step), [str(label) for label in list(rows)[::step]])
     axes.tick_params(axis="y", labelsize=6)
@@ -72,6 +73,7 @@ def timeline_image(
 
 def write_contact(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Draw a sheet of key frames, the input above the result."""
+    # Key frames are drawn small from the start, not shrunk: outlines stay one pixel wide.
     width = job.style.size[1]
     style = replace(job.style, scale=min(job.style.scale, SHEET_COLUMN / width))
     both = {"before": job.before, "after": job.after}

@@ -56,6 +56,8 @@ def frame(image: np.ndarray, number: int, fps: float) -> bytes:
     """
     import imageio.v3 as iio  # takes 0.1 s, and is needed for GIFs alone
 
+    # Rounded sums, not rounded durations: at 30 frames per second frames last 3, 4, 3 ...
+    # hundredths.
     begin, end = (round(100 * n / fps) for n in (number, number + 1))
     # Two-dimensional pixels count as grey, and "optimize" would renumber the greys in use: without
     # it the numbers of colours are written as they are.  Interlaced lines compress worse: 449 kB

@@ -51,6 +51,8 @@ def _quantised_frame(
     item: FrameViews, nearest: np.ndarray, layouts: tuple[Layout, ...], style: Style, fps: float
 ) -> bytes:
     picture = draw(item, layouts, style)
+    # The nearest of 256 colours is looked up by the high five bits of each channel: a table of 32
+    # 768 entries instead of a search per pixel.
     coarse = (picture >> 3).astype(np.uint16)
     cells = coarse[..., 0] << 10 | coarse[..., 1] << 5 | coarse[..., 2]
     return gif.frame(nearest[cells], item.number, fps)

@@ -95,6 +95,7 @@ def _record(folder: Path, row: dict[str, str]) -> dict:
 
 def _number(text: str) -> int | float:
     value = float(text)
+    # The table holds 12.0 where a record had 12: whole numbers are kept as such.
     return int(value) if value.is_integer() else value
 
 

@@ -37,6 +37,8 @@ def open_dataset(source: Source) -> Dataset:
     """List the frames; ValueError with image and annotation for a malformed JSON."""
     content, path = source.content, source.path
     if isinstance(content, list):
+        # A list of results names no images: those that its results mention are the frames, and a
+        # dict keeps them in their order.
         keys = dict.fromkeys(value_of(r, "image_id", (int, str), str(path)) for r in content)
         images = [{"id": key, "file_name": str(key)} for key in keys]
         content = {"images": images, "annotations": content}

@@ -86,6 +86,7 @@ def _read_parents(table: Path) -> dict[int, int]:
         if len(words) != 4 or not all(word.isdigit() for word in words):
             raise ValueError(f"{table}: line {number} is not 'label first last parent'")
         label, first, last, parent = (int(word) for word in words)
+        # isdigit lets 0 through, which is the background.
         if label < 1 or label in parents or first > last:
             raise ValueError(
                 f"{table}: line {number}: label {label} of frames {first} to {last}; labels are "

@@ -112,6 +112,7 @@ def paint_order(task: FrameTask, rule: str) -> list[int]:
         sign = -1 if rule == SMALL_ON_TOP else 1
         priority = [sign * area for area in labels.areas.tolist()]
     drawn = [k for k in range(len(kept)) if task.numbers[k] > 0]
+    # Ties are settled by label and place, so that all backends draw the same picture.
     return sorted(drawn, key=lambda k: (priority[k], labels.labels[k], kept[k]))
 
 

@@ -36,6 +36,7 @@ def _gather(
         writer.writerow(["ID", "T", "Y", "X"])
         writer.writerows(sorted(rows))
     present = {row[0] for row in rows}
+    # napari refuses a graph with a label that is not in the table.
     graph = {child: [p] for child, p in sorted(sequence.parents.items()) if {child, p} <= present}
     (folder / FOLDER / "graph.json").write_text(json.dumps(graph) + "\n")
 

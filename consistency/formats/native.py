@@ -36,6 +36,7 @@ def matches(source: Source) -> bool:
 
 def _records_file(folder: Path) -> Path:
     """The JSON of a data folder or of an experiment."""
+    # An experiment wins over a sk_masks.json beside it: its labels are what is asked for.
     own = folder / f"{folder.resolve().name}.json"
     return own if _is_experiment(own) else folder / NATIVE_JSON
 
@@ -142,6 +143,7 @@ def _stack_length(path: Path) -> int:
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    # A data set of run lengths alone is packed from its runs, without any pixels.
     if layout.order == "F":
         return rle.read_frame(frame)
     try:

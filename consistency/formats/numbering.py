@@ -97,6 +97,7 @@ def keep_largest(
             f"--drop {{{','.join(DROPS)}}}, or use an output without the limit"
         )
     by = {SMALLEST: 0, SHORTEST: 1}[drop]
+    # Of equals the smaller label stays, so that the choice does not hang on the order of a dict.
     ranked = sorted(counts, key=lambda label: (-counts[label][by], label))
     return sorted(ranked[:limit]), tuple(sorted(ranked[limit:]))
 

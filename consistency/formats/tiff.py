@@ -135,6 +135,7 @@ def _join(frame: Frame, layers: Sequence[PackedMasks]) -> PackedMasks:
     counts = [layer.count for layer in layers]
     before = [sum(counts[:i]) for i in range(len(counts))]
     mask = [layer.mask + b for layer, b in zip(layers, before, strict=True)]
+    # The words of a layer are sorted by position, not by mask; a stable sort joins the layers.
     return sort_words(
         layers[0].shape,
         layers[0].order,
@@ -182,6 +183,7 @@ def _write_frame(task: FrameTask, shared: Layers) -> WriteResult[list[bytes]]:
         if mine:
             numbers = np.asarray(task.numbers, dtype)
             image, _ = task.reader.kept().paint(numbers, mine)
+        # Compressed in the worker: the main process only appends, and kilobytes travel.
         pages.append(zlib.compress(image.tobytes(), ZLIB_LEVEL))
     return WriteResult(rows=pages)
 

@@ -149,6 +149,7 @@ def write_chunk(
     chunk: Sequence[LabelledInput], layout: Layout, folder: Path, shared: dict[str, Any]
 ) -> list[dict[str, WriteResult[Any]]]:
     """Write all outputs of some frames; ``shared`` is {output: its plan's shared part}."""
+    # One buffer for the whole chunk: memory is the same for a chunk of any length.
     buffer = Buffer()
     results: list[dict[str, WriteResult[Any]]] = []
     # "masks" alone can do without packed masks; behind the others it takes what they have read.

@@ -103,6 +103,7 @@ def encode_block(
         )
     line = size[1] if masks.order == "C" else size[0]
     areas = masks.areas()
+    # From large to small, the order in which the page paints them.
     order = np.argsort(-areas, kind="stable")
     owner, start, stop = masks.select(order).runs()
     described = np.empty((masks.count, MASK_NUMBERS), np.int64)
@@ -132,6 +133,8 @@ def varints(values: np.ndarray) -> bytes:
     """Write int64 (n,) >= 0 in groups of seven bits, low bits first."""
     shifts = np.arange(GROUPS) * GROUP_BITS
     longest = max(1, -(-int(values.max(initial=0)).bit_length() // GROUP_BITS))
+    # All numbers are cut into groups at once; a loop in Python over a frame's thousands is too
+    # slow.
     groups = values[:, None] >> shifts[:longest]
     more = np.zeros(groups.shape, bool)
     more[:, :-1] = groups[:, 1:] > 0
