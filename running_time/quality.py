@@ -3,7 +3,7 @@
 
     quality.py NAME[:new]=FOLDER[,FOLDER...] [...] [--steps 1 2 4] [--faults LEVEL [--seeds N]]
                [--peers] [--ablation] [--sweep NAME=V1,V2,... [--leave-one-out column|group]]
-               [--cache DIR] [--json FILE] [--markdown]
+               [--calibration PICTURE] [--cache DIR] [--json FILE] [--markdown]
 
 FOLDER holds a data set in data/ and truth.json: {frame: [identity or null of each mask]}.  Folders
 of one NAME count together.  ":new" labels them with --on-split new (cells).  --steps keeps every
@@ -11,7 +11,8 @@ K-th frame of each: a lower frame rate.  --faults adds a column for each group w
 faults of a segmenter (see faults.py), the mean over N seeds.  --peers needs the packages of
 requirements-peers.txt.  --sweep tries other values of a number of consistency/track/parameters.py;
 --leave-one-out chooses among them on all columns but one and scores the choice on that one (or on
-all columns of one group).  What is measured stays in --cache, for the next time.
+all columns of one group).  --calibration compares the confidence of links with the share of right
+ones.  What is measured stays in --cache, for the next time.
 """
 
 import argparse
@@ -26,11 +27,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
+import calibration  # noqa: E402
+import numpy as np  # noqa: E402
 import peers  # noqa: E402
 import sweeps  # noqa: E402
 from measured import Cache  # noqa: E402
 from quality_columns import Column, columns, group  # noqa: E402
-from quality_jobs import Job, Method, Peer, Tuned, work  # noqa: E402
+from quality_jobs import Job, Method, Peer, Tuned, calibrate, work  # noqa: E402
 from scoring import Counts, mean  # noqa: E402
 from sweeps import DEFAULT, Choice, Scores, Sweep, describe  # noqa: E402
 
@@ -55,6 +58,18 @@ def study(wanted: dict[Column, Methods], cache: Cache) -> Scores:
     """Score each column with its methods."""
     found = _run(work, wanted, cache)
     return {column.title: _figures(column, wanted[column], found) for column in wanted}
+
+
+def reliability(wanted: list[Column], cache: Cache) -> dict[str, np.ndarray]:
+    """Right links by confidence, of all sequences and seeds of each column."""
+    found = _run(calibrate, {column: {"track": METHODS["track"]} for column in wanted}, cache)
+    return {
+        column.title: sum(
+            (counts["track"] for key, counts in found.items() if key[0] == column),
+            calibration.nothing(),
+        )
+        for column in wanted
+    }
 
 
 def _run(function: Callable[[Job], Any], wanted: dict[Column, Methods], cache: Cache) -> Found:
@@ -193,6 +208,11 @@ def _study(
         _print(f"One {args.leave_one_out} left out", rows, args.markdown)
         _print("What was chosen", chosen, args.markdown)
         content |= {"left out": found, "chosen": choices}
+    if args.calibration:
+        counts = reliability(wanted, cache)
+        calibration.draw(counts, args.calibration)
+        _print("Share of right links by confidence", calibration.rows(counts), args.markdown)
+        content["calibration"] = {title: table.tolist() for title, table in counts.items()}
     return content
 
 
@@ -217,6 +237,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--leave-one-out", choices=("column", "group"), help="choose values on all others"
     )
+    parser.add_argument("--calibration", type=Path, metavar="PICTURE", help="right by confidence")
     parser.add_argument("--cache", type=Path, help="folder that keeps what is measured")
     parser.add_argument("--json", type=Path, help="where to store the figures")
     parser.add_argument("--markdown", action="store_true", help="tables for a document")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import partial
 
+import calibration
 import numpy as np
 import peers
 import scoring
@@ -59,6 +60,15 @@ def work(job: Job) -> dict[str, scoring.Counts]:
             labels = labels_of(ours.label(method))
         result[name] = scoring.count(labels, dataset)
     return result
+
+
+def calibrate(job: Job) -> dict[str, np.ndarray]:
+    """Count right links by confidence, for every method; see ``calibration.count``."""
+    dataset = job.source.open(job.cache)
+    ours = Ours(job, dataset)
+    return {
+        name: calibration.count(ours.label(method), dataset) for name, method in job.methods.items()
+    }
 
 
 class Ours:
