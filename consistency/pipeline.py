@@ -10,6 +10,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from consistency import experiment
 from consistency.backend import Backend
 from consistency.dataset import Dataset
@@ -23,7 +25,14 @@ from consistency.track import given_ids, tables
 from consistency.track.association import associate
 from consistency.track.parameters import DEFAULTS, Parameters
 from consistency.track.parts import find_parts
-from consistency.track.results import Lineage, TrackedFrame, collect, finish, without_short
+from consistency.track.results import (
+    Lineage,
+    TrackedFrame,
+    collect,
+    finish,
+    without_short,
+    written_confidence,
+)
 from consistency.versions import versions
 
 MOTION_DIGITS = 6  # of a transform in run.json: a thousandth of a pixel at a thousand pixels
@@ -250,7 +259,7 @@ def _write(
                 for name, add in adders.items():
                     add(item.t, result[name].rows)
                 covered.extend(tables.covered(item.t, item.labelled_frame, result))
-                yield item.frame.name, _records(item, result)
+                yield item.frame.name, _records(item, frames[item.t].confidence, result)
 
         experiment.write_json(folder / f"{sequence.name}.json", records())
     events = tables.events(frames, covered)
@@ -277,8 +286,10 @@ def _gatherers(
     }
 
 
-def _records(item: LabelledInput, result: dict[str, WriteResult]) -> list[dict]:
-    """Records of the kept masks, in the order of the input."""
+def _records(
+    item: LabelledInput, confidence: np.ndarray, result: dict[str, WriteResult]
+) -> list[dict]:
+    """Records of the kept masks, in the order of the input; ``confidence`` as in TrackedFrame."""
     records = []
     # Pixel files win the "segmentation" over run lengths beside them.
     given = {name: w.segmentations for name, w in result.items() if w.segmentations is not None}
@@ -290,7 +301,10 @@ def _records(item: LabelledInput, result: dict[str, WriteResult]) -> list[dict]:
         if first:
             record["segmentation"] = first[k]
         more = {name: values[k] for name, values in given.items()}
-        records.append(record | more | {"label": value, "mask_index": index})
+        # Null rather than no key: what an earlier run said of a record must not pass for ours.
+        sure = written_confidence(confidence[k])
+        own = {"label": value, "mask_index": index, "confidence": sure}
+        records.append(record | more | own)
     return sorted(records, key=lambda record: record["mask_index"])
 
 

@@ -15,6 +15,7 @@ from consistency.measure.duplicates import Dropped
 from consistency.measure.frame import FrameMeasurement
 
 NO_PAIRS = no_pairs(0, 0)
+CONFIDENCE_DIGITS = 3  # in files
 
 Labelled = tuple[FrameMeasurement, list[int]]
 
@@ -177,6 +178,11 @@ def finish(frames: Sequence[TrackedFrame]) -> list[TrackedFrame]:
         overlap[j] = shared / (then.areas[i] + now.areas[j] - shared)
         result.append(replace(now, iou_before=overlap, shared_before=NO_PAIRS))
     return result
+
+
+def written_confidence(value: float) -> float | None:
+    """Return a confidence as files have it: rounded; None for NaN, which JSON does not know."""
+    return None if np.isnan(value) else round(float(value), CONFIDENCE_DIGITS)
 
 
 def relabelled(

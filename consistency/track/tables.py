@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
 from consistency.formats.labelled import LabelledFrame
 from consistency.formats.writing import WriteResult
-from consistency.track.results import Lineage, TrackedFrame
+from consistency.track.results import Lineage, TrackedFrame, written_confidence
 
 
 @dataclass
@@ -33,6 +34,8 @@ class Track:
     mean_iou : mean IoU of its masks in consecutive frames, 0-1; empty if there are none.
     parent : label of the track that it split from; empty if it did not.
     part_of : label of the track that it is a part of; empty if there is none.
+    mean_confidence, least_confidence : of the links between its masks, probabilities, 0-1; empty if
+        there are none, or nothing tells it.
     """
 
     label: int
@@ -44,17 +47,20 @@ class Track:
     mean_iou: float | None
     parent: int | None = None
     part_of: int | None = None
+    mean_confidence: float | None = None
+    least_confidence: float | None = None
 
 
 @dataclass(frozen=True)
 class Event:
     """One line of events.csv.
 
-    ``event`` is "birth", "gap" (first frame of an absence), "return", "end" (first frame after the
-    last mask), "split" (``other`` came out of ``label``), "merge" (``label`` went into ``other``),
-    "dropped" (a mask left out; ``reason`` "empty", "iou", "containment" or "short", ``value`` the
-    IoU or containment with the mask ``kept_index``) or "covered" (``value`` pixels of a mask
-    belong to others in the label images of the output ``reason``).
+    ``event`` is "birth", "gap" (first frame of an absence), "return" (``value`` the confidence that
+    it is the same object), "end" (first frame after the last mask), "split" (``other`` came out of
+    ``label``), "merge" (``label`` went into ``other``), "dropped" (a mask left out; ``reason``
+    "empty", "iou", "containment" or "short", ``value`` the IoU or containment with the mask
+    ``kept_index``) or "covered" (``value`` pixels of a mask belong to others in the label images of
+    the output ``reason``).
     """
 
     frame: str
@@ -91,6 +97,8 @@ def tracks(
         steps = list(zip(seen.frames, seen.masks, strict=True))
         overlaps = np.array([frames[t].iou_before[i] for t, i in steps])
         overlaps = overlaps[~np.isnan(overlaps)]
+        sure = np.array([frames[t].confidence[i] for t, i in steps])
+        sure = sure[~np.isnan(sure)]
         result.append(
             Track(
                 label=label,
@@ -102,6 +110,8 @@ def tracks(
                 mean_iou=round(float(overlaps.mean()), 4) if overlaps.size else None,
                 parent=lineage.parents.get(label),
                 part_of=parts.get(label),
+                mean_confidence=written_confidence(sure.mean()) if sure.size else None,
+                least_confidence=written_confidence(sure.min()) if sure.size else None,
             )
         )
     return result
@@ -147,9 +157,10 @@ def _track_events(frames: Sequence[TrackedFrame]) -> Iterator[Timed]:
         index = [int(frames[t].kept[i]) for t, i in zip(seen.frames, seen.masks, strict=True)]
         first, last = seen.frames[0], seen.frames[-1]
         yield first, Event(names[first], "birth", label, index[0])
-        for before, now, mask in zip(seen.frames[:-1], seen.frames[1:], index[1:], strict=True):
+        for k, (before, now) in enumerate(pairwise(seen.frames), start=1):
             if now > before + 1:
                 yield before + 1, Event(names[before + 1], "gap", label)
-                yield now, Event(names[now], "return", label, mask)
+                sure = written_confidence(frames[now].confidence[seen.masks[k]])
+                yield now, Event(names[now], "return", label, index[k], value=sure)
         if last + 1 < len(names):
             yield last + 1, Event(names[last + 1], "end", label)

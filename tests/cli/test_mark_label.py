@@ -27,6 +27,7 @@ def test_masks_are_written_times_their_label_and_records_keep_their_keys(tmp_pat
     assert list(content) == ["0.png", "1.png"]
     for t, frame in enumerate(content):
         for i, record in enumerate(content[frame]):
+            assert (record.pop("confidence") is None) == (t == 0), "of a link to the mask before"
             assert record == {
                 "segmentation": f"numpy_masks/{t}/{i}.npy",
                 "area": int(MASKS[i].sum()),
@@ -37,6 +38,18 @@ def test_masks_are_written_times_their_label_and_records_keep_their_keys(tmp_pat
             }
             written = np.load(folder / record["segmentation"])
             np.testing.assert_array_equal(written, MASKS[i] * record["label"])
+
+
+@pytest.mark.parametrize("flags", [["--matching", "seed"], ["--passes", "1"]])
+def test_what_a_run_does_not_know_is_null_and_not_what_an_earlier_run_said(tmp_path, mark, flags):
+    data = write_dataset(tmp_path / "data", [MASKS, MASKS], confidence=[[0.5, 0.25]] * 2)
+    folder = mark(data, *flags)
+    text = (folder / "exp.json").read_text()
+    records = [record for frame in json.loads(text).values() for record in frame]
+    assert [record["confidence"] for record in records] == [None] * 4
+    assert "NaN" not in text
+    tracks = (folder / "tracks.csv").read_text().splitlines()
+    assert [line.rsplit(",", 2)[1:] for line in tracks[1:]] == [["", ""]] * 2
 
 
 def test_every_file_of_the_experiment_is_there(tmp_path, mark):

@@ -1,5 +1,6 @@
 """Labels over a sequence: small drawings with known answers, and laws."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -150,23 +151,40 @@ def test_empty_frames_do_not_end_tracks(tmp_path):
     assert result == [[2, 1], [], [2, 1]]
 
 
+def sure_of(folder, label):
+    """How sure a run is of the links of a track, in order of frames."""
+    content = json.loads((folder / f"{folder.name}.json").read_text())
+    found = [r["confidence"] for frame in content.values() for r in frame if r["label"] == label]
+    assert found[0] is None
+    assert all(0 < value <= 1 for value in found[1:])
+    return found[1:]
+
+
 def test_tracks_and_events_tell_what_happened(tmp_path, mark):
     masks = squares((5, 5, 10), (30, 5, 12))
-    data = write_dataset(tmp_path / "data", [masks, masks[:1], masks, masks[:1]])
+    moved = squares((8, 5, 10))  # of 100 pixels 70 stay
+    data = write_dataset(tmp_path / "data", [masks, masks[:1], masks, moved])
     folder = mark(data)
     assert labels_of(folder) == {
         "0.png": [2, 1], "1.png": [2], "2.png": [2, 1], "3.png": [2],
     }  # fmt: skip
-    assert (folder / "tracks.csv").read_text().splitlines() == [
-        "label,first,last,frames,gaps,mean_area,mean_iou,parent,part_of",
-        "1,0.png,2.png,2,1,144.0,,,",
-        "2,0.png,3.png,4,0,100.0,1.0,,",
-    ]
+    (back,), stayed = sure_of(folder, 1), sure_of(folder, 2)
+    assert max(stayed) > np.mean(stayed) + 0.002, "the last link is less sure"
+    header, *tracks = (folder / "tracks.csv").read_text().splitlines()
+    assert header == (
+        "label,first,last,frames,gaps,mean_area,mean_iou,parent,part_of,"
+        "mean_confidence,least_confidence"
+    )
+    assert tracks[0] == f"1,0.png,2.png,2,1,144.0,,,,{back},{back}"
+    start, mean, least = tracks[1].rsplit(",", 2)
+    assert start == "2,0.png,3.png,4,0,100.0,0.8462,,"
+    assert float(mean) == pytest.approx(np.mean(stayed), abs=0.001)
+    assert float(least) == min(stayed)
     assert (folder / "events.csv").read_text().splitlines() == [
         "frame,event,label,mask_index,reason,kept_index,value,other",
         "0.png,birth,1,1,,,,",
         "0.png,birth,2,0,,,,",
         "1.png,gap,1,,,,,",
-        "2.png,return,1,1,,,,",
+        f"2.png,return,1,1,,,{back},",
         "3.png,end,1,,,,,",
     ]
