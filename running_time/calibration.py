@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 
 # Each bin is about a tenth: links of 0.9 are those from 0.85 to 0.95.
 BINS = np.arange(11) / 10
+FEWEST = 20  # links of a point in the diagram: with fewer its height is chance
 LINKS, CONFIDENCE, RIGHT, UNKNOWN = range(4)  # columns of a table of counts
 
 
@@ -96,15 +97,20 @@ def _cell(share: float, counts: np.ndarray) -> str:
     return f"{100 * share:.0f} % of {known:.0f}" if known else ""
 
 
+def points(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean confidence and share of right links, float64 (11,) each; NaN: fewer than FEWEST."""
+    few = counts[:, LINKS] - counts[:, UNKNOWN] < FEWEST
+    return mean_confidence(counts), np.where(few, np.nan, share_right(counts))
+
+
 def draw(counts: dict[str, np.ndarray], path: Path) -> None:
     """Reliability diagram: a thin line for each column, a thick one for all together."""
     figure, axes = plt.subplots(figsize=(4.6, 4.4), layout="constrained")
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle="--")
     for title, found in counts.items():
-        axes.plot(mean_confidence(found), share_right(found), linewidth=0.8, label=title)
-    together = sum(counts.values(), nothing())
-    x, y = mean_confidence(together), share_right(together)
-    axes.plot(x, y, color="black", linewidth=2.2, marker="o", markersize=4, label="all")
+        axes.plot(*points(found), linewidth=0.8, label=title)
+    together = points(sum(counts.values(), nothing()))
+    axes.plot(*together, color="black", linewidth=2.2, marker="o", markersize=4, label="all")
     axes.set(xlabel="confidence", ylabel="share of right links", xlim=(0, 1), ylim=(0, 1.01))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=7, frameon=False, loc="lower right")

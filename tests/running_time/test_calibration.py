@@ -83,6 +83,14 @@ def test_the_table_has_links_of_masks_without_identity_once_as_wrong():
     assert rows[-1] == ["calibration error", "0.100", "0.100", "0.100", "0.233"]
 
 
+def test_a_point_of_few_links_is_not_drawn():
+    found = counts(*[(0.9, True)] * calibration.FEWEST, *[(0.3, False)] * (calibration.FEWEST - 1))
+    x, y = calibration.points(found)
+    assert x[[3, 9]].round(6).tolist() == [0.3, 0.9]
+    assert y[9] == 1
+    assert np.isnan(np.delete(y, 9)).all()
+
+
 def test_the_picture_is_drawn(tmp_path):
     path = tmp_path / "images" / "reliability.png"
     calibration.draw(
