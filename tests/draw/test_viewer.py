@@ -236,7 +236,8 @@ def test_run_lengths_in_columns_are_turned(tmp_path, write, visit, mark):
     path = write(output="rle")
     (tmp_path / "data").rename(tmp_path / "gone")
     where = ["--experiments", str(tmp_path / "experiments"), "--out", str(tmp_path / "out")]
-    assert vis.main([*where, "--exp-name", "exp", "--quiet", "--format", "html"]) == 0
+    again = ["--exp-name", "exp", "--quiet", "--overwrite", "--format", "html"]
+    assert vis.main([*where, *again]) == 0
     assert json.loads(embedded(path, "about"))["order"] == "F"
     page = visit(path, "#frame=1")
     assert "duplicates are not shown" in page.inner_text("#note")
@@ -375,7 +376,7 @@ def test_splits_belong_to_mother_and_daughter(write, visit, tmp_path):
         folder / "tracks.csv", [], lambda row: {"parent": 2 if row["label"] == "3" else ""}
     )
     where = ["--experiments", str(tmp_path / "experiments"), "--out", str(tmp_path / "out")]
-    flags = ["--exp-name", "exp", "--quiet", "--format", "html", "timeline"]
+    flags = ["--exp-name", "exp", "--quiet", "--overwrite", "--format", "html", "timeline"]
     assert vis.main([*where, *flags]) == 0
     page = visit(tmp_path / "out" / "exp.html")
     page.select_option("#filter", "split")
