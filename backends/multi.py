@@ -60,8 +60,9 @@ def open(wanted: Wanted) -> Iterator[Processes]:
     executor = ProcessPoolExecutor(workers, context, _prepare, (wanted.preload,))
     with one_thread_each():
         try:
-            for _ in range(workers):  # the pool starts a process only when there is work for it
-                executor.submit(_nothing)
+            with _interrupts_held_back():
+                for _ in range(workers):  # the pool starts a process only when there is work for it
+                    executor.submit(_nothing)
             yield Processes(executor, workers)
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
@@ -70,6 +71,23 @@ def open(wanted: Wanted) -> Iterator[Processes]:
             raise
         finally:
             executor.shutdown()
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Hold Ctrl-C back here until the end, and for good in processes that are started meanwhile.
+
+    A worker that is still importing when Ctrl-C reaches it would print a traceback: ``_prepare``,
+    which ignores the signal, has not run yet.  A process inherits the mask of who starts it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def usable_cpus() -> int:
