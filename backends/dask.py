@@ -22,6 +22,7 @@ from consistency.backend import Item, Result
 from consistency.masks.intersections import intersections
 
 INSTALL = "pip install -r requirements-dask.txt"
+GONE = "the Dask scheduler is gone; see what it logged"
 ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx|ucxx)://)?(\[[^]]+\]|[^/:]+):\d+/?")
 # Items handed out for each worker, see backends.multi.
 WINDOW = 3
@@ -78,7 +79,12 @@ def open(wanted: Wanted) -> Iterator[Cluster]:
         ) from error
     with _silence(), _connect(distributed, wanted.scheduler) as client:
         executor = Tasks(client)
-        yield Cluster(executor, _join(client, wanted))
+        workers = _join(client, wanted)
+        try:
+            yield Cluster(executor, workers)
+        except (distributed.comm.CommClosedError, TimeoutError) as error:
+            # Where the client was talking to the scheduler when that ended, Dask itself says so.
+            raise RuntimeError(GONE) from error
 
 
 @contextmanager
@@ -108,7 +114,8 @@ def _connect(distributed: Any, address: str) -> Iterator[Any]:
     try:
         yield client
     finally:
-        client.close()
+        with suppress(OSError):  # of a scheduler that is gone nothing has to be taken leave
+            client.close()
 
 
 def _join(client: Any, wanted: Wanted) -> int:
@@ -188,7 +195,7 @@ class Task(Future[Any]):
         if self.done():
             return
         if remote.cancelled():
-            self.fail("the Dask scheduler is gone; see what it logged")
+            self.fail(GONE)
             return
         settle: Callable[[], None]
         try:
