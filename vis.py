@@ -1,92 +1,9 @@
 #!/usr/bin/env python3
-"""Draw an experiment, or a data set: every object in the colour of its label."""
+"""The command as a script of the checkout; consistency/vis.py is what it does."""
 
-import argparse
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from consistency.cli.common import bars, run_cli
-from consistency.cli.drawing import (
-    add_selection_flags,
-    add_source_flags,
-    add_style_flags,
-    selection_of,
-    style_of,
-)
-from consistency.cli.input import name_of, open_input
-from consistency.cli.parser import Parser
-from consistency.draw import ending, writer
-from consistency.draw.replacing import check_free, drawing
-from consistency.formats import list_masks
-from consistency.options import DRAWING_NEEDS
-
-if TYPE_CHECKING:
-    from consistency.backend import Backend
-    from consistency.draw.render_job import RenderJob
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the command line."""
-    result = Parser(__doc__, DRAWING_NEEDS)
-    add_source_flags(result)
-    add_selection_flags(result)
-    add_style_flags(result)
-    return result
-
-
-def show(args: argparse.Namespace) -> int:
-    """Draw; returns the exit code."""
-    from backends import open_backend
-
-    pictures = {name: path_of(args, name) for name in dict.fromkeys(args.format)}
-    for path in pictures.values():
-        check_free(path, args.overwrite)  # before the first is drawn
-        check_inputs(args, path)
-    with open_backend("multi" if args.workers > 1 else "no", args.workers) as backend:
-        assert backend is not None  # as it is on ranks of a launcher alone
-        job = open_job(args, backend)
-        for name, path in pictures.items():
-            with drawing(path, args.overwrite) as partial_path:
-                writer(name)(job, partial_path, backend, bars(args.quiet))
-            if not args.quiet:
-                print(f"{path}: {job.count} frames")
-    return 0
-
-
-def path_of(args: argparse.Namespace, name: str) -> Path:
-    """Return where the picture of format ``name`` goes."""
-    return args.out / ((args.exp_name or name_of(args.data_path)) + ending(name))
-
-
-def check_inputs(args: argparse.Namespace, path: Path) -> None:
-    """Raise ValueError if what is drawn lies in ``path``."""
-    from consistency.experiment import check_outside
-
-    for source in (args.data_path, args.frames_path):
-        if source is not None:
-            check_outside(source, path)
-
-
-def open_job(args: argparse.Namespace, backend: "Backend") -> "RenderJob":
-    """Open what is to be drawn; raises ValueError or OSError."""
-    from consistency.draw import render_job
-    from consistency.experiment import open_experiment
-
-    selection, style = selection_of(args), style_of(args)
-    if args.data_path is None:
-        folder = args.experiments / args.exp_name
-        render_job.check_single(folder, args.exp_name)
-        experiment = open_experiment(folder)
-        return render_job.of_experiment(experiment, selection, tuple(args.format), style, args.fps)
-    dataset = list_masks(open_input(args.data_path, args), backend.map)
-    return render_job.of_dataset(name_of(args.data_path), dataset, selection, style, args.fps)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Command line; returns the exit code."""
-    return run_cli(show, parser().parse_args(argv))
-
+from consistency.vis import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterable, Sequence
 
+from consistency import __version__
 from consistency.options import BAD_INPUT, Needs
 
 
@@ -19,7 +20,7 @@ _NOT_GIVEN = object()
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser with the house rules: defaults in the help, no abbreviations, --debug.
+    """A parser with the house rules: defaults in the help, no abbreviations, --debug, --version.
 
     A flag that has no effect beside the others is refused, in one line that names what it needs.
     """
@@ -30,6 +31,8 @@ class Parser(argparse.ArgumentParser):
         )
         self.needs = tuple(needs)
         self.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        version = f"%(prog)s {__version__}"
+        self.add_argument("--version", action="version", version=version)
 
     def parse_args(  # type: ignore[override]  # a namespace of the caller's is not for here
         self, args: Sequence[str] | None = None

@@ -15,10 +15,10 @@ from consistency.pipeline import label
 # Flags of each command that have an effect whatever the others are.  A new flag goes here or into
 # a table of consistency/options.py.
 ALWAYS = {
-    "mark_label": "--debug --input-format --sort --sequence --sequences --shard --fail-fast "
-    "--exp-name --experiments --overwrite --multi --matching --min-length --duplicate-iou --output "
-    "--quiet",
-    "vis": "--debug --exp-name --data-path --out --format --overwrite --quiet",
+    "consistency.mark_label": "--debug --input-format --sort --sequence --sequences --shard "
+    "--fail-fast --exp-name --experiments --overwrite --multi --matching --min-length "
+    "--duplicate-iou --output --quiet",
+    "consistency.vis": "--debug --exp-name --data-path --out --format --overwrite --quiet",
     "consistency.convert": "--debug --to --overwrite --multi --quiet --input-format --sort "
     "--sequence",
     "consistency.evaluate": "--debug --ground-truth --json",
@@ -66,17 +66,17 @@ def test_each_row_refuses_its_flags_and_accepts_them_with_a_companion(row, flag)
 @pytest.mark.parametrize(
     ("line", "companion"),
     [
-        ("mark_label --matching track --min-iou 0.9", "--matching greedy"),
-        ("mark_label --min-iou 0.05", "--keep-ids"),  # the default, and yet given
-        ("mark_label --on-split new --matching optimal", "--matching track"),
-        ("mark_label --memory 5 --matching seed", "--matching optimal"),
-        ("mark_label --ids 3 --output masks", "--output masks nerfstudio"),
-        ("mark_label --transforms missing.json", "--output nerfstudio"),
-        ("mark_label --frames-path DIR", "--motion frames"),
-        ("mark_label --kernel cupy", "--multi mpi"),
-        ("mark_label --split val", "--sequences FILE"),
-        ("vis --exp-name exp --alpha 0.2", "--frames-path DIR"),
-        ("vis --exp-name exp --outline --format html", "--format html gif"),
+        ("consistency.mark_label --matching track --min-iou 0.9", "--matching greedy"),
+        ("consistency.mark_label --min-iou 0.05", "--keep-ids"),  # the default, and yet given
+        ("consistency.mark_label --on-split new --matching optimal", "--matching track"),
+        ("consistency.mark_label --memory 5 --matching seed", "--matching optimal"),
+        ("consistency.mark_label --ids 3 --output masks", "--output masks nerfstudio"),
+        ("consistency.mark_label --transforms missing.json", "--output nerfstudio"),
+        ("consistency.mark_label --frames-path DIR", "--motion frames"),
+        ("consistency.mark_label --kernel cupy", "--multi mpi"),
+        ("consistency.mark_label --split val", "--sequences FILE"),
+        ("consistency.vis --exp-name exp --alpha 0.2", "--frames-path DIR"),
+        ("consistency.vis --exp-name exp --outline --format html", "--format html gif"),
         ("consistency.convert IN OUT --drop smallest --to coco", "--to davis"),
         ("consistency.evaluate EXPERIMENT --metric HOTA", "--ground-truth FILE"),
         ("consistency.validate IN --workers 2", "--multi multi"),
@@ -99,7 +99,9 @@ def test_a_flag_without_effect_is_one_line_that_names_its_companion(line, compan
 
 def test_a_table_of_sequences_has_their_paths(capsys):
     with pytest.raises(SystemExit):
-        parser_of("mark_label").parse_args(["--sequences", "FILE", "--data-path", "DIR"])
+        parser_of("consistency.mark_label").parse_args(
+            ["--sequences", "FILE", "--data-path", "DIR"]
+        )
     assert "--data-path has no effect with --sequences; leave one" in capsys.readouterr().err
 
 
@@ -109,7 +111,7 @@ def test_every_flag_is_in_the_table_or_always_has_an_effect(command):
     conditional = {flag for row in parser.needs for flag in row.flags}
     always = set(ALWAYS[command].split())
     assert not conditional & always
-    assert conditional | always == set(flags_of(parser)) - {"--help"}
+    assert conditional | always == set(flags_of(parser)) - {"--help", "--version"}
 
 
 @pytest.mark.parametrize("command", ALWAYS)
