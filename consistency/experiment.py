@@ -185,6 +185,10 @@ def open_experiment(folder: Path) -> Experiment:
 def _input(folder: Path, run: dict, names: list[str]) -> Dataset:
     """Open the input of the experiment ``folder`` with the frames ``names``."""
     opened_as = run["input"]
+    if opened_as["path"] is None:
+        raise ValueError(
+            f"{folder}: its input was in memory and is gone; mark masks on disk instead"
+        )
     # The names say the order, and which frames a list chose: the list itself is not needed.
     chosen = opened_as.get("sort") not in (None, *SORTS)
     dataset = reopen(opened_as | {"sort": None})

@@ -10,10 +10,9 @@ from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
 from consistency.cli.common import bars, one_line, plain_name, run_cli, shard
 from consistency.cli.input import add_input_flags, name_of, open_input
-from consistency.cli.output import add_output_flags
+from consistency.cli.output import add_output_choice, add_output_flags
 from consistency.cli.parser import Parser
 from consistency.cli.tracking import add_association_flags, add_mask_flags, options_of
-from consistency.formats import WRITERS
 from consistency.formats.source import Source
 from consistency.names import check_name
 from consistency.options import (
@@ -23,7 +22,6 @@ from consistency.options import (
     EXPERIMENTS,
     KERNEL_NEEDS,
     SEQUENCE_NEEDS,
-    Options,
     output_needs,
 )
 
@@ -50,13 +48,7 @@ def parser() -> argparse.ArgumentParser:
     add("--kernel", choices=KERNELS, help="what counts, cupy: a GPU a rank of --multi mpi")
     add_association_flags(result)
     add_mask_flags(result)
-    add(
-        "--output",
-        nargs="+",
-        choices=tuple(WRITERS),
-        default=list(Options.output),
-        help="labelled .npy masks, run lengths in the JSON, labels only, or formats of other tools",
-    )
+    add_output_choice(result)
     add_output_flags(result)
     add("--quiet", action="store_true", help="no progress bars, no summary")
     return result
@@ -84,8 +76,7 @@ def run(args: argparse.Namespace, backend: "Backend") -> int:
     """Mark what the command line names on ``backend``; returns the exit code."""
     from consistency import pipeline
 
-    if "none" in args.output and len(set(args.output)) > 1:
-        raise ValueError("--output none writes nothing beside the labels; leave the others out")
+    options = options_of(args)
     folder = args.experiments / (args.exp_name or name_of(args.sequences or args.data_path))
     check_name(folder.name, "experiment")
     source = Source(args.data_path, args.sequence)
@@ -94,7 +85,7 @@ def run(args: argparse.Namespace, backend: "Backend") -> int:
         return run_many(args, backend, chosen, folder)
     dataset = open_input(source, args)
     progress = bars(args.quiet)
-    report = pipeline.run(dataset, folder, backend, options_of(args), args.overwrite, progress)
+    report = pipeline.run(dataset, folder, backend, options, args.overwrite, progress)
     if not args.quiet:
         print(summary(report, folder))
     return 0

@@ -62,12 +62,14 @@ class Labelling:
     frames : its frames with their labels.
     lineage : where labels come from.
     seconds : how long it took.
+    made_with : versions, of when it began: a checkout may move on while a long run goes on.
     """
 
     dataset: Dataset
     frames: list[TrackedFrame]
     lineage: Lineage
     seconds: dict[str, float]
+    made_with: dict[str, str]
 
 
 def run(
@@ -87,22 +89,36 @@ def run(
     RuntimeError
         If a worker dies.
     """
-    began = perf_counter()
-    made_with = versions()  # of now: a checkout may move on while a long run goes on
     experiment.check_apart(dataset, folder)
     with experiment.writing(folder, overwrite) as partial_folder:
         labelling = label(dataset, backend, options, progress)
-        dataset = labelling.dataset
-        sequence = _sequence(dataset, labelling, folder.name, options)
-        plans = {name: writing.plan(name, sequence, options.writing) for name in options.output}
-        writing_began = perf_counter()
-        _write(dataset, sequence, labelling, plans, partial_folder, backend, progress)
-        ended = perf_counter()
-        seconds = {"written": ended - writing_began, "total": ended - began}
-        report = Report(_counters(dataset, labelling), labelling.seconds | seconds)
-        content = run_record(dataset, backend, options, report)
-        content |= {"versions": made_with} | camera(labelling.frames)
-        (partial_folder / "run.json").write_text(json.dumps(content, indent=1) + "\n")
+        return write(labelling, partial_folder, folder.name, backend, options, progress)
+
+
+def write(
+    labelling: Labelling,
+    folder: Path,
+    name: str,
+    backend: Backend,
+    options: Options,
+    progress: Progress = silent,
+) -> Report:
+    """Write all files of the experiment ``name`` into the empty ``folder``; raises as ``run``."""
+    began = perf_counter()
+    dataset = labelling.dataset
+    sequence = _sequence(dataset, labelling, name, options)
+    plans = {output: writing.plan(output, sequence, options.writing) for output in options.output}
+    writing_began = perf_counter()
+    _write(dataset, sequence, labelling, plans, folder, backend, progress)
+    ended = perf_counter()
+    seconds = {
+        "written": ended - writing_began,
+        "total": labelling.seconds["measuring"] + ended - began,
+    }
+    report = Report(_counters(dataset, labelling), labelling.seconds | seconds)
+    content = run_record(dataset, backend, options, report)
+    content |= {"versions": labelling.made_with} | camera(labelling.frames)
+    (folder / "run.json").write_text(json.dumps(content, indent=1) + "\n")
     return report
 
 
@@ -129,7 +145,7 @@ def label(
     parameters: Parameters = DEFAULTS,
 ) -> Labelling:
     """Measure all frames and give every kept mask its label; writes nothing."""
-    began = perf_counter()
+    began, made_with = perf_counter(), versions()
     measurements = Measurements(dataset, backend, options)
     measured = progress(measurements, "measure", len(dataset.frames))
     lineage = Lineage()
@@ -151,7 +167,7 @@ def label(
         "measuring": measuring,
         "propagated": measuring - measurements.seconds_waited,
     }
-    return Labelling(measurements.dataset, frames, lineage, seconds)
+    return Labelling(measurements.dataset, frames, lineage, seconds, made_with)
 
 
 def _counters(dataset: Dataset, labelling: Labelling) -> dict[str, int]:

@@ -3,7 +3,19 @@
 import argparse
 
 from consistency.cli.common import natural, positive
-from consistency.options import DROPS, RULES, WritingOptions
+from consistency.formats import WRITERS
+from consistency.options import DROPS, RULES, Options, WritingOptions
+
+
+def add_output_choice(parser: argparse._ActionsContainer) -> None:
+    """Add --output."""
+    parser.add_argument(
+        "--output",
+        nargs="+",
+        choices=tuple(WRITERS),
+        default=list(Options.output),
+        help="labelled .npy masks, run lengths in the JSON, labels only, or formats of other tools",
+    )
 
 
 def add_output_flags(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,8 @@
 """The parser of all command lines: what its help shows, and which flags go together."""
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import NoReturn
 
 from consistency import __version__
 from consistency.options import BAD_INPUT, Needs
@@ -37,7 +38,7 @@ class Parser(argparse.ArgumentParser):
     def parse_args(  # type: ignore[override]  # a namespace of the caller's is not for here
         self, args: Sequence[str] | None = None
     ) -> argparse.Namespace:
-        """Parse; ends the process with exit code 2 for a flag without effect."""
+        """Parse; ends the process with exit code 2 for what is wrong, a flag without effect too."""
         defaults = {
             action.dest: action.default
             for action in self._actions
@@ -45,12 +46,34 @@ class Parser(argparse.ArgumentParser):
         }
         # What the namespace has already, argparse leaves alone: so a flag that was given can be
         # told from one that was not, even where its value is the default.
-        found = super().parse_args(args, argparse.Namespace(**dict.fromkeys(defaults, _NOT_GIVEN)))
+        blank = argparse.Namespace(**dict.fromkeys(defaults, _NOT_GIVEN))
+        found, foreign = self.parse_known_args(args, blank)
+        if foreign:
+            self.error(f"unrecognized arguments: {' '.join(foreign)}{self._nearest(foreign[0])}")
         given = {name: value for name, value in vars(found).items() if value is not _NOT_GIVEN}
         problem = without_effect(self.needs, given, defaults | given)
         if problem:
-            self.exit(BAD_INPUT, f"error: {problem}\n")
+            self.error(problem)
         return argparse.Namespace(**defaults | given)
+
+    def error(self, message: str) -> NoReturn:
+        """End the process with one line, as for any other bad input."""
+        self.exit(BAD_INPUT, f"error: {message}\n")
+
+    def _nearest(self, word: str) -> str:
+        """Return what to do about a flag that there is not: which one may have been meant."""
+        if not word.startswith("-"):
+            return f"; values go behind a flag, see {self.prog} --help"
+        near = nearest(word.partition("=")[0], self._option_string_actions)
+        return f"; did you mean {near}?" if near else f"; see {self.prog} --help"
+
+
+def nearest(word: str, words: Collection[str]) -> str | None:
+    """Return the one of ``words`` that is most like ``word``; None where none is like it."""
+    from difflib import get_close_matches
+
+    longer = sorted(w for w in words if len(word) > 3 and w.startswith(word))
+    return next(iter([*longer, *get_close_matches(word, list(words), 1)]), None)
 
 
 def without_effect(needs: Sequence[Needs], given: dict, values: dict) -> str | None:

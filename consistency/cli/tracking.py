@@ -1,6 +1,7 @@
 """Flags that say which masks are kept and how labels are carried."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from consistency.cli.common import fraction, natural, positive
@@ -110,7 +111,20 @@ def add_mask_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def options_of(args: argparse.Namespace) -> Options:
-    """Return what the flags say; ValueError where one needs another."""
+    """Return what the flags say, of outputs too; ValueError where one needs another."""
+    return with_outputs(labelling_of(args), args)
+
+
+def with_outputs(options: Options, args: argparse.Namespace) -> Options:
+    """Return ``options`` with the outputs that the flags ask for; ValueError if they do not go."""
+    output = tuple(dict.fromkeys(args.output))
+    if "none" in output and len(output) > 1:
+        raise ValueError("--output none writes nothing beside the labels; leave the others out")
+    return replace(options, output=output, writing=writing_options(args))
+
+
+def labelling_of(args: argparse.Namespace) -> Options:
+    """Return what the flags say of labels alone; ValueError where one needs another."""
     if args.motion == "frames" and args.frames_path is None:
         raise ValueError("--motion frames needs the images; give their folder with --frames-path")
     return Options(
@@ -127,6 +141,4 @@ def options_of(args: argparse.Namespace) -> Options:
         duplicate_containment=args.duplicate_containment,
         keep=args.keep,
         given_ids=KEEP_IDS if args.keep_ids else IGNORE,
-        output=tuple(dict.fromkeys(args.output)),
-        writing=writing_options(args),
     )

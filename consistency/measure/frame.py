@@ -123,43 +123,80 @@ def measure_frames(
     chunk: Chunk, layout: Layout, options: MeasureOptions, kernel: Kernel = intersections
 ) -> Iterator[FrameMeasurement]:
     """Yield the frames of one chunk behind its halo; raises as ``measure_chunk``."""
-    buffer = Buffer()
-    before: list[PackedMasks] = []
-    view: MaskView | FlowView | None = None
-    for i, given in enumerate(chunk.frames):
+    measurer = FrameMeasurer(layout, options, kernel)
+    for i, frame in enumerate(chunk.frames):
+        if i < chunk.halo:
+            measurer.look(frame)
+        else:
+            yield measurer.measure(frame)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """One frame as it was read; ``kept``, ``dropped`` and ``within`` are of all its masks."""
+
+    frame: Frame
+    masks: PackedMasks  # those that are kept
+    kept: np.ndarray
+    dropped: list[Dropped]
+    within: np.ndarray
+    boxes: np.ndarray
+    centroids: np.ndarray
+    thumbnails: Thumbnails
+    seconds_read: float
+
+
+class FrameMeasurer:
+    """Measures the frames of a sequence one after the other, each beside those before it."""
+
+    def __init__(self, layout: Layout, options: MeasureOptions, kernel: Kernel = intersections):
+        self._layout, self._options, self._kernel = layout, options, kernel
+        self._buffer = Buffer()
+        self._before: list[PackedMasks] = []  # the latest first
+        self._view: MaskView | FlowView | None = None
+
+    def look(self, frame: Frame) -> _Seen:
+        """Take in the next frame, for later ones to be compared with; raises as ``measure``."""
         began = perf_counter()
-        frame, masks = read_frame(layout, given, buffer)
+        frame, masks = read_frame(self._layout, frame, self._buffer)
         read = perf_counter()
         # Its diagonal holds the areas, so they are not counted a second time.
         within = self_intersections(masks)
-        areas = np.diagonal(within)
-        kept, dropped = _keep(frame, masks, within, areas, options)
+        kept, dropped = _keep(frame, masks, within, np.diagonal(within), self._options)
         masks = masks.select(kept)
         boxes, centroids = masks.boxes_and_centroids()
-        pictures = thumbnails(masks, boxes) if options.shapes else NO_THUMBNAILS
-        view_before, view = view, _view(frame, masks, (boxes, centroids, pictures), options)
-        if i >= chunk.halo:
-            earlier = tuple(_compare(other, masks, frame.name, kernel) for other in before)
-            yield FrameMeasurement(
-                name=frame.name,
-                shape=masks.shape if frame.records else None,
-                count=len(frame.records),
-                kept=kept,
-                areas=areas[kept],
-                boxes=boxes,
-                centroids=centroids,
-                record_areas=_record_areas(frame, areas)[kept],
-                within=PairTable.of(within[np.ix_(kept, kept)]),
-                earlier=earlier,
-                lookback=options.lookback,
-                dropped=tuple(dropped),
-                thumbnails=pictures,
-                motion=_motion(view_before, view, options),
-                seconds_read=read - began,
-                seconds_measured=perf_counter() - read,
-                seen=None if given.listed else frame,
-            )
-        before = [masks, *before][: options.lookback]
+        pictures = thumbnails(masks, boxes) if self._options.shapes else NO_THUMBNAILS
+        self._view = _view(frame, masks, (boxes, centroids, pictures), self._options)
+        self._before = [masks, *self._before][: self._options.lookback]
+        where = boxes, centroids, pictures
+        return _Seen(frame, masks, kept, dropped, within, *where, read - began)
+
+    def measure(self, given: Frame) -> FrameMeasurement:
+        """Measure the next frame; ValueError or OSError that name the file or record and it."""
+        began = perf_counter()
+        before, view_before = self._before, self._view
+        seen = self.look(given)
+        frame, kept, areas = seen.frame, seen.kept, np.diagonal(seen.within)
+        earlier = [_compare(other, seen.masks, frame.name, self._kernel) for other in before]
+        return FrameMeasurement(
+            name=frame.name,
+            shape=seen.masks.shape if frame.records else None,
+            count=len(frame.records),
+            kept=kept,
+            areas=areas[kept],
+            boxes=seen.boxes,
+            centroids=seen.centroids,
+            record_areas=_record_areas(frame, areas)[kept],
+            within=PairTable.of(seen.within[np.ix_(kept, kept)]),
+            earlier=tuple(earlier),
+            lookback=self._options.lookback,
+            dropped=tuple(seen.dropped),
+            thumbnails=seen.thumbnails,
+            motion=_motion(view_before, self._view, self._options),
+            seconds_read=seen.seconds_read,
+            seconds_measured=perf_counter() - began - seen.seconds_read,
+            seen=None if given.listed else frame,
+        )
 
 
 def _view(

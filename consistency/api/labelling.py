@@ -1,0 +1,118 @@
+"""``label``: a folder, or masks in memory."""
+
+import argparse
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from consistency import pipeline
+from consistency.api.labels import Labels
+from consistency.api.options import OF_FOLDERS, LabelOptions
+from consistency.api.sources import IN_MEMORY, InMemory, OnDisk
+from consistency.cli.backend import add_backend_flags, chosen_backend
+from consistency.cli.input import add_input_flags, open_input
+from consistency.cli.keywords import KeywordParser, as_keywords
+from consistency.cli.tracking import add_association_flags, add_mask_flags, labelling_of
+from consistency.dataset import Dataset
+from consistency.formats import in_memory
+from consistency.measure.frame import FrameMeasurement, FrameMeasurer
+from consistency.options import ASSOCIATION_NEEDS, BACKEND_NEEDS, Options
+from consistency.pipeline import Labelling
+from consistency.track.association import associate
+from consistency.versions import versions
+
+if TYPE_CHECKING:  # what type checkers know is not installed with Python 3.10
+    from typing_extensions import Unpack
+
+
+def label(
+    source: str | Path | Iterable[object] | Mapping[Any, object],
+    **options: "Unpack[LabelOptions]",
+) -> Labels:
+    """Give the masks of one object one label over a whole sequence.
+
+    Parameters
+    ----------
+    source : the path of a folder or file, as ``--data-path``; or frames, any iterable of them: see
+        ``consistency.formats.in_memory`` for what a frame may be.  A mapping names its frames.
+        Frames of an iterator are let go as soon as they are measured.
+    options : flags of ``mark_label.py``, with underscores; ``backend`` is ``--multi``.
+
+    Returns
+    -------
+    The labels, frame by frame.
+
+    Raises
+    ------
+    TypeError
+        For a keyword that is no flag.
+    ValueError, OSError
+        For bad input, with file or frame, and for flags without effect.
+    """
+    args = _labelling_parser().parse_keywords(options)
+    if args.matching == "seed":  # its labels are products, without end
+        raise ValueError("matching 'seed' is a baseline of the command; choose another one")
+    try:
+        if isinstance(source, str | Path):
+            return _of_folder(Path(source), args)
+        return _of_frames(source, args, options)
+    except ValueError as error:
+        raise ValueError(as_keywords(str(error))) from error
+
+
+def _labelling_parser() -> KeywordParser:
+    parser = KeywordParser("label", (*BACKEND_NEEDS, *ASSOCIATION_NEEDS))
+    add_input_flags(parser)
+    add_backend_flags(parser)
+    add_association_flags(parser)
+    add_mask_flags(parser)
+    return parser
+
+
+def _of_folder(path: Path, args: argparse.Namespace) -> Labels:
+    if args.multi == "mpi":
+        raise ValueError(
+            "backend 'mpi' starts a program on every rank; run the command instead: "
+            "mpirun -n 4 mark-label --multi mpi ..."
+        )
+    args.data_path = path
+    options = labelling_of(args)
+    with chosen_backend(args) as backend:
+        assert backend is not None  # as it is without ranks
+        dataset = open_input(args.data_path, args)
+        return Labels(pipeline.label(dataset, backend, options), options, OnDisk(args))
+
+
+def _of_frames(
+    frames: Iterable[object], args: argparse.Namespace, given: Mapping[str, Any]
+) -> Labels:
+    for name in OF_FOLDERS:
+        if given.get(name) not in (None, False):
+            raise ValueError(f"{name} has no effect on masks in memory; leave it out")
+    if not isinstance(frames, Iterable):
+        raise ValueError(f"{type(frames).__name__} is not a path and not an iterable of frames")
+    options = labelling_of(args)
+    return Labels(_label_in_memory(frames, options), options, InMemory(frames))
+
+
+def _label_in_memory(frames: Iterable[object], options: Options) -> Labelling:
+    began, made_with, busy = perf_counter(), versions(), {"read": 0.0, "measured": 0.0}
+    intake, measurer = in_memory.Intake(), FrameMeasurer(IN_MEMORY, options.measuring())
+
+    def measured() -> Iterator[FrameMeasurement]:
+        for name, given in in_memory.named(frames):
+            now = measurer.measure(intake.frame(given, name))
+            busy["read"] += now.seconds_read
+            busy["measured"] += now.seconds_measured
+            yield now
+
+    coming = measured()
+    first = next(coming, None)
+    if first is None:
+        raise ValueError("no frames; give at least one, a list of its masks")
+    tracked, lineage = associate(chain([first], coming), options)
+    seconds = busy | {"measuring": perf_counter() - began}
+    seconds["propagated"] = seconds["measuring"] - sum(busy.values())
+    return Labelling(Dataset(IN_MEMORY, ()), tracked, lineage, seconds, made_with)

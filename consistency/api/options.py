@@ -1,0 +1,51 @@
+"""Which flags are keywords of what; the flags themselves say what is allowed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict
+
+# Of a folder alone: masks in memory are in order, and are labelled where they are.
+OF_FOLDERS = ("input_format", "sort", "sequence", "backend", "workers", "scheduler", "keep_ids")
+
+
+class TrackerOptions(TypedDict, total=False):
+    """Flags of ``mark_label.py`` that make sense without a future; None is the default."""
+
+    memory: int | None
+    long_memory: int | None
+    motion: str
+    duplicate_iou: float
+    duplicate_containment: float | None
+    keep: str
+
+
+class LabelOptions(TrackerOptions, total=False):
+    """Flags of ``mark_label.py`` for labels; the second group is for folders alone."""
+
+    matching: str
+    min_iou: float
+    on_split: str
+    passes: int
+    min_length: int
+    frames_path: str | Path | None
+    keep_ids: bool
+
+    input_format: str
+    sort: str
+    sequence: str | None
+    backend: str
+    workers: int | None
+    scheduler: str | None
+
+
+class WriteOptions(TypedDict, total=False):
+    """Flags of ``mark_label.py`` for outputs."""
+
+    flatten: str | None
+    max_ids: int | None
+    drop: str | None
+    ids: Sequence[int]
+    invert: bool
+    transforms: str | Path | None
+    first_frame: int
+    class_id: int

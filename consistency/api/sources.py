@@ -1,0 +1,72 @@
+"""Where the masks of labels are when they are to be written."""
+
+import argparse
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from consistency import experiment, pipeline
+from consistency.cli.backend import chosen_backend
+from consistency.dataset import Dataset, Layout, in_order
+from consistency.formats import in_memory
+from consistency.options import Options
+from consistency.pipeline import Labelling
+
+IN_MEMORY = Layout(Path(), in_memory.NAME)
+
+
+class Source(Protocol):
+    """Writes labels beside the masks that they are of."""
+
+    def write(self, labelling: Labelling, folder: Path, options: Options, overwrite: bool) -> None:
+        """Write the experiment ``folder``; ValueError or OSError as ``pipeline.run``."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class OnDisk:
+    """Where the masks of a folder are labelled and written: as the flags say."""
+
+    args: argparse.Namespace
+
+    def write(self, labelling: Labelling, folder: Path, options: Options, overwrite: bool) -> None:
+        args = argparse.Namespace(**vars(self.args), folder=folder)
+        with chosen_backend(args) as backend:
+            assert backend is not None  # as it is without ranks
+            experiment.check_apart(labelling.dataset, args.folder)
+            with experiment.writing(args.folder, overwrite) as partial:
+                pipeline.write(labelling, partial, args.folder.name, backend, options)
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """The frames that were given; they are looked at once more to be written."""
+
+    frames: Iterable[object]
+
+    def write(self, labelling: Labelling, folder: Path, options: Options, overwrite: bool) -> None:
+        from backends import open_backend
+
+        if options.output == ("none",):
+            raise ValueError("output none needs masks on disk; write masks or rle")
+        if not {"masks", "rle"} & set(options.output):  # else the pixels would be nowhere
+            options = replace(options, output=("rle", *options.output))
+        labelling = replace(labelling, dataset=self._dataset(labelling))
+        with open_backend("no") as backend, experiment.writing(folder, overwrite) as partial:
+            assert backend is not None
+            pipeline.write(labelling, partial, folder.name, backend, options)
+
+    def _dataset(self, labelling: Labelling) -> Dataset:
+        if isinstance(self.frames, Iterator):
+            raise ValueError(
+                "the frames came from an iterator and are gone; give label() a list of them, or a "
+                "folder, to write them"
+            )
+        intake = in_memory.Intake()
+        given = [intake.frame(masks, name) for name, masks in in_memory.named(self.frames)]
+        if [len(frame.records) for frame in given] != [frame.count for frame in labelling.frames]:
+            raise ValueError("the frames are not those that were labelled; label them again")
+        frames = in_order(in_memory.for_files(given), Path("frames"), None)
+        layout = replace(IN_MEMORY, order=intake.order)
+        return Dataset(layout, frames, opened_as={"path": None, "format": in_memory.NAME})
