@@ -24,7 +24,6 @@ OF_BOUNDARIES = ("F", "J&F")
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     result = Parser(__doc__.splitlines()[0], EVALUATION_NEEDS)
-    result.prog = "python -m consistency.evaluate"
     add = result.add_argument
     add("experiment", type=Path, help="folder of the experiment")
     add("--ground-truth", type=Path, help="truth.json or a labelled data set")

@@ -1,7 +1,9 @@
 """The parser of all command lines: what its help shows, and which flags go together."""
 
 import argparse
+import sys
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from consistency import __version__
@@ -20,6 +22,13 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 _NOT_GIVEN = object()
 
 
+def _program() -> str:
+    """Return how this program was started: a script, or a module of the package."""
+    path = Path(sys.argv[0])
+    as_module = path.suffix == ".py" and path.parent.name == "consistency"
+    return f"python -m consistency.{path.stem}" if as_module else path.name
+
+
 class Parser(argparse.ArgumentParser):
     """A parser with the house rules: defaults in the help, no abbreviations, --debug, --version.
 
@@ -28,7 +37,10 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, description: str, needs: Sequence[Needs] = ()):
         super().__init__(
-            description=description, formatter_class=_HelpFormatter, allow_abbrev=False
+            prog=_program(),
+            description=description,
+            formatter_class=_HelpFormatter,
+            allow_abbrev=False,
         )
         self.needs = tuple(needs)
         self.add_argument("--debug", action="store_true", help="show the traceback of an error")
