@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     add_backend_flags(result)
     add("--quiet", action="store_true", help="no progress bars, no summary")
     add_input_flags(result)
-    add_output_flags(result)
+    add_output_flags(result.add_argument_group("outputs"))
     return result
 
 

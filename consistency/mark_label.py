@@ -3,16 +3,19 @@
 import argparse
 import sys
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from backends import KERNELS
 from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
-from consistency.cli.common import bars, one_line, plain_name, run_cli, shard
+from consistency.cli.common import bars, one_line, plain_name, run_cli, say, shard
 from consistency.cli.input import add_input_flags, name_of, open_input
 from consistency.cli.output import add_output_choice, add_output_flags
 from consistency.cli.parser import Parser
+from consistency.cli.summary import command, summary, what_was_done
 from consistency.cli.tracking import add_association_flags, add_mask_flags, options_of
+from consistency.formats import fitting
 from consistency.formats.source import Source
 from consistency.names import check_name
 from consistency.options import (
@@ -34,29 +37,57 @@ NEEDS = (
 )  # fmt: skip
 
 
-def parser() -> argparse.ArgumentParser:
+# What --help shows; the rest is for --help-all.
+MATTER_MOST = (
+    "DATA", "--exp-name", "--output", "--overwrite", "--multi", "--workers", "--input-format",
+    "--min-length", "--memory", "--sequences",
+)  # fmt: skip
+DEFAULT_DATA = Path("data")
+FIRST_STEPS = (  # name of the command, its arguments, what it does
+    (
+        "mark_label",
+        "DATA",
+        "label the masks in DATA, a folder or file in a format of docs/formats.md",
+    ),
+    ("mark_label", "DATA --output coco", "write them for another tool"),
+    ("mark_label", "--help", "show the flags that matter most"),
+    ("vis", "--exp-name DATA", "draw the result"),
+)
+
+
+def parser() -> Parser:
     """Return the command line."""
-    result = Parser(__doc__, NEEDS)
-    add = result.add_argument
-    add("--data-path", type=Path, default=Path("data"), help="folder or file with the masks")
-    add_input_flags(result)
+    result = Parser(__doc__, NEEDS, MATTER_MOST)
+    result.usage = "%(prog)s DATA [flags]"
+    group = result.add_argument_group
+    where = group("input")
+    where.add_argument(
+        "data", nargs="?", metavar="DATA", type=Path, help="folder or file with the masks"
+    )
+    where.add_argument("--data-path", type=Path, help="DATA, as a flag; without both: ./data")
+    add_input_flags(where)
     add_sequence_flags(result)
-    add("--exp-name", type=plain_name, help="name of the experiment; default: the data folder's")
+    add = group("experiment").add_argument
+    add("--exp-name", type=plain_name, help="name of the experiment; default: that of DATA")
     add("--experiments", type=Path, default=EXPERIMENTS, help="where experiments are kept")
     add("--overwrite", action="store_true", help="replace an experiment of this name")
-    add_backend_flags(result)
-    add("--kernel", choices=KERNELS, help="what counts, cupy: a GPU a rank of --multi mpi")
-    add_association_flags(result)
-    add_mask_flags(result)
-    add_output_choice(result)
-    add_output_flags(result)
     add("--quiet", action="store_true", help="no progress bars, no summary")
+    work = group("where the work runs")
+    add_backend_flags(work)
+    work.add_argument(
+        "--kernel", choices=KERNELS, help="what counts, cupy: a GPU a rank of --multi mpi"
+    )
+    add_association_flags(result)
+    add_mask_flags(group("masks"))
+    outputs = group("outputs")
+    add_output_choice(outputs)
+    add_output_flags(outputs)
     return result
 
 
 def add_sequence_flags(result: argparse.ArgumentParser) -> None:
     """Add what chooses among many sequences."""
-    group = result.add_argument_group("many sequences (--data-path may be a folder of them)")
+    group = result.add_argument_group("many sequences (DATA may be a folder of them)")
     add = group.add_argument
     add("--sequences", type=Path, help="CSV file of sequences: name, path and, if wanted, split")
     add("--split", help="only the sequences of this split")
@@ -64,12 +95,46 @@ def add_sequence_flags(result: argparse.ArgumentParser) -> None:
     add("--fail-fast", action="store_true", help="stop at the first sequence that fails")
 
 
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Return what the command line says; ``data_path`` is where the masks are, None = not given."""
+    result = parser()
+    args = result.parse_args(argv)
+    if args.data is not None:
+        for flag, value in (("--data-path", args.data_path), ("--sequences", args.sequences)):
+            if value is not None:
+                result.error(f"DATA and {flag} both say where the masks are; leave one of them out")
+        args.data_path = args.data
+    return args
+
+
 def mark(args: argparse.Namespace) -> int:
     """Run the pipeline; returns the exit code."""
+    if args.data_path is None:
+        args.data_path = DEFAULT_DATA
+        if args.sequences is None and is_bare(DEFAULT_DATA):
+            with only_rank_zero_prints():
+                print(first_steps(), file=sys.stderr)
+            return BAD_INPUT
     with chosen_backend(args, args.kernel) as backend:
         if backend is None:  # one of many ranks, its work done
             return 0
         return run(args, backend)
+
+
+def first_steps() -> str:
+    """Return help in five lines."""
+    calls = [(f"{command(name)} {arguments}", what) for name, arguments, what in FIRST_STEPS]
+    width = max(len(call) for call, _ in calls)
+    steps = [f"  {call:{width}}   {what}" for call, what in calls]
+    return "\n".join([f"error: no DATA, and no masks in ./{DEFAULT_DATA}", *steps])
+
+
+def is_bare(folder: Path) -> bool:
+    """Whether there are no masks in ``folder``, nor folders with masks."""
+    from consistency.sequences import in_folder
+
+    source = Source(folder)
+    return not (folder.exists() and (fitting(source) or in_folder(source)))
 
 
 def run(args: argparse.Namespace, backend: "Backend") -> int:
@@ -87,7 +152,7 @@ def run(args: argparse.Namespace, backend: "Backend") -> int:
     progress = bars(args.quiet)
     report = pipeline.run(dataset, folder, backend, options, args.overwrite, progress)
     if not args.quiet:
-        print(summary(report, folder))
+        print(summary(report, folder, options))
     return 0
 
 
@@ -119,42 +184,33 @@ def run_many(args: argparse.Namespace, backend: "Backend", chosen: list, folder:
     if (folder / f"{folder.name}.json").exists():
         raise ValueError(f"{folder}: is one experiment; choose another --exp-name for sequences")
 
-    def mark_one(sequence: Sequence) -> int:
+    def mark_one(sequence: Sequence) -> "Report":
         dataset = open_input(sequence.path, args)
         target = folder / sequence.name
         report = pipeline.run(dataset, target, backend, options_of(args), args.overwrite)
-        return report.counters["frames"]
+        if not args.quiet:
+            done = what_was_done(report.counters, report.seconds["total"])
+            say(f"{target}: {done}")
+        return report
 
-    bar = bars(args.quiet, "sequence")
-    results = list(mark_all(chosen, mark_one, args.fail_fast, bar))
+    began = perf_counter()
+    results = list(mark_all(chosen, mark_one, args.fail_fast, bars(args.quiet, "sequence")))
     failed = [result for result in results if isinstance(result, Failure)]
     for failure in failed:
         where = f"sequence {failure.sequence.name!r}"
         print(f"error: {where}: {one_line(failure.error)}", file=sys.stderr)
     if not args.quiet:
-        frames = sum(result for result in results if result not in failed)
-        print(
-            f"{folder}: {len(results) - len(failed)} sequences, {frames} frames; "
-            f"{len(failed)} failed"
-        )
+        counts = [result.counters for result in results if not isinstance(result, Failure)]
+        total = {key: sum(c[key] for c in counts) for key in ("frames", "masks", "labels")}
+        done = what_was_done(total, perf_counter() - began)
+        print(f"{folder}: {len(counts)} sequences, {done}; {len(failed)} failed")
     return BAD_INPUT if failed else 0
-
-
-def summary(report: "Report", folder: Path) -> str:
-    """Return the one line that tells what was done."""
-    count, seconds = report.counters, report.seconds
-    return (
-        f"{folder}: {count['frames']} frames, {count['masks']} masks, "
-        f"{count['duplicates']} duplicates, {count['labels']} labels; seconds "
-        f"read {seconds['read']:.2f}, measured {seconds['measured']:.2f}, "
-        f"propagated {seconds['propagated']:.2f}, written {seconds['written']:.2f}"
-    )
 
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     with only_rank_zero_prints():
-        args = parser().parse_args(argv)
+        args = parse(argv)
     return run_cli(mark, args)
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -45,11 +46,14 @@ class Report:
 
     ``read`` and ``measured`` add up what all workers spent; ``measuring`` is the wall time from the
     first frame to the last label (tracks are followed a first time as frames come in);
-    ``propagated``, ``written`` and ``total`` are wall times.
+    ``propagated``, ``written`` and ``total`` are wall times.  ``median_length`` is that of tracks,
+    in masks; ``alone`` is the number of masks that are the only one of their track.
     """
 
     counters: dict[str, int]
     seconds: dict[str, float]
+    median_length: float = 0.0
+    alone: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +119,13 @@ def write(
         "written": ended - writing_began,
         "total": labelling.seconds["measuring"] + ended - began,
     }
-    report = Report(_counters(dataset, labelling), labelling.seconds | seconds)
+    lengths = list(Counter(v for frame in labelling.frames for v in frame.labels).values())
+    report = Report(
+        counters=_counters(dataset, labelling),
+        seconds=labelling.seconds | seconds,
+        median_length=median(lengths or [0]),
+        alone=lengths.count(1),
+    )
     content = run_record(dataset, backend, options, report)
     content |= {"versions": labelling.made_with} | camera(labelling.frames)
     (folder / "run.json").write_text(json.dumps(content, indent=1) + "\n")

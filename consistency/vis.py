@@ -25,9 +25,17 @@ if TYPE_CHECKING:
     from consistency.draw.render_job import RenderJob
 
 
-def parser() -> argparse.ArgumentParser:
+# What --help shows; the rest is for --help-all.
+MATTER_MOST = (
+    "--exp-name", "--data-path", "--format", "--side-by-side", "--frames-path", "--out",
+    "--overwrite", "--scale", "--numbers", "--only",
+)  # fmt: skip
+
+
+def parser() -> Parser:
     """Return the command line."""
-    result = Parser(__doc__, DRAWING_NEEDS)
+    result = Parser(__doc__, DRAWING_NEEDS, MATTER_MOST)
+    result.usage = "%(prog)s (--exp-name NAME | --data-path DATA) [flags]"
     add_source_flags(result)
     add_selection_flags(result)
     add_style_flags(result)

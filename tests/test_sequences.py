@@ -64,7 +64,13 @@ def test_a_failing_sequence_is_reported_and_does_not_stop_the_others(data, capsy
     assert done(data) == ["data/seq1/seq1.json", "data/seq10/seq10.json"]
     assert err.count("\n") == 1
     assert err.startswith("error: sequence 'seq2': frame '1.png': ")
-    assert "data: 2 sequences, 4 frames; 1 failed" in out
+    lines = out.splitlines()
+    assert [line.split(": ")[1].split(" s")[0].rpartition(" ")[0] for line in lines[:2]] == [
+        "2 frames, 2 masks, 1 objects,"
+    ] * 2
+    assert [Path(line.split(": ")[0]).name for line in lines] == ["seq1", "seq10", "data"]
+    assert "data: 2 sequences, 4 frames, 4 masks, 2 objects, " in lines[2]
+    assert lines[2].endswith(" seconds; 1 failed")
     assert not list((data.parent / "experiments").rglob(".*"))
 
 
@@ -95,7 +101,7 @@ def test_shards_together_are_all_sequences_once(data, backend):
 
 def test_a_shard_without_sequences_has_nothing_to_do(data, capsys):
     assert mark(data, "--shard", "4/4") == 0
-    assert "0 sequences, 0 frames; 0 failed" in capsys.readouterr().out
+    assert "0 sequences, 0 frames, 0 masks, 0 objects" in capsys.readouterr().out
 
 
 @needs_mpi
@@ -105,7 +111,7 @@ def test_ranks_go_on_behind_a_failing_sequence(data, tmp_path):
     assert done.returncode == 2
     assert done.stderr.count("error: ") == 1
     assert "error: sequence 'seq2': rank " in done.stderr
-    assert "2 sequences, 4 frames; 1 failed" in done.stdout
+    assert "2 sequences, 4 frames, 4 masks, 2 objects, " in done.stdout
     assert not list((tmp_path / "out").rglob(".*"))
 
 

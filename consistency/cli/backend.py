@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # NumPy is not loaded for --help
 PRELOAD = ("consistency.measure.frame", "consistency.formats.writing")
 
 
-def add_backend_flags(parser: argparse.ArgumentParser) -> None:
+def add_backend_flags(parser: argparse._ActionsContainer) -> None:
     """Add --multi, --workers and --scheduler."""
     add = parser.add_argument
     add(

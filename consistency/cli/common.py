@@ -58,6 +58,16 @@ def bars(quiet: bool, unit: str = "frame") -> Progress:
     return progress
 
 
+def say(line: str) -> None:
+    """Print a line while a bar may be shown."""
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        tqdm.write(line)  # takes the bar away and puts it back below the line
+    else:
+        print(line, flush=True)
+
+
 def fraction(text: str) -> float:
     """Argument type: a number from 0 to 1."""
     value = _number(text, float)

@@ -12,7 +12,13 @@ from consistency.options import AUTO, NATURAL, SORTS
 def add_input_flags(parser: argparse._ActionsContainer) -> None:
     """Add --input-format, --sort and --sequence to a parser or a group of one."""
     add = parser.add_argument
-    add("--input-format", choices=(AUTO, *READERS), default=AUTO, help="format of the masks")
+    add(
+        "--input-format",
+        choices=(AUTO, *READERS),
+        default=AUTO,
+        metavar="FORMAT",
+        help=f"format of the masks: {', '.join((AUTO, *READERS))}",
+    )
     add(
         "--sort",
         default=NATURAL,

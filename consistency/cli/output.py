@@ -14,13 +14,15 @@ def add_output_choice(parser: argparse._ActionsContainer) -> None:
         nargs="+",
         choices=tuple(WRITERS),
         default=list(Options.output),
-        help="labelled .npy masks, run lengths in the JSON, labels only, or formats of other tools",
+        metavar="FORMAT",
+        help="masks: labelled .npy files; rle: run lengths in the JSON; none: labels only; or "
+        f"formats of other tools: {', '.join(list(WRITERS)[3:])}",
     )
 
 
-def add_output_flags(parser: argparse.ArgumentParser) -> None:
+def add_output_flags(parser: argparse._ActionsContainer) -> None:
     """Add what outputs want to know."""
-    add = parser.add_argument_group("outputs").add_argument
+    add = parser.add_argument
     add("--flatten", choices=RULES, help="who wins a pixel of several masks in label images")
     add("--max-ids", type=positive, help="most objects in label images; default: what they hold")
     add("--drop", choices=DROPS, help="which objects go where there are more; default: refuse")

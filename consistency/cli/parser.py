@@ -16,7 +16,21 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.default in (None, False, []):
             return action.help
+        if isinstance(action.default, list):
+            return f"{action.help} (default: {' '.join(action.default)})"
         return super()._get_help_string(action)
+
+
+class _HelpAll(argparse.Action):
+    """Prints all flags and ends the process."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str):
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *args: object) -> None:
+        assert isinstance(parser, Parser)
+        print(parser.format_help(everything=True), end="")
+        parser.exit()
 
 
 _NOT_GIVEN = object()
@@ -33,9 +47,17 @@ class Parser(argparse.ArgumentParser):
     """A parser with the house rules: defaults in the help, no abbreviations, --debug, --version.
 
     A flag that has no effect beside the others is refused, in one line that names what it needs.
+
+    Attributes
+    ----------
+    needs : what flags need in order to have an effect.
+    matter_most : the arguments that --help shows and --help-all begins with, as the user types
+        them or, of one without a flag, its metavar; empty: --help shows all.
     """
 
-    def __init__(self, description: str, needs: Sequence[Needs] = ()):
+    def __init__(
+        self, description: str, needs: Sequence[Needs] = (), matter_most: Sequence[str] = ()
+    ):
         super().__init__(
             prog=_program(),
             description=description,
@@ -43,6 +65,9 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         self.needs = tuple(needs)
+        self.matter_most = tuple(matter_most)
+        if matter_most:
+            self.add_argument("--help-all", action=_HelpAll, help="show all flags")
         self.add_argument("--debug", action="store_true", help="show the traceback of an error")
         version = f"%(prog)s {__version__}"
         self.add_argument("--version", action="version", version=version)
@@ -68,6 +93,26 @@ class Parser(argparse.ArgumentParser):
             self.error(problem)
         return argparse.Namespace(**defaults | given)
 
+    def format_help(self, everything: bool = False) -> str:
+        """Return the text of --help, or of --help-all."""
+        if not self.matter_most:
+            return super().format_help()
+        first = [self._argument(name) for name in (*self.matter_most, "--help-all")]
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, [], [])
+        formatter.add_text(self.description)
+        formatter.start_section("what matters most")
+        formatter.add_arguments(first)
+        formatter.end_section()
+        for group in self._action_groups if everything else []:
+            formatter.start_section(group.title)
+            formatter.add_arguments([a for a in group._group_actions if a not in first])
+            formatter.end_section()
+        return formatter.format_help()
+
+    def _argument(self, name: str) -> argparse.Action:
+        return next(a for a in self._actions if name in (a.metavar, *a.option_strings))
+
     def error(self, message: str) -> NoReturn:
         """End the process with one line, as for any other bad input."""
         self.exit(BAD_INPUT, f"error: {message}\n")
@@ -75,7 +120,7 @@ class Parser(argparse.ArgumentParser):
     def _nearest(self, word: str) -> str:
         """Return what to do about a flag that there is not: which one may have been meant."""
         if not word.startswith("-"):
-            return f"; values go behind a flag, see {self.prog} --help"
+            return f"; a value goes behind its flag, see {self.prog} --help"
         near = nearest(word.partition("=")[0], self._option_string_actions)
         return f"; did you mean {near}?" if near else f"; see {self.prog} --help"
 

@@ -83,7 +83,7 @@ def _add_track_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_mask_flags(parser: argparse.ArgumentParser) -> None:
+def add_mask_flags(parser: argparse._ActionsContainer) -> None:
     """Add what decides which masks are kept, and which of them are labelled already."""
     add = parser.add_argument
     add(

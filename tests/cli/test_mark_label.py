@@ -1,16 +1,18 @@
 """mark_label.py as a user meets it."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import squares, write_dataset
+from conftest import labels_of, squares, write_dataset
 from pycocotools import mask as coco
 
-import mark_label
+from consistency import convert, evaluate, mark_label, validate, vis
 from consistency.options import LONG_MEMORY, MEMORY, MEMORY_OF_IOU
 from consistency.track.parameters import Parameters
 from consistency.versions import commit
@@ -120,14 +122,19 @@ def test_the_same_input_gives_the_same_bytes(tmp_path, mark):
     assert contents[0] == contents[1]
 
 
-def test_the_summary_is_one_line_and_quiet_is_quiet(tmp_path, capsys):
+def test_the_summary_says_what_was_done_and_what_to_do_next_and_quiet_is_quiet(tmp_path, capsys):
     data = write_dataset(tmp_path / "data", [[*MASKS, MASKS[0]], MASKS])
     flags = ["--data-path", str(data), "--experiments", str(tmp_path / "e")]
     assert mark_label.main(flags) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert "2 frames, 5 masks, 1 duplicates, 2 labels; seconds read" in out
-    assert out.count("\n") == 1
+    done, left_out, following = out.splitlines()
+    assert done.startswith(f"{tmp_path / 'e' / 'data'}: 2 frames, 5 masks, 2 objects, ")
+    assert done.endswith(" seconds")
+    assert left_out == "left out: 1 duplicates of other masks; events.csv lists them"
+    where = f"--exp-name data --experiments {tmp_path / 'e'} --side-by-side"
+    assert following == f"next: python vis.py {where}"
+    assert vis.parser().parse_args(shlex.split(where)).side_by_side
     assert (tmp_path / "e" / "data" / "data.json").is_file()  # named after the data folder
     assert mark_label.main([*flags, "--overwrite", "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
@@ -195,7 +202,108 @@ def test_debug_shows_the_traceback(tmp_path):
 
 
 def test_the_command_runs_from_anywhere_and_its_help_shows_defaults(tmp_path):
-    call = [sys.executable, str(ROOT / "mark_label.py"), "--help"]
+    call = [sys.executable, str(ROOT / "mark_label.py"), "--help-all"]
     done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "(default: 0.5)" in done.stdout
+    assert "(default: masks)" in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", [mark_label, vis])
+def test_help_shows_what_matters_most_and_help_all_every_flag_once(command, capsys):
+    texts = []
+    for flag in ("--help", "--help-all"):
+        with pytest.raises(SystemExit) as ended:
+            command.main([flag])
+        assert ended.value.code == 0
+        texts.append(capsys.readouterr().out)
+    short, everything = (re.findall(r"^  (?:-h, )?(--[a-z-]+)", t, re.M) for t in texts)
+    assert len(short) + ("  DATA " in texts[0]) == 11, "ten, and --help-all"
+    assert everything[: len(short)] == short
+    flags = {name for a in command.parser()._actions for name in a.option_strings} - {"-h"}
+    assert sorted(everything) == sorted(flags)
+
+
+def test_the_data_is_given_once(tmp_path, monkeypatch, capsys):
+    data = write_dataset(tmp_path / "masks", [MASKS])
+    monkeypatch.chdir(tmp_path)
+    assert mark_label.main(["masks", "--quiet"]) == 0
+    assert labels_of(tmp_path / "experiments" / "masks") == {"0.png": [2, 1]}
+    for flag in ("--data-path", "--sequences"):
+        with pytest.raises(SystemExit):
+            mark_label.main(["masks", flag, str(data)])
+        assert f"DATA and {flag} both say where" in capsys.readouterr().err
+
+
+def test_without_data_help_is_five_lines_and_masks_in_data_are_taken(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert mark_label.main([]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count("\n") == 5
+        assert err.startswith(
+            "error: no DATA, and no masks in ./data\n  python mark_label.py DATA  "
+        )
+        (tmp_path / "data").mkdir(exist_ok=True)
+    write_dataset(tmp_path / "data", [MASKS])
+    assert mark_label.main(["--quiet"]) == 0
+    assert (tmp_path / "experiments" / "data" / "data.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("--over", "did you mean --overwrite?"),
+        ("--outpt", "did you mean --output?"),
+        ("--min_length=3", "did you mean --min-length?"),
+        ("--xyzzy", "see "),
+        ("more", "a value goes behind its flag"),
+    ],
+)
+def test_a_typo_is_one_line_with_the_nearest_flag(typed, meant, capsys):
+    with pytest.raises(SystemExit):
+        mark_label.main(["masks", typed])
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: unrecognized arguments: {typed}; {meant}")
+    assert err.count("\n") == 1
+
+
+def scattered(frames: int, length: int) -> list[list[np.ndarray]]:
+    """Frames of one mask that is elsewhere after every ``length`` frames."""
+    places = [(3 + 15 * (t // length % 4), 2 + 12 * (t // length // 4 % 3)) for t in range(frames)]
+    return [squares((*place, 5 + t // length % 3)) for t, place in enumerate(places)]
+
+
+@pytest.mark.parametrize(
+    ("frames", "flags", "warnings"),
+    [
+        ([squares((5 + t, 5, 10)) for t in range(12)], ["--motion", "none"], []),
+        ([squares((5 + t, 5, 10)) for t in range(12)], [], ["the motion of the camera is unknown"]),
+        (scattered(12, 1), ["--matching", "greedy"], ["12 of 12 masks are alone"]),
+        (scattered(12, 2), ["--matching", "greedy"], ["half of the tracks have 2 "]),
+        (scattered(9, 1), ["--matching", "greedy"], []),
+    ],
+)
+def test_a_poor_result_is_warned_of(tmp_path, capsys, frames, flags, warnings):
+    data = write_dataset(tmp_path / "data", frames)
+    assert mark_label.main([str(data), "--experiments", str(tmp_path / "e"), *flags]) == 0
+    found = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ")]
+    assert len(found) == len(warnings)
+    for line, warning in zip(found, warnings, strict=True):
+        assert line.startswith(f"warning: {warning}")
+
+
+def test_messages_name_flags_that_there_are():
+    """Every --flag in the text of the code is a flag of some command."""
+    known = {"--convert-to-rle", "--mpi"}  # of Segment Anything and of srun
+    for module in (mark_label, vis, convert, evaluate, validate):
+        known |= {name for a in module.parser()._actions for name in a.option_strings}
+    files = [p for folder in ("consistency", "backends") for p in (ROOT / folder).rglob("*.py")]
+    named = {
+        (path.name, flag)
+        for path in files
+        for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 50
+    assert not {(name, flag) for name, flag in named if flag not in known}

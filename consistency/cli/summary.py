@@ -1,0 +1,85 @@
+"""What a person wants to know when a run is done."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from consistency.options import EXPERIMENTS, IGNORE, Options
+
+if TYPE_CHECKING:  # NumPy is not loaded for --help
+    from consistency.pipeline import Report
+
+# A shorter sequence says nothing: tracks cannot be long, and a motion may well be unknown.
+LONG_ENOUGH = 10  # frames
+SHORT_TRACKS = 2  # masks, the median of a poor result
+MOST = 0.5  # share of masks that are alone on their track
+
+
+def command(name: str) -> str:
+    """Return how the command ``name`` is started, in the way in which this program was."""
+    program = Path(sys.argv[0])
+    if program.name.startswith("mark-label"):  # installed
+        return "mark-label" if name == "mark_label" else f"mark-label-{name}"
+    scripts = ("mark_label", "vis")
+    if program.parent.name == "consistency" or name not in scripts:
+        return f"python -m consistency.{name}"
+    beside = program.stem in scripts  # as it was typed, with its folder
+    return f"python {program.with_name(name + '.py') if beside else name + '.py'}"
+
+
+def what_was_done(count: Mapping[str, int], seconds: float) -> str:
+    """Return frames, masks, objects and time; ``count`` as in ``Report.counters``."""
+    return (
+        f"{count['frames']} frames, {count['masks']} masks, {count['labels']} objects, "
+        f"{seconds:.1f} seconds"
+    )
+
+
+def summary(report: "Report", folder: Path, options: Options) -> str:
+    """Return what was done, where it is, what to do next, and a warning where it looks poor."""
+    done = what_was_done(report.counters, report.seconds["total"])
+    lines = [f"{folder}: {done}"]
+    left_out = [
+        f"{report.counters[key]} {what}"
+        for key, what in (
+            ("duplicates", "duplicates of other masks"),
+            ("empty", "masks without pixels"),
+            ("short", "masks of short tracks"),
+        )
+        if report.counters[key]
+    ]
+    if left_out:
+        lines.append(f"left out: {', '.join(left_out)}; events.csv lists them")
+    lines += [f"warning: {problem}" for problem in problems(report, options)]
+    return "\n".join([*lines, f"next: {next_step(folder)}"])
+
+
+def next_step(folder: Path) -> str:
+    """Return the command that draws the experiment ``folder``."""
+    where = "" if folder.parent == EXPERIMENTS else f" --experiments {folder.parent}"
+    return f"{command('vis')} --exp-name {folder.name}{where} --side-by-side"
+
+
+def problems(report: "Report", options: Options) -> list[str]:
+    """Return signs of a poor result, each with what to look at; none of a short sequence."""
+    count, found = report.counters, list[str]()
+    if count["frames"] < LONG_ENOUGH or not count["kept"]:
+        return found
+    if report.alone > MOST * count["kept"]:
+        found.append(
+            f"{report.alone} of {count['kept']} masks are alone on their track; are the frames in "
+            f"order and of one video? {command('validate')} tells what is in the data"
+        )
+    elif report.median_length <= SHORT_TRACKS:
+        found.append(
+            f"half of the tracks have {report.median_length:g} masks or fewer of "
+            f"{count['frames']} frames; are frames far apart, or masks often missing (--memory)?"
+        )
+    moves = options.matching == "track" and options.motion != "none"
+    if moves and options.given_ids == IGNORE and count["motion_unknown"] == count["frames"] - 1:
+        found.append(
+            "the motion of the camera is unknown throughout, as masks do not cover most of the "
+            "frame; if it moves, --motion frames finds it in the images"
+        )
+    return found
