@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from backends.failures import said_by
@@ -18,13 +19,17 @@ from backends.launcher import placement, refuse
 from backends.thread_limits import one_thread_each
 from backends.windowed import run_in_order
 from consistency.backend import Item, Result
+from consistency.endings import exit_code, put_off, unanswered
 from consistency.masks.intersections import Kernel
-from consistency.options import exit_code
 
 # Items handed out for each rank, see backends.multi.
 WINDOW = 3
 # Seconds that a failed run gives the other ranks to finish what they are computing.
 GRACE = 4
+# Seconds after a signal at which a rank that rank 0 has not ended goes by itself.
+PUT_OFF = 4.5
+# How the names of such memory begin under MPICH.
+SEGMENTS = "/dev/shm/mpich_shm_"
 
 
 class Ranks:
@@ -59,17 +64,19 @@ def open(wanted: Wanted) -> Iterator[Ranks | None]:
     ValueError for a number of workers other than that of the ranks.
     """
     with one_thread_each():
-        world = _world()
-        if wanted.workers not in (None, world.size):
-            refuse(
-                f"--workers {wanted.workers} with --multi mpi; their number is that of the ranks: "
-                f"mpirun -n {wanted.workers} python mark_label.py --multi mpi ..."
-            )
-        intersections = _kernel(world, wanted.kernel)
-        from mpi4py.futures import MPICommExecutor
+        with put_off(PUT_OFF):  # a rank that stopped alone would leave others waiting for it
+            world = _world()
+            if wanted.workers not in (None, world.size):
+                refuse(
+                    f"--workers {wanted.workers} with --multi mpi; their number is that of the "
+                    f"ranks: mpirun -n {wanted.workers} python mark_label.py --multi mpi ..."
+                )
+            intersections = _kernel(world, wanted.kernel)
+            _leave_no_segments(world)
+            from mpi4py.futures import MPICommExecutor
 
-        group = MPICommExecutor(world, root=0)
-        executor: Any = group.__enter__()  # the other ranks work in here
+            group = MPICommExecutor(world, root=0)
+            executor: Any = group.__enter__()  # the other ranks work in here
         if executor is None:
             yield None
             return
@@ -87,7 +94,10 @@ def open(wanted: Wanted) -> Iterator[Ranks | None]:
 def _world() -> Any:
     """Return MPI's communicator of all ranks."""
     try:
-        from mpi4py import MPI
+        # Ranks wait here for one another and let no Python code run: one that was signalled a
+        # moment earlier, and has ended, would be waited for for ever.
+        with unanswered():
+            from mpi4py import MPI
     except ImportError as error:
         if error.name == "mpi4py":
             raise ImportError(
@@ -139,6 +149,19 @@ def _call(function: Callable[[Any], Any], item: Any) -> Any:
         from mpi4py import MPI
 
         raise said_by(f"rank {MPI.COMM_WORLD.rank} on {socket.gethostname()}", error) from error
+
+
+def _leave_no_segments(world: Any) -> None:
+    """Take away the names of the memory that ranks of one machine share, now that all have it.
+
+    MPICH does so at an orderly end alone: the memory of ranks that are killed would stay for ever.
+    """
+    world.Barrier()
+    maps = Path("/proc/self/maps")
+    for line in maps.read_text().splitlines() if maps.exists() else ():
+        name = line[line.find("/") :]
+        if name.startswith(SEGMENTS) and Path(name).exists():
+            Path(name).unlink(missing_ok=True)  # another rank may be faster
 
 
 def _abort_later(world: Any, code: int) -> None:

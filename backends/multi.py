@@ -10,16 +10,20 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 from backends.interface import Wanted
 from backends.thread_limits import one_thread_each
 from backends.windowed import run_in_order
 from consistency.backend import Item, Result
+from consistency.endings import STOPS, held_back
 from consistency.masks.intersections import intersections
 
 # Items handed out for each worker: one it computes, one it finds when it is done, one whose result
 # waits for its turn.
 WINDOW = 3
+# Seconds that a thread of a pool may take to see that its processes have ended.
+THREADS_END = 1
 MOST_ON_WINDOWS = 61  # limit of concurrent.futures there
 
 
@@ -53,41 +57,46 @@ def open(wanted: Wanted) -> Iterator[Processes]:
     workers = wanted.workers or usable_cpus()
     if sys.platform == "win32":
         workers = min(workers, MOST_ON_WINDOWS)
-    others = set(multiprocessing.active_children())
+    others, threads = set(multiprocessing.active_children()), set(threading.enumerate())
     # Fresh interpreters ("spawn") are the one way to start that Linux, macOS and Windows share and
     # that inherits neither threads nor locks.
     context = multiprocessing.get_context("spawn")
+    _start_tracker()
     executor = ProcessPoolExecutor(workers, context, _prepare, (wanted.preload,))
     with one_thread_each():
         try:
-            with _interrupts_held_back():
+            # A worker that is still importing when Ctrl-C reaches it would print a traceback.
+            with held_back():
                 for _ in range(workers):  # the pool starts a process only when there is work for it
                     executor.submit(_nothing)
             yield Processes(executor, workers)
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - others:
-                process.terminate()
+                process.kill()  # they hold back the signals that ask for an end
+            # Python would speak to threads of the pool that are about to end, and complain.
+            for thread in set(threading.enumerate()) - threads:
+                thread.join(THREADS_END)
             raise
         finally:
             executor.shutdown()
 
 
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Hold Ctrl-C back here until the end, and for good in processes that are started meanwhile.
+def _start_tracker() -> None:
+    """Start the process in which Python cleans up after processes that were killed.
 
-    A worker that is still importing when Ctrl-C reaches it would print a traceback: ``_prepare``,
-    which ignores the signal, has not run yet.  A process inherits the mask of who starts it.
+    Python would start it in any case, as one that ends with its terminal, and that warns there of
+    what it cleans up.
     """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [before, "ignore:resource_tracker"]))
     try:
-        yield
+        with held_back():
+            resource_tracker.ensure_running()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        del os.environ["PYTHONWARNINGS"]
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def usable_cpus() -> int:
@@ -101,7 +110,8 @@ def usable_cpus() -> int:
 
 def _prepare(modules: tuple[str, ...]) -> None:
     """Start of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends the workers
+    for number in STOPS:  # they reach all processes of a terminal or a job
+        signal.signal(number, signal.SIG_IGN)  # the parent ends the workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for module in modules:
         importlib.import_module(module)

@@ -15,13 +15,13 @@ from consistency.cli.output import add_output_choice, add_output_flags
 from consistency.cli.parser import Parser
 from consistency.cli.summary import command, summary, what_was_done
 from consistency.cli.tracking import add_association_flags, add_mask_flags, options_of
+from consistency.endings import BAD_INPUT
 from consistency.formats import fitting
 from consistency.formats.source import Source
 from consistency.names import check_name
 from consistency.options import (
     ASSOCIATION_NEEDS,
     BACKEND_NEEDS,
-    BAD_INPUT,
     EXPERIMENTS,
     KERNEL_NEEDS,
     SEQUENCE_NEEDS,

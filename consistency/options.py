@@ -43,18 +43,6 @@ MEMORY = 10  # frames that a track may miss
 LONG_MEMORY = 40  # ... where the camera's motion is known
 MEMORY_OF_IOU = 1  # of "optimal" and "greedy": one drop-out of the segmenter
 
-# Exit codes of all commands.
-BAD_INPUT = 2
-WORKER_DIED = 1
-INTERRUPTED = 130
-
-
-def exit_code(error: BaseException) -> int:
-    """Return the exit code of a command that ends with ``error``."""
-    if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED
-    return BAD_INPUT if isinstance(error, (ValueError, OSError, ImportError)) else WORKER_DIED
-
 
 @dataclass(frozen=True)
 class MeasureOptions:

@@ -11,8 +11,9 @@ from consistency.cli.backend import add_backend_flags, chosen_backend
 from consistency.cli.common import bars, run_cli
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.parser import Parser
+from consistency.endings import BAD_INPUT
 from consistency.formats import with_frames
-from consistency.options import BACKEND_NEEDS, BAD_INPUT
+from consistency.options import BACKEND_NEEDS
 
 
 def parser() -> argparse.ArgumentParser:

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from backends.launcher import placement
+from consistency.endings import exit_code, stopping
 from consistency.names import problem_of
-from consistency.options import INTERRUPTED, exit_code
 from consistency.progress import Item, Progress
 
 Number = TypeVar("Number", int, float)
@@ -19,15 +20,17 @@ def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace)
     log = logging.getLogger("consistency")
     log.addHandler(notes)
     try:
-        return work(args)
+        with stopping():
+            return work(args)
     except (ValueError, OSError, ImportError, RuntimeError) as error:
         if args.debug:
             raise
         print(f"error: {one_line(error)}", file=sys.stderr)
         return exit_code(error)
-    except KeyboardInterrupt:
-        print("interrupted; nothing half-written is left", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as error:
+        if placement()[0] == 0:  # all ranks may have been signalled
+            print("interrupted; nothing half-written is left", file=sys.stderr)
+        return exit_code(error)
     finally:
         log.removeHandler(notes)
 
