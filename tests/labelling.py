@@ -1,12 +1,12 @@
 """Frames of boxes, and the labels that a run gives their masks."""
 
 import numpy as np
-from conftest import write_dataset
+from sequences import in_memory
 
 from backends import open_backend
-from consistency.formats import open_dataset
+from consistency.dataset import Dataset
 from consistency.options import Options
-from consistency.pipeline import label
+from consistency.pipeline import Measurements, label
 from consistency.track.parameters import DEFAULTS
 
 SHAPE = (120, 240)
@@ -22,11 +22,22 @@ def boxes(*given, shape=SHAPE):
     return masks
 
 
-def label_frames(folder, frames, parameters=DEFAULTS, **options):
-    """Labels of each frame's masks in the order of the input; None for a dropped mask."""
-    dataset = open_dataset(write_dataset(folder, frames))
+def _dataset(frames):
+    pixels, layout = in_memory(frames)
+    return Dataset(layout, pixels)
+
+
+def measure_all(frames, **options):
+    """Measurements of frames of masks, in order."""
     with open_backend("no") as backend:
-        labelled = label(dataset, backend, Options(**options), parameters=parameters).frames
+        return list(Measurements(_dataset(frames), backend, Options(**options)))
+
+
+def label_frames(frames, parameters=DEFAULTS, **options):
+    """Labels of each frame's masks in the order of the input; None for a dropped mask."""
+    with open_backend("no") as backend:
+        how = Options(**options)
+        labelled = label(_dataset(frames), backend, how, parameters=parameters).frames
     result = []
     for frame in labelled:
         labels = [None] * frame.count

@@ -17,22 +17,22 @@ from consistency.masks.packing import pack
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_no_label_is_carried_at_iou_zero(tmp_path):
+def test_no_label_is_carried_at_iou_zero():
     frames = [squares((0, 0, 10)), squares((40, 20, 10))]
-    assert label_frames(tmp_path / "a", frames, matching="seed") == [[2], [2]]  # the defect
+    assert label_frames(frames, matching="seed") == [[2], [2]]  # the defect
     for matching in ("optimal", "greedy"):
-        result = label_frames(tmp_path / matching, frames, matching=matching, min_iou=0.0)
+        result = label_frames(frames, matching=matching, min_iou=0.0)
         assert result == [[1], [2]]
 
 
-def test_two_masks_that_claim_one_do_not_multiply_labels(tmp_path):
+def test_two_masks_that_claim_one_do_not_multiply_labels():
     wide = np.zeros((40, 60), bool)
     wide[0:12, 9:21] = True
     frames = [[*squares((0, 0, 10)), wide], squares((2, 0, 10))]
     frames[0][0][0:10, 0:10] = True
-    assert label_frames(tmp_path / "a", frames, matching="seed")[1] == [2 * 3]  # the defect
+    assert label_frames(frames, matching="seed")[1] == [2 * 3]  # the defect
     for matching in ("optimal", "greedy"):
-        assert label_frames(tmp_path / matching, frames, matching=matching)[1] == [2]
+        assert label_frames(frames, matching=matching)[1] == [2]
 
 
 def test_labelled_masks_are_binary_in_the_iou():

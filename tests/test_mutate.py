@@ -1,11 +1,18 @@
 """The tool that looks for untested numbers finds them."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import mutate
 import pytest
 
 SOURCE = '''
+from dataclasses import dataclass
+
 OTHER = 5
 
+@dataclass(frozen=True)
 class Parameters:
     """Numbers."""
 
@@ -14,13 +21,16 @@ class Parameters:
     free: int = 10
     pair: tuple[int, int] = (1, -4)
     flag: bool = True
+
+
+DEFAULTS = Parameters()
 '''
 
 TEST = """
-from consistency.track.parameters import Parameters
+from consistency.track.parameters import DEFAULTS, Parameters
 
-def test_it():
-    assert Parameters.tested == {tested}
+def test_it(default=DEFAULTS):
+    assert default.tested == Parameters().tested == Parameters.tested == {tested}
 """
 
 
@@ -52,14 +62,26 @@ def checkout(tmp_path):
     return tmp_path / "checkout"
 
 
+def survivors(checkout, factor):
+    """What a process of its own prints: pytest runs once in each."""
+    code = (
+        "import sys; from pathlib import Path; import mutate\n"
+        "root = Path(sys.argv[1])\n"
+        f"every = list(mutate.changes((root / mutate.FILE).read_bytes(), [{factor}]))\n"
+        "print('alive', *(c.name for c in mutate.survivors(root, every, workers=2)))"
+    )
+    tools = Path(mutate.__file__).parent
+    command = [sys.executable, "-c", code, str(checkout)]
+    return subprocess.run(command, cwd=tools, capture_output=True, text=True, timeout=100)
+
+
 def test_what_no_test_looks_at_survives(checkout):
-    every = [c for c in mutate.changes(SOURCE.encode()) if c.new == 0]
-    alive = [change.name for change in mutate.survivors(checkout, every, workers=2)]
-    assert alive == ["free", "pair", "pair"]
+    done = survivors(checkout, 0)
+    assert "tested = 0 in place of 0.6: noticed" in done.stdout
+    assert done.stdout.splitlines()[-1] == "alive free pair pair", done.stderr
     assert (checkout / mutate.FILE).read_text() == SOURCE
 
 
 def test_tests_that_fail_as_they_are_tell_nothing(checkout):
     (checkout / "tests" / "track" / "test_it.py").write_text(TEST.format(tested=7))
-    with pytest.raises(RuntimeError, match="tests/track fails as it is"):
-        list(mutate.survivors(checkout, [], workers=1))
+    assert "RuntimeError: tests/track fails as it is" in survivors(checkout, 0).stderr

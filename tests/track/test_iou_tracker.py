@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ascii_frames, labels_of, squares, write_dataset
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from labelling import label_frames
 from scipy.optimize import linear_sum_assignment
@@ -58,12 +58,12 @@ def test_greedy_assignment_takes_the_best_pair_left(table, least):
 
 
 @pytest.mark.parametrize("matching", MATCHINGS)
-def test_golden_drawing_keeps_its_labels(tmp_path, matching):
+def test_golden_drawing_keeps_its_labels(matching):
     """Three drawn frames; beside each the same frame drawn with its labels."""
     blocks = (GOLDEN / "three_frames.txt").read_text().split("\n\n")
     drawings = [block for block in blocks if not block.startswith("#")]
     frames, expected = ascii_frames(*drawings[0::2]), ascii_frames(*drawings[1::2])
-    result = label_frames(tmp_path, frames, matching=matching)
+    result = label_frames(frames, matching=matching)
     for masks, labels, answer in zip(frames, result, expected, strict=True):
         drawn = sum(mask * value for mask, value in zip(masks, labels, strict=True))
         digits = sum(mask * (k + 1) for k, mask in enumerate(answer))
@@ -78,17 +78,17 @@ def _labels_in(drawings, expected, answer):
 
 
 @pytest.mark.parametrize("matching", MATCHINGS)
-def test_a_still_video_keeps_every_label(tmp_path, matching):
+def test_a_still_video_keeps_every_label(matching):
     masks = list(random_masks(5, 12, (33, 70)))
-    result = label_frames(tmp_path, [masks] * 4, matching=matching)
+    result = label_frames([masks] * 4, matching=matching)
     assert sum(value is not None for value in result[0]) > 4
     assert result == [result[0]] * 4
 
 
 @pytest.mark.parametrize("matching", [*MATCHINGS, "seed"])
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), random=st.randoms())
-def test_labels_do_not_depend_on_the_order_of_masks(tmp_path_factory, matching, seed, random):
+def test_labels_do_not_depend_on_the_order_of_masks(matching, seed, random):
     rng = np.random.default_rng(seed)
     frames = [squares(*rng.integers(2, 30, (5, 3))) for _ in range(3)]
     if matching == "seed":  # promised for different areas only
@@ -98,8 +98,8 @@ def test_labels_do_not_depend_on_the_order_of_masks(tmp_path_factory, matching, 
         ]
     orders = [random.sample(range(5), 5) for _ in frames]
     shuffled = [[masks[i] for i in order] for masks, order in zip(frames, orders, strict=True)]
-    straight = label_frames(tmp_path_factory.mktemp("a"), frames, matching=matching)
-    mixed = label_frames(tmp_path_factory.mktemp("b"), shuffled, matching=matching)
+    straight = label_frames(frames, matching=matching)
+    mixed = label_frames(shuffled, matching=matching)
     for labels, others, masks, order in zip(straight, mixed, frames, orders, strict=True):
         for place, i in enumerate(order):
             twins = [j for j in range(5) if np.array_equal(masks[i], masks[j])]
@@ -107,47 +107,47 @@ def test_labels_do_not_depend_on_the_order_of_masks(tmp_path_factory, matching, 
                 assert others[place] == labels[i]
 
 
-def test_a_low_gate_and_no_gate_at_zero(tmp_path):
+def test_a_low_gate_and_no_gate_at_zero():
     frames = [squares((0, 0, 10)), squares((8, 0, 10)), squares((30, 20, 10))]
     how = {"matching": "optimal"}
-    assert label_frames(tmp_path / "a", frames, **how, min_iou=0.05) == [[1], [1], [2]]
-    assert label_frames(tmp_path / "b", frames, **how, min_iou=0.5) == [[1], [2], [3]]
-    assert label_frames(tmp_path / "c", frames, **how, min_iou=0.0) == [[1], [1], [2]]
+    assert label_frames(frames, **how, min_iou=0.05) == [[1], [1], [2]]
+    assert label_frames(frames, **how, min_iou=0.5) == [[1], [2], [3]]
+    assert label_frames(frames, **how, min_iou=0.0) == [[1], [1], [2]]
 
 
-def test_optimal_beats_greedy_where_the_best_pair_blocks_two(tmp_path):
+def test_optimal_beats_greedy_where_the_best_pair_blocks_two():
     """B lies best on A's mask, but then A has nothing: the optimal sum gives both theirs."""
     row = np.zeros((3, 1, 60), bool)
     a0, b0 = row[0].copy(), row[0].copy()
     a0[0, 0:20], b0[0, 17:41] = True, True
     a1, b1 = row[0].copy(), row[0].copy()
     a1[0, 10:34], b1[0, 27:52] = True, True
-    greedy = label_frames(tmp_path / "a", [[a0, b0], [a1, b1]], matching="greedy")
-    optimal = label_frames(tmp_path / "b", [[a0, b0], [a1, b1]], matching="optimal")
+    greedy = label_frames([[a0, b0], [a1, b1]], matching="greedy")
+    optimal = label_frames([[a0, b0], [a1, b1]], matching="optimal")
     assert optimal == [[2, 1], [2, 1]]
     assert greedy == [[2, 1], [1, 3]]
 
 
-def test_memory_decides_how_long_a_track_may_be_away(tmp_path):
+def test_memory_decides_how_long_a_track_may_be_away():
     masks = squares((5, 5, 10), (30, 5, 12))
     frames = [masks, masks[:1], masks[:1], masks]
-    lost = label_frames(tmp_path / "a", frames, memory=1)
-    back = label_frames(tmp_path / "b", frames, memory=2)
+    lost = label_frames(frames, memory=1)
+    back = label_frames(frames, memory=2)
     assert lost == [[2, 1], [2], [2], [2, 3]]
     assert back == [[2, 1], [2], [2], [2, 1]]
 
 
-def test_a_returning_track_does_not_steal_a_mask_from_one_that_is_there(tmp_path):
+def test_a_returning_track_does_not_steal_a_mask_from_one_that_is_there():
     here, gone = squares((5, 5, 10), (7, 5, 10))
-    result = label_frames(tmp_path, [[gone], [here], [here]], min_iou=0.05)
+    result = label_frames([[gone], [here], [here]], min_iou=0.05)
     assert result == [[1], [1], [1]]
-    both = label_frames(tmp_path / "b", [[*squares((0, 0, 12), (20, 5, 10))]] * 2, min_iou=0.05)
+    both = label_frames([[*squares((0, 0, 12), (20, 5, 10))]] * 2, min_iou=0.05)
     assert both == [[1, 2], [1, 2]]
 
 
-def test_empty_frames_do_not_end_tracks(tmp_path):
+def test_empty_frames_do_not_end_tracks():
     masks = squares((5, 5, 10), (30, 5, 12))
-    result = label_frames(tmp_path, [masks, [], masks])
+    result = label_frames([masks, [], masks])
     assert result == [[2, 1], [], [2, 1]]
 
 

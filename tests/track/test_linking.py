@@ -3,13 +3,8 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from conftest import write_dataset
-from labelling import boxes, label_frames
+from labelling import boxes, label_frames, measure_all
 
-from backends import open_backend
-from consistency.formats import open_dataset
-from consistency.options import Options
-from consistency.pipeline import Measurements
 from consistency.track.calibration import learn
 from consistency.track.link_evidence import EvidenceMeter
 from consistency.track.linking import against_rivals, assign, link
@@ -38,13 +33,9 @@ def without(scene, objects, times):
     ]
 
 
-def measure(folder, scene):
+def measure(scene):
     """Measurements, and the object that each kept mask shows."""
-    frames = [boxes(*frame.values()) for frame in scene]
-    with open_backend("no") as backend:
-        measured = list(
-            Measurements(open_dataset(write_dataset(folder, frames)), backend, Options())
-        )
+    measured = measure_all([boxes(*frame.values()) for frame in scene])
     shown = [
         [list(frame)[index] for index in now.kept]
         for now, frame in zip(measured, scene, strict=True)
@@ -77,9 +68,8 @@ def found(labels, shown):
 
 
 @pytest.fixture(scope="module")
-def gone_for_a_while(tmp_path_factory):
-    scene = without(walkers(), (1, 2), GAP)
-    return measure(tmp_path_factory.mktemp("gap"), scene)
+def gone_for_a_while():
+    return measure(without(walkers(), (1, 2), GAP))
 
 
 def test_a_gap_is_closed_where_a_greedy_choice_would_fail():
@@ -113,7 +103,7 @@ def test_the_end_of_a_mother_and_the_start_of_a_daughter_are_not_joined(gone_for
     assert len(own[2]) == 1, "the premise: what has no parent is joined"
 
 
-def test_strangers_in_a_dense_field_are_not_joined(tmp_path):
+def test_strangers_in_a_dense_field_are_not_joined():
     #  t < 10: 0 1 2 3 ...      t > 12: 0   2 3 ... and another below where 1 was
     scene = [
         {k: (20 + 30 * (k % 6), 5 + 24 * (k // 6) + t % 2, 20, 18) for k in range(18)}
@@ -122,7 +112,7 @@ def test_strangers_in_a_dense_field_are_not_joined(tmp_path):
     scene = without(scene, (7,), range(10, FRAMES))
     for frame in scene[GAP.stop :]:
         frame[99] = (50, 80, 20, 18)
-    measured, shown = measure(tmp_path, scene)
+    measured, shown = measure(scene)
     labels, _ = link_up(measured, [[1 + k for k in frame] for frame in shown])
     own = found(labels, shown)
     assert not own[7] & own[99]
@@ -132,9 +122,9 @@ def test_strangers_in_a_dense_field_are_not_joined(tmp_path):
     assert own[7] & own[99], "the premise: they are candidates"
 
 
-def test_wrong_links_are_cut_and_the_right_ones_found(tmp_path):
+def test_wrong_links_are_cut_and_the_right_ones_found():
     scene = walkers()
-    measured, shown = measure(tmp_path, scene)
+    measured, shown = measure(scene)
     other = {1: 4, 4: 1}
     swapped = [
         [1 + (other.get(k, k) if t >= 12 else k) for k in frame] for t, frame in enumerate(shown)
@@ -151,11 +141,11 @@ def test_wrong_links_are_cut_and_the_right_ones_found(tmp_path):
     assert max(wrong) < min(right)
 
 
-def test_the_order_of_masks_does_not_matter(tmp_path):
+def test_the_order_of_masks_does_not_matter():
     scene = without(walkers(), (1, 2), GAP)
     turned = [dict(reversed(frame.items())) for frame in scene]
-    forward = label_frames(tmp_path / "a", [boxes(*frame.values()) for frame in scene])
-    backward = label_frames(tmp_path / "b", [boxes(*frame.values()) for frame in turned])
+    forward = label_frames([boxes(*frame.values()) for frame in scene])
+    backward = label_frames([boxes(*frame.values()) for frame in turned])
     assert [labels[::-1] for labels in backward] == forward
 
 

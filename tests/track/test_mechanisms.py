@@ -14,9 +14,9 @@ from consistency.track.parameters import DEFAULTS
 from consistency.track.state import STATE
 
 
-def forward(folder, frames, parameters=DEFAULTS, **options):
+def forward(frames, parameters=DEFAULTS, **options):
     """Labels of the forward pass alone."""
-    return label_frames(folder, frames, parameters, passes=1, motion="none", **options)
+    return label_frames(frames, parameters, passes=1, motion="none", **options)
 
 
 @pytest.fixture
@@ -31,10 +31,10 @@ def cut():
     return [boxes(a, b)] * 4 + [boxes((60, 40, 10, 40), b), boxes(a)]
 
 
-def test_a_cut_undone_in_the_next_frame_is_the_object_again(tmp_path, cut):
-    last_only = forward(tmp_path / "a", cut, without=("whole",))
+def test_a_cut_undone_in_the_next_frame_is_the_object_again(cut):
+    last_only = forward(cut, without=("whole",))
     assert last_only[5] == [last_only[0][1]]  # the premise: B takes the whole for its own
-    remembered = forward(tmp_path / "b", cut)
+    remembered = forward(cut)
     assert remembered[5] == [remembered[0][0]]
 
 
@@ -50,10 +50,10 @@ def union():
     return [boxes(a, b)] * 4 + [boxes((60, 40, 80, 40)), boxes(a)]
 
 
-def test_a_union_undone_in_the_next_frame_is_the_object_again(tmp_path, union):
-    last_only = forward(tmp_path / "a", union, without=("whole",))
+def test_a_union_undone_in_the_next_frame_is_the_object_again(union):
+    last_only = forward(union, without=("whole",))
     assert last_only[5] == [last_only[0][1]]  # the premise: B takes A's mask, A was the union
-    remembered = forward(tmp_path / "b", union)
+    remembered = forward(union)
     assert remembered[4] == remembered[5] == [remembered[0][0]]
 
 
@@ -70,21 +70,21 @@ def piece():
     return [boxes(a)] * 4 + [boxes((100, 40, 10, 40))] + [[]] * 3 + [boxes(a, (60, 40, 40, 40))]
 
 
-def test_a_velocity_is_not_learnt_from_a_piece(tmp_path, piece):
-    learnt = forward(tmp_path / "a", piece, replace(DEFAULTS, piece_ratio=-1.0))
+def test_a_velocity_is_not_learnt_from_a_piece(piece):
+    learnt = forward(piece, replace(DEFAULTS, piece_ratio=-1.0))
     assert learnt[8][0] != learnt[0][0]  # the premise: the piece seems to have moved to the left
-    assert forward(tmp_path / "b", piece)[8][0] == learnt[0][0]
+    assert forward(piece)[8][0] == learnt[0][0]
 
 
-def test_who_stood_still_for_long_may_begin_to_move(tmp_path):
+def test_who_stood_still_for_long_may_begin_to_move():
     """
     A...
     A...    thirty times
     .A..
     """
     frames = [boxes((60, 40, 40, 40))] * 30 + [boxes((108, 40, 40, 40))]
-    assert forward(tmp_path / "a", frames, replace(DEFAULTS, least_deviation=0.0))[30] == [2]
-    assert forward(tmp_path / "b", frames)[30] == [1]
+    assert forward(frames, replace(DEFAULTS, least_deviation=0.0))[30] == [2]
+    assert forward(frames)[30] == [1]
 
 
 def among_blinking(*frames):
@@ -115,10 +115,10 @@ def stranger():
     return among_blinking(*[boxes(A)] * 20, boxes((128, 60, 40, 40)), boxes(A))
 
 
-def test_where_masks_blink_a_track_waits_for_its_own(tmp_path, stranger):
-    eager = forward(tmp_path / "a", stranger, replace(DEFAULTS, gate_share=0.0))
+def test_where_masks_blink_a_track_waits_for_its_own(stranger):
+    eager = forward(stranger, replace(DEFAULTS, gate_share=0.0))
     assert eager[20][0] == eager[0][0]  # the premise: A goes over to the stranger
-    patient = forward(tmp_path / "b", stranger)
+    patient = forward(stranger)
     assert patient[20][0] != patient[0][0]
     assert patient[21][0] == patient[0][0]
 
@@ -133,10 +133,10 @@ def remains():
     return among_blinking(*[boxes(A)] * 20, boxes((60, 60, 14, 40)))
 
 
-def test_what_nobody_else_takes_is_a_piece_of_the_object(tmp_path, remains):
-    strict = forward(tmp_path / "a", remains, replace(DEFAULTS, idle_share=1.0))
+def test_what_nobody_else_takes_is_a_piece_of_the_object(remains):
+    strict = forward(remains, replace(DEFAULTS, idle_share=1.0))
     assert strict[20][0] != strict[0][0]  # the premise: a piece is less than the track's gate
-    left = forward(tmp_path / "b", remains)
+    left = forward(remains)
     assert left[20][0] == left[0][0]
 
 
@@ -152,10 +152,10 @@ def scrap():
     return among_blinking(*[boxes(A)] * 20, beside, boxes((88, 60, 44, 40)))
 
 
-def test_where_masks_blink_a_scrap_does_not_steal_the_whole(tmp_path, scrap):
-    trusted = forward(tmp_path / "a", scrap, replace(DEFAULTS, youth_discount=0.0))
+def test_where_masks_blink_a_scrap_does_not_steal_the_whole(scrap):
+    trusted = forward(scrap, replace(DEFAULTS, youth_discount=0.0))
     assert trusted[21][0] == trusted[20][1]  # the premise: the scrap is more like it
-    doubted = forward(tmp_path / "b", scrap)
+    doubted = forward(scrap)
     assert doubted[21][0] == doubted[0][0]
 
 

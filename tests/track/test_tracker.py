@@ -8,60 +8,60 @@ from labelling import SHAPE, boxes, label_frames, pan
 from consistency.options import CUES, AssociationOptions
 
 
-def test_a_fast_object_keeps_its_label_where_no_two_masks_touch(tmp_path):
+def test_a_fast_object_keeps_its_label_where_no_two_masks_touch():
     """
     frame 0   #.......
     frame 1   ...#....
     frame 2   ......#.
     """
     frames = [boxes((10 + 30 * t, 40, 12, 20), (200, 90, 20, 20)) for t in range(6)]
-    alone = label_frames(tmp_path / "a", frames, matching="optimal")
+    alone = label_frames(frames, matching="optimal")
     assert len({labels[0] for labels in alone}) == 6  # the premise: nothing overlaps
-    followed = label_frames(tmp_path / "b", frames)
+    followed = label_frames(frames)
     assert followed == [followed[0]] * 6
 
 
-def test_velocity_decides_between_two_that_cross(tmp_path):
+def test_velocity_decides_between_two_that_cross():
     """Two equal boxes pass through each other; by IoU alone they seem to bounce back."""
     frames = [boxes((20 + 16 * t, 40, 20, 20), (188 - 16 * t, 40, 20, 20)) for t in range(11)]
-    bounced = label_frames(tmp_path / "a", frames, matching="optimal")
+    bounced = label_frames(frames, matching="optimal")
     assert bounced[-1] != bounced[0]
-    assert label_frames(tmp_path / "b", frames)[-1] == [1, 2]
+    assert label_frames(frames)[-1] == [1, 2]
 
 
-def test_an_object_behind_a_pole_comes_back_where_it_is_expected(tmp_path):
+def test_an_object_behind_a_pole_comes_back_where_it_is_expected():
     other = (10, 90, 30, 20)
     frames = [boxes((20 + 12 * t, 30, 16, 24), other) for t in range(12)]
     for t in (5, 6, 7):
         frames[t] = boxes(other)
-    result = label_frames(tmp_path / "a", frames, passes=1)
+    result = label_frames(frames, passes=1)
     assert result[11] == result[0]
-    forgotten = label_frames(tmp_path / "b", frames, passes=1, memory=2)
+    forgotten = label_frames(frames, passes=1, memory=2)
     assert forgotten[11] != forgotten[0]
     assert forgotten[11][1] == forgotten[0][1]
 
 
-def test_the_second_look_joins_what_the_forward_pass_could_not(tmp_path):
+def test_the_second_look_joins_what_the_forward_pass_could_not():
     """A box stands still, vanishes, and comes back moving fast: only its future tells whence."""
     frames = [boxes((20, 40, 20, 20), (200, 90, 30, 20)) for _ in range(4)]
     frames += [boxes((200, 90, 30, 20))] * 3
     frames += [boxes((60 + 10 * t, 40, 20, 20), (200, 90, 30, 20)) for t in range(5)]
-    once = label_frames(tmp_path / "a", frames, passes=1, memory=2)
-    twice = label_frames(tmp_path / "b", frames, passes=2, memory=4)
+    once = label_frames(frames, passes=1, memory=2)
+    twice = label_frames(frames, passes=2, memory=4)
     assert once[-1][0] != once[0][0]
     assert twice[-1] == twice[0]
 
 
-def test_nothing_speaks_for_a_mask_far_from_every_track(tmp_path):
+def test_nothing_speaks_for_a_mask_far_from_every_track():
     frames = [boxes((5, 5, 10, 10)), boxes((220, 100, 10, 10))]
-    assert label_frames(tmp_path, frames) == [[1], [2]]
+    assert label_frames(frames) == [[1], [2]]
 
 
 def test_a_part_does_not_take_the_label_of_its_whole(tmp_path, mark):
     """The bag disappears for a frame; its strap, nearly as large, stays what it is."""
     bag, strap = (40, 20, 60, 60), (42, 24, 50, 46)
     frames = [boxes(bag, strap)] * 3 + [boxes(strap)] + [boxes(bag, strap)] * 2
-    result = label_frames(tmp_path / "a", frames, duplicate_iou=0.9)
+    result = label_frames(frames, duplicate_iou=0.9)
     assert result[3] == [result[0][1]]
     assert result[5] == result[0]
     folder = mark(write_dataset(tmp_path / "data", frames), "--duplicate-iou", "0.9")
@@ -93,16 +93,16 @@ def test_both_pieces_get_new_labels_where_that_is_asked_for(tmp_path, mark):
     assert parents == ["", "1", "1"]
 
 
-def test_a_cell_divides_without_its_daughters_lying_inside_it(tmp_path):
+def test_a_cell_divides_without_its_daughters_lying_inside_it():
     """
     .....####.....        ..##......##..
     .....####.....   ->   ..##......##..
     """
     mother, daughters = (100, 40, 24, 24), ((80, 42, 18, 18), (128, 42, 18, 18))
     frames = [boxes(mother)] * 3 + [boxes(*daughters)] * 3
-    divided = label_frames(tmp_path / "a", frames, on_split="new")
+    divided = label_frames(frames, on_split="new")
     assert [set(labels) for labels in divided] == [{1}] * 3 + [{2, 3}] * 3
-    kept = label_frames(tmp_path / "b", frames, on_split="keep")
+    kept = label_frames(frames, on_split="keep")
     assert 1 in kept[3]
 
 
@@ -121,10 +121,10 @@ def test_short_tracks_are_left_out_with_the_reason(tmp_path, mark):
     assert "1.png,dropped,,1,short,,," in (folder / "events.csv").read_text().splitlines()
 
 
-def test_labels_survive_a_camera_that_moves_further_than_the_objects_are_large(tmp_path):
+def test_labels_survive_a_camera_that_moves_further_than_the_objects_are_large():
     frames = [pan(t) for t in range(6)]
-    still = label_frames(tmp_path / "a", frames, duplicate_iou=1.0, passes=1, without=("motion",))
-    moved = label_frames(tmp_path / "b", frames, duplicate_iou=1.0, passes=1)
+    still = label_frames(frames, duplicate_iou=1.0, passes=1, without=("motion",))
+    moved = label_frames(frames, duplicate_iou=1.0, passes=1)
 
     def kept(result):
         before, after = result[1], result[5]
@@ -136,9 +136,9 @@ def test_labels_survive_a_camera_that_moves_further_than_the_objects_are_large(t
 
 
 @pytest.mark.parametrize("cue", CUES)
-def test_every_part_of_the_evidence_can_be_left_out(tmp_path, cue):
+def test_every_part_of_the_evidence_can_be_left_out(cue):
     frames = [squares((5 + 4 * t, 5, 10), (30, 20, 12)) for t in range(4)]
-    result = label_frames(tmp_path, frames, without=(cue,))
+    result = label_frames(frames, without=(cue,))
     assert len(result) == 4
     assert all(len(set(labels)) == 2 for labels in result)
 
