@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Which numbers of the tracker could be wrong without a test that notices.
 
-    python tests/mutate.py [--only NAME ...] [--factors 0 3 0.333] [--workers 2]
+    python tests/mutate.py [--only NAME ...] [--factors F ...] [--tests PATH ...] [--workers 2]
 
 Multiplies each number of ``Parameters`` in consistency/track/parameters.py by 0, by 3 and by a
 third, one at a time, runs tests/track, and lists the changes that all tests survive.  Those in
@@ -26,7 +26,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MODULE = "consistency.track.parameters"
 FILE = Path(*MODULE.split(".")).with_suffix(".py")
-TESTS = "tests/track"
+TESTS = ("tests/track",)
 FACTORS = (0.0, 3.0, 1 / 3)
 PASSED = 0  # status of a process
 LONGEST = 120  # seconds; a change that makes the tracker run for ever is noticed, too
@@ -82,7 +82,9 @@ def _numbers(module: ast.Module) -> Iterator[tuple[str, ast.Constant]]:
                         yield field.target.id, part
 
 
-def survivors(root: Path, chosen: Sequence[Change], workers: int) -> list[Change]:
+def survivors(
+    root: Path, chosen: Sequence[Change], workers: int, tests: Sequence[str] = TESTS
+) -> list[Change]:
     """Return the changes that no test notices; RuntimeError if a test fails without any.
 
     pytest is started in this process: there is one at a time, and none after it.
@@ -91,11 +93,11 @@ def survivors(root: Path, chosen: Sequence[Change], workers: int) -> list[Change
     forks = _Forks(FILE.read_bytes(), chosen, workers)
     # What is captured must not go to a file, which all processes would share.
     options = ["-x", "-qq", "--capture=sys", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    code = pytest.main([*options, TESTS], plugins=[forks])
+    code = pytest.main([*options, *tests], plugins=[forks])
     if forks.is_fork:
         sys.exit(code)
     if not forks.passed.pop(None, False):
-        raise RuntimeError(f"{TESTS} fails as it is; repair it first")
+        raise RuntimeError(f"{' '.join(tests)} fails as it is; repair it first")
     return [change for change in chosen if forks.passed[change]]
 
 
@@ -175,7 +177,10 @@ def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code: 0 if nothing survives but for a reason, else 1."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="some numbers; default: all")
-    parser.add_argument("--factors", nargs="+", type=float, default=FACTORS, metavar="F")
+    parser.add_argument(
+        "--factors", nargs="+", type=float, default=FACTORS, metavar="F", help="(0 3 0.333)"
+    )
+    parser.add_argument("--tests", nargs="+", default=TESTS, metavar="PATH", help="(tests/track)")
     parser.add_argument("--workers", type=int, default=2, help="test runs at a time (2)")
     args = parser.parse_args(argv)
     every = list(changes((ROOT / FILE).read_bytes(), args.factors))
@@ -183,7 +188,7 @@ def main(argv: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"no number {', '.join(sorted(unknown))} in {FILE}")
     chosen = [change for change in every if not args.only or change.name in args.only]
-    alive = survivors(ROOT, chosen, args.workers)
+    alive = survivors(ROOT, chosen, args.workers, args.tests)
     print(f"\n{len(alive)} of {len(chosen)} changes survive")
     for change in alive:
         print(_text(change), REASONS.get(change.name, "UNEXPLAINED"), sep=": ")

@@ -1,10 +1,14 @@
 """Divisions: found where a mother ends and two daughters begin, and only in what divides."""
 
+from dataclasses import replace
+from math import exp, log
+
 import numpy as np
 import pytest
 
 from consistency.measure.camera_motion import UNKNOWN
-from consistency.track.divisions import divide, has_divisions
+from consistency.track.divisions import Usual, divide, has_divisions, weigh
+from consistency.track.histories import Histories
 from consistency.track.parameters import DEFAULTS
 from consistency.track.results import NO_PAIRS, Change, Lineage, TrackedFrame
 
@@ -182,7 +186,15 @@ def _row(f, label):
 
 @pytest.mark.parametrize(
     ("forward", "backward", "divides"),
-    [(4, 0, True), (3, 0, False), (75, 3, True), (6, 4, False), (0, 0, False), (200, 150, False)],
+    [
+        (4, 0, True),
+        (3, 0, False),
+        (75, 3, True),
+        (6, 4, False),
+        (0, 0, False),
+        (200, 150, False),
+        (100, 45, True),
+    ],
 )
 def test_divisions_must_outnumber_their_mirror_images(forward, backward, divides):
     assert has_divisions(forward, backward) == divides
@@ -191,3 +203,154 @@ def test_divisions_must_outnumber_their_mirror_images(forward, backward, divides
 def test_a_sequence_without_masks_is_left_alone():
     frames = [frame(t, {}) for t in range(3)]
     assert divide(frames, Lineage(), "auto").frames == frames
+
+
+def usual(since):
+    """What there is of a cell, {name: (x, y, area)}, so many frames after it has divided.
+
+    The mother and one of her daughters have the name 0, so that the label goes on.
+    """
+    return {0: (0, 0, 400)} if since < 0 else {0: (-11, 0, 240), 1: (11, 0, 240)}
+
+
+def among_usual(odd, parameters=DEFAULTS):
+    """Divisions of a sequence where cell 1 behaves like ``odd`` and divides in frame 20.
+
+    Five others divide as usual, one after the other.
+    """
+    frames = []
+    for t in range(50):
+        masks = {}
+        for k in range(6):
+            for name, (x, y, area) in (usual if k else odd)(t - 20 - k).items():
+                masks[1 + k + 6 * name] = (80 + 150 * k + x, 100 + t % 2 + y, int(area))
+        frames.append(frame(t, masks))
+    return divide(frames, Lineage(), "new", parameters)
+
+
+def last_of_the_mother(odd):
+    """Frame of the last mask with the label of cell 1."""
+    return max(t for t, f in enumerate(among_usual(odd).frames) if 1 in f.labels)
+
+
+def test_single_faulty_masks_do_not_hide_a_division():
+    def last_two_of_the_mother(since):
+        return {0: (0, 0, 60)} if since in (-1, -2) else usual(since)
+
+    def first_of_the_daughters(since):
+        return {k: (x, y, 20) for k, (x, y, _) in usual(0).items()} if since == 0 else usual(since)
+
+    assert last_of_the_mother(usual) == 19
+    assert last_of_the_mother(last_two_of_the_mother) == 19
+    assert last_of_the_mother(first_of_the_daughters) <= 19
+
+
+def test_what_cells_were_long_before_and_are_long_after_a_division_does_not_matter():
+    def grows_before(since):
+        return {0: (0, 0, 400 * 2 ** (max(since, -19) / 4))} if since < 0 else usual(since)
+
+    def hides_after(since):
+        return usual(since) if since < 5 else {0: (-11, 0, 240), 1: (11, 0, 8)}
+
+    assert last_of_the_mother(grows_before) == 19
+    assert last_of_the_mother(hides_after) == 19
+
+
+@pytest.mark.parametrize(("life", "divides"), [(2, False), (6, True)])
+def test_a_daughter_lives_for_some_masks(life, divides):
+    def brief(since):
+        return {k: cell for k, cell in usual(since).items() if k == 0 or since < life}
+
+    assert (last_of_the_mother(brief) == 19) == divides
+
+
+@pytest.mark.parametrize(("missed", "divides"), [(2, True), (6, False)])
+def test_a_mother_is_not_remembered_for_long(missed, divides):
+    def late(since):
+        return {} if 0 <= since < missed else usual(since)
+
+    patient = replace(DEFAULTS, division_slack=9)
+    assert 1 in among_usual(late, patient).daughters.values()  # the premise: all else fits
+    assert (1 in among_usual(late).daughters.values()) == divides
+
+
+# What tracks of some sequence do: the same in all scenes, so that these can be compared.
+USUAL = Usual(
+    step=0.05,
+    change=0.05,
+    stranger=1e-6,
+    newcomer=log(6_000),
+    newcomer_spread=100.0,
+    end=0.01,
+    division=0.01,
+)
+
+
+def log_odds(middle=0.0, apart=1.1, shares=(0.6, 0.6), missed=0, usual=USUAL):
+    """What speaks for one division: lengths in sizes of the mother, areas as shares of hers.
+
+    The daughters lie left and right of a place that is ``middle`` below hers.
+    """
+    frames = []
+    for t in range(20):
+        masks = {1: (500, 90, 10_000)} if t < 10 else {}
+        if t >= 10 + missed:
+            x, y = 50 * apart, 90 + 100 * middle
+            masks = {k + 2: (500 + (x, -x)[k], y, 10_000 * shares[k]) for k in (0, 1)}
+        frames.append(frame(t, masks))
+    tracks = Histories.of(frames)
+    found = np.array([[tracks.last[0], *tracks.first[1:]]])
+    areas = tracks.medians(4, 4)
+    return weigh(tracks, found, *areas, usual)[0]
+
+
+def test_daughters_lie_about_the_mothers_place():
+    best = log_odds()
+    assert 0 < best - log_odds(middle=0.1) < 0.25
+    assert best - log_odds(middle=0.6) > 1
+
+
+def test_daughters_are_a_little_more_than_half_of_the_mother():
+    def even(share):
+        return log_odds(shares=(share, share))
+
+    assert even(0.6) > max(even(0.9), even(0.35))
+    best = even(exp(DEFAULTS.daughter_share))
+    assert best - even(exp(DEFAULTS.daughter_share - 0.1)) < 0.4
+    assert best - even(exp(DEFAULTS.daughter_share - 0.6)) > 1.5
+    assert 10 < best - even(exp(DEFAULTS.daughter_share - 2)) < 17  # and not a thousand
+
+
+def test_daughters_are_alike():
+    def unlike(ratio):
+        """Loss by it, at the same mean of the logarithms."""
+        root = ratio**0.5
+        return log_odds() - log_odds(shares=(0.6 * root, 0.6 / root))
+
+    assert unlike(1.2) < 0.5
+    assert unlike(3.3) > 1.7
+
+
+def test_daughters_that_come_late_or_far_apart_are_strangers():
+    assert 0.4 < log_odds() - log_odds(missed=1) < 2.2
+    assert log_odds(apart=1.7) > -np.inf
+    assert log_odds(apart=4.5) == -np.inf
+
+
+def test_a_newcomer_of_an_unusual_area_is_no_proof():
+    """Ten spreads off is odd, and not a miracle: there are wrong links among what is learnt."""
+    narrow = replace(USUAL, newcomer_spread=0.1)
+    other = replace(narrow, newcomer=USUAL.newcomer + 1)
+    assert 11 < log_odds(usual=other) - log_odds(usual=narrow) < 19
+
+
+@pytest.mark.parametrize(("missing", "blinks"), [(2, False), (5, True)])
+def test_masks_blink_where_a_link_in_a_hundred_and_fifty_goes_over_a_missing_frame(missing, blinks):
+    """... and not where one in four hundred does."""
+    frames = [
+        frame(t, _with(f, 50, (900, 20, 300), t not in range(2, 2 + 4 * missing, 4)))
+        for t, f in enumerate(dividing(frames=60))
+    ]
+    links = sum(len(f.labels) for f in frames) - 13
+    assert 700 < links < 900
+    assert divide(frames, Lineage(), "auto").blinks == blinks
