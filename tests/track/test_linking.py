@@ -1,13 +1,14 @@
 from dataclasses import replace
 from itertools import chain
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from labelling import boxes, label_frames, measure_all
 
 from consistency.track.calibration import learn
-from consistency.track.link_evidence import EvidenceMeter
-from consistency.track.linking import against_rivals, assign, link
+from consistency.track.link_evidence import EVIDENCE, EvidenceMeter
+from consistency.track.linking import _confidence, _log_odds, against_rivals, assign, link
 from consistency.track.parameters import DEFAULTS
 from consistency.track.results import collect
 from consistency.track.thumbnail_store import ThumbnailStore
@@ -83,6 +84,47 @@ def test_rivals_speak_against_a_pair():
     row, column, value = np.array([0, 0, 1]), np.array([0, 1, 2]), np.array([2.0, 2.0, 2.0])
     result = against_rivals(row, column, value, DEFAULTS)
     assert result[0] == result[1] < result[2]
+
+
+def odds(evidence=0.0, gap=1, placed=0.0):
+    """Odds that a pair is one object, apart from its rivals; of what is measured, and of that."""
+    measured = np.zeros(1, EVIDENCE)
+    measured["gap"], measured["placed"] = gap, placed
+    learnt = SimpleNamespace(evidence=lambda pairs: np.full(pairs.size, evidence))
+    return np.exp(_log_odds(measured, learnt, DEFAULTS))[0]
+
+
+def test_who_is_away_ten_times_as_long_comes_back_tens_of_times_more_rarely():
+    assert 9 < odds(gap=2) / odds(gap=20) < 1000
+
+
+def test_what_a_pair_shows_counts_and_its_place_above_all():
+    assert 4 < odds(placed=1.0) / odds(placed=0.0) < 90
+    assert 3 < odds(evidence=4.0) / odds(evidence=0.0) < 30
+    assert 1.5 < odds() < 4  # nothing seen: neighbours in time are rather one than not
+
+
+def against(value, *others):
+    """Log odds of a pair against others of the same row."""
+    values = np.array([value, *others])
+    row, column = np.zeros(values.size, int), np.arange(values.size)
+    return against_rivals(row, column, values, DEFAULTS)[0]
+
+
+def test_who_has_no_rival_is_joined_even_if_it_is_rather_unlikely():
+    assert against(-1.0) > 0
+    assert against(-3.5) < 0
+
+
+def test_a_rival_as_good_leaves_a_chance_and_a_better_one_none():
+    assert against(0.0, 0.0) > 0
+    assert against(2.0, 4.0) < 0
+
+
+def test_confidence_is_high_where_odds_are_even_and_falls_with_them():
+    even, worse = _confidence(np.array([0.0, -5.0]), DEFAULTS)
+    assert 0.75 < even < 0.95
+    assert 0.05 < worse < 0.4
 
 
 def test_tracks_go_on_after_a_gap(gone_for_a_while):
