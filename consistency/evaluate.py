@@ -5,6 +5,8 @@
 
 EXPERIMENT is a folder of experiments/.  PATH is truth.json of its input, or any labelled data set:
 MOTS text, SA-V, COCO, label images, Cell Tracking Challenge.  Frames are paired by their names.
+EXPERIMENT may also be a folder of many sequences: the truth of NAME is then PATH/NAME, PATH/NAME.*
+or the sequence NAME of the data set PATH.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from consistency.options import EVALUATION_NEEDS
 # Need a partition of the frame: they have no meaning where masks overlap.
 REFUSED = ("STQ", "VPQ", "PQ")
 OF_BOUNDARIES = ("F", "J&F")
+ALL = "all"  # sequences together
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,23 +39,86 @@ def parser() -> argparse.ArgumentParser:
 def evaluate(args: argparse.Namespace) -> int:
     """Print the figures; returns the exit code."""
     from consistency.experiment import open_experiment
-    from consistency.metrics.ground_truth import open_truth
-    from consistency.metrics.scores import scores
-    from consistency.metrics.without_truth import label_statistics, summarise_frames
 
-    experiment = open_experiment(args.experiment)
-    if args.ground_truth:
-        check_boundaries(args.metric, args.boundaries)
+    check_boundaries(args.metric, args.boundaries)
+    folders = sequences_in(args.experiment)
+    if folders:
+        figures = of_many(args, folders)
+    elif args.ground_truth:
+        from consistency.metrics.ground_truth import open_truth
+        from consistency.metrics.scores import scores
+
+        experiment = open_experiment(args.experiment)
         truth = open_truth(args.ground_truth, experiment)
-        figures: dict = chosen(scores(experiment, truth, args.boundaries), args.metric)
+        figures = chosen(scores(experiment, truth, args.boundaries), args.metric)
         print_table({"": figures})
     else:
-        before, after = summarise_frames(experiment)
-        figures = {"before": label_statistics(before), "after": label_statistics(after)}
+        from consistency.metrics.without_truth import label_statistics, summarise_frames
+
+        by_iou, own = summarise_frames(open_experiment(args.experiment))
+        figures = {"IoU alone": label_statistics(by_iou), "labels": label_statistics(own)}
         print_table(figures)
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
     return 0
+
+
+def sequences_in(folder: Path) -> list[Path]:
+    """Return the experiments in ``folder``, in natural order; none where it is one itself."""
+    from consistency.dataset import natural_key
+
+    if not folder.is_dir() or (folder / f"{folder.resolve().name}.json").is_file():
+        return []
+    found = (p for p in folder.iterdir() if (p / f"{p.name}.json").is_file())
+    return sorted(found, key=lambda path: natural_key(path.name))
+
+
+def of_many(args: argparse.Namespace, folders: list[Path]) -> dict:
+    """Print a line for each sequence and one for all of them; returns their figures.
+
+    "all" are the figures of counts added up over sequences, so that a long one counts more.
+    """
+    from consistency.experiment import open_experiment
+    from consistency.metrics import counts, scores
+    from consistency.metrics.ground_truth import open_truth
+
+    if args.ground_truth is None:
+        raise ValueError(
+            f"{args.experiment}: {len(folders)} sequences; give one of them, such as {folders[0]}, "
+            "or their truth with --ground-truth"
+        )
+    found = {}
+    for folder in folders:
+        experiment, path = open_experiment(folder), truth_of(args.ground_truth, folder.name)
+        within = folder.name if path == args.ground_truth else None
+        try:
+            truth = open_truth(path, experiment, within)
+            found[folder.name] = scores.count(experiment, truth, args.boundaries)
+        except ValueError as error:
+            raise ValueError(f"sequence {folder.name!r}: {error}") from error
+    rows = {name: scores.figures(value) for name, value in found.items()}
+    everything = scores.figures(counts.add(found.values()))
+    names = args.metric or ["HOTA", "DetA", "AssA", "IDF1", "MOTSA", "IDSW", "TP", "FP", "FN"]
+    print_rows({name: chosen(row, names) for name, row in (rows | {ALL: everything}).items()})
+    some = {name: chosen(row, args.metric) for name, row in rows.items()}
+    return {"sequences": some, ALL: chosen(everything, args.metric)}
+
+
+def truth_of(folder: Path, name: str) -> Path:
+    """Return where the truth of the sequence ``name`` is; ``folder`` itself if not in it."""
+    from consistency.formats import fitting
+    from consistency.formats.source import Source
+
+    if not folder.is_dir():
+        return folder
+    found = [p for p in folder.iterdir() if p.name == name or p.stem == name]
+    if len(found) > 1:
+        raise ValueError(f"{folder}: {found[0].name} and {found[1].name} for {name}; remove one")
+    if not found and not fitting(Source(folder)):
+        raise ValueError(
+            f"{folder}: no ground truth for sequence {name!r}; expected {folder / name}"
+        )
+    return found[0] if found else folder
 
 
 def check_boundaries(names: list[str] | None, boundaries: bool) -> None:
@@ -92,6 +158,16 @@ def print_table(columns: dict[str, dict]) -> None:
         values = (column[name] for column in columns.values())
         texts = (f"{v:12d}" if isinstance(v, int) else f"{v:12.4f}" for v in values)
         print(f"{name:{width}}" + "".join(texts))
+
+
+def print_rows(rows: dict[str, dict]) -> None:
+    """Print one line a name, one column a figure."""
+    width = max(map(len, rows)) + 2
+    names = list(next(iter(rows.values())))
+    print(" " * width + "".join(f"{name:>9}" for name in names))
+    for title, row in rows.items():
+        texts = (f"{v:9d}" if isinstance(v, int) else f"{v:9.4f}" for v in row.values())
+        print(f"{title:{width}}" + "".join(texts))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from consistency.masks.intersections import iou
+from consistency.metrics.counts import Counts
 
 SPLIT, MISSED, SPURIOUS = 5.0, 10.0, 1.0
 EDGE_REMOVED, EDGE_ADDED, EDGE_CHANGED = 1.0, 1.5, 1.0
@@ -35,6 +36,13 @@ def lineage(
     frames: Sequence[Overlaps], parents: Mapping[int, int], label_parents: Mapping[int, int]
 ) -> dict[str, float]:
     """Return SEG, DET and TRA, 0-1; ``parents`` {child: mother} of identities and of labels."""
+    return lineage_of(count_lineage(frames, parents, label_parents))
+
+
+def count_lineage(
+    frames: Sequence[Overlaps], parents: Mapping[int, int], label_parents: Mapping[int, int]
+) -> Counts:
+    """Count what SEG, DET and TRA are made of; arguments as of ``lineage``."""
     found: dict[Vertex, Vertex] = {}  # true vertex -> label's vertex
     overlap, truth, labels = 0.0, 0, 0
     for t, frame in enumerate(frames):
@@ -58,14 +66,24 @@ def lineage(
     edges = _edges([j for _, j in names], label_parents)
     # Edges of a mask that finds several true ones do not count: it has to be split first.
     whole = {mine: theirs for mine, theirs in found.items() if holders[theirs] == 1}
-    repairs = _edge_cost(true_edges, edges, whole)
-    nothing = MISSED * truth
-    all_edges = nothing + EDGE_ADDED * len(true_edges)
     return {
-        "SEG": overlap / max(truth, 1),
+        "overlap": overlap,
+        "truth": truth,
+        "true edges": len(true_edges),
+        "vertices": vertices,
+        "repairs": _edge_cost(true_edges, edges, whole),
+    }
+
+
+def lineage_of(counts: Counts) -> dict[str, float]:
+    """SEG, DET and TRA, 0-1, from what ``count_lineage`` returned."""
+    vertices, nothing = counts["vertices"], MISSED * counts["truth"]
+    all_edges = nothing + EDGE_ADDED * counts["true edges"]
+    return {
+        "SEG": counts["overlap"] / max(counts["truth"], 1),
         # By definition at least 0: no result is worse than an empty one.
         "DET": 1 - min(vertices, nothing) / max(nothing, 1),
-        "TRA": 1 - min(vertices + repairs, all_edges) / max(all_edges, 1),
+        "TRA": 1 - min(vertices + counts["repairs"], all_edges) / max(all_edges, 1),
     }
 
 

@@ -1,6 +1,6 @@
 """What the objects of an experiment really are: true masks with identities, beside its labels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -34,8 +34,10 @@ class Truth:
     parents: dict[int, int] = field(default_factory=dict)
 
 
-def open_truth(path: Path, experiment: Experiment) -> Truth:
+def open_truth(path: Path, experiment: Experiment, sequence: str | None = None) -> Truth:
     """Open ground truth: truth.json of the experiment's input, or any dataset with identities.
+
+    ``sequence`` says which one where the dataset holds several.
 
     Raises
     ------
@@ -49,7 +51,7 @@ def open_truth(path: Path, experiment: Experiment) -> Truth:
     if file.name == "truth.json":
         dataset, own = identified(experiment.input(), load_json(file), file), True
     else:
-        dataset, own = open_dataset(path), False
+        dataset, own = open_dataset(path, sequence=sequence), False
     if not any(frame.identities for frame in dataset.frames):
         raise ValueError(f"{path}: holds no identities; give truth.json or a labelled format")
     names = [frame.name for frame in experiment.frames]
@@ -92,6 +94,8 @@ def compare(experiment: Experiment, truth: Truth) -> Iterator[FrameComparison]:
     for t, frame in enumerate(truth.dataset.frames):
         identities = frame.identities or (None,) * len(frame.records)
         chosen = [i for i, value in enumerate(identities) if value is not None]
+        if truth.own:
+            chosen = _once(chosen, identities, experiment.frames[t].input_indices)
         true_masks = read_masks(truth.dataset.layout, frame, buffer).select(chosen)
         masks = _packed_as(experiment.read(t, buffer), true_masks)
         if true_masks.count and masks.count and true_masks.shape != masks.shape:
@@ -117,6 +121,20 @@ def compare(experiment: Experiment, truth: Truth) -> Iterator[FrameComparison]:
         yield FrameComparison(
             Overlaps(names, labels, shared, *areas), similarity, true_masks, masks
         )
+
+
+def _once(
+    chosen: Sequence[int], identities: Sequence[int | None], kept: Sequence[int]
+) -> list[int]:
+    """Leave one of the masks of an identity, a ``kept`` one if there is: duplicates are no misses.
+
+    All are indices of masks of one frame.
+    """
+    present = set(kept)
+    of_identity: dict[int | None, int] = {}
+    for i in sorted(chosen, key=lambda i: i not in present):
+        of_identity.setdefault(identities[i], i)
+    return sorted(of_identity.values())
 
 
 def _packed_as(masks: PackedMasks, model: PackedMasks) -> PackedMasks:

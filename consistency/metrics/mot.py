@@ -1,7 +1,9 @@
 """How well labels agree with identities.
 
-All metrics of tracking work on a list of ``MetricFrame``.  Masks may overlap; no metric here needs
-a partition of the frame (STQ, VPQ and PQ would: they are not offered).
+All metrics of tracking work on a list of ``MetricFrame``.  Each has two parts: ``count_NAME``
+counts one sequence, and ``NAME_of`` makes figures of the counts of one or, added up, of several
+(``counts.add``).  Masks may overlap; no metric here needs a partition of the frame (STQ, VPQ and PQ
+would: they are not offered).
 """
 
 from collections import Counter
@@ -9,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from consistency.metrics.counts import Counts
 
 ALPHAS = np.arange(0.05, 0.99, 0.05)  # thresholds of HOTA
 CLEAR_IOU = 0.5  # threshold of CLEAR and of the identity metrics
@@ -51,7 +55,12 @@ def _best(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def hota(frames: Sequence[MetricFrame]) -> dict[str, float]:
-    """HOTA and its parts, means over 19 thresholds, 0-1 (Luiten et al., IJCV 2021).
+    """HOTA and its parts, means over 19 thresholds, 0-1; see ``count_hota``."""
+    return hota_of(count_hota(frames))
+
+
+def count_hota(frames: Sequence[MetricFrame]) -> Counts:
+    """Count for HOTA, per threshold (Luiten et al., IJCV 2021).
 
     In every frame identities and labels are assigned once for all thresholds, with the largest sum
     of A · S, where A (identity, label) = sum of s / (n_i + n_j - sum of s) over all frames and
@@ -79,21 +88,22 @@ def hota(frames: Sequence[MetricFrame]) -> dict[str, float]:
             np.add.at(pairs[k], (i[a[ok]], j[b[ok]]), 1)
             hits[k] += ok.sum()
             location[k] += value[ok].sum()
-    return _hota_of(pairs, hits, location, row_count, column_count)
-
-
-def _hota_of(
-    pairs: np.ndarray,
-    hits: np.ndarray,
-    location: np.ndarray,
-    row_count: np.ndarray,
-    column_count: np.ndarray,
-) -> dict[str, float]:
     union = row_count[None, :, None] + column_count[None, None, :] - pairs
-    # Each hit counts with the IoU of its two tracks: pairs hits, times pairs / union.
-    association = (pairs * pairs / np.maximum(union, 1)).sum(axis=(1, 2)) / np.maximum(hits, 1)
-    detection = hits / np.maximum(row_count.sum() + column_count.sum() - hits, 1)
-    localisation = np.where(hits > 0, location / np.maximum(hits, 1), 1.0)
+    return {
+        "hits": hits,
+        "location": location,
+        # Each hit counts with the IoU of its two tracks: pairs hits, times pairs / union.
+        "association": (pairs * pairs / np.maximum(union, 1)).sum(axis=(1, 2)),
+        "masks": row_count.sum() + column_count.sum(),
+    }
+
+
+def hota_of(counts: Counts) -> dict[str, float]:
+    """HOTA and its parts, means over 19 thresholds, 0-1, from what ``count_hota`` returned."""
+    hits = counts["hits"]
+    association = counts["association"] / np.maximum(hits, 1)
+    detection = hits / np.maximum(counts["masks"] - hits, 1)
+    localisation = np.where(hits > 0, counts["location"] / np.maximum(hits, 1), 1.0)
     return {
         "HOTA": float(np.sqrt(association * detection).mean()),
         "DetA": float(detection.mean()),
@@ -103,7 +113,12 @@ def _hota_of(
 
 
 def identity(frames: Sequence[MetricFrame]) -> dict[str, float]:
-    """IDF1 and its parts under the best one-to-one map of labels to identities, 0-1.
+    """IDF1 and its parts, 0-1; see ``count_identity``."""
+    return identity_of(count_identity(frames))
+
+
+def count_identity(frames: Sequence[MetricFrame]) -> Counts:
+    """Count masks that are right under the best one-to-one map of labels to identities.
 
     Ristani et al. 2016; a mask counts for a pair of tracks at an IoU of at least 0.5.
     """
@@ -112,7 +127,12 @@ def identity(frames: Sequence[MetricFrame]) -> dict[str, float]:
     for frame, i, j in zip(frames, rows, columns, strict=True):
         hits[np.ix_(i, j)] += frame.similarity >= CLEAR_IOU
     right = float(hits[_best(hits)].sum())
-    truth, found = sum(map(len, rows)), sum(map(len, columns))
+    return {"right": right, "truth": sum(map(len, rows)), "found": sum(map(len, columns))}
+
+
+def identity_of(counts: Counts) -> dict[str, float]:
+    """IDF1 and its parts, 0-1, from what ``count_identity`` returned."""
+    right, truth, found = counts["right"], counts["truth"], counts["found"]
     return {
         "IDF1": 2 * right / max(truth + found, 1),
         "IDP": right / max(found, 1),
@@ -121,7 +141,12 @@ def identity(frames: Sequence[MetricFrame]) -> dict[str, float]:
 
 
 def clear(frames: Sequence[MetricFrame]) -> dict[str, float]:
-    """CLEAR MOT on masks: MOTSA, sMOTSA (Voigtlaender et al. 2019), switches, fragments, MT, ML.
+    """CLEAR MOT on masks: MOTSA, sMOTSA (Voigtlaender et al. 2019), switches, fragments, MT, ML."""
+    return clear_of(count_clear(frames))
+
+
+def count_clear(frames: Sequence[MetricFrame]) -> Counts:
+    """Count for CLEAR MOT.
 
     In every frame the pairs of the frame before stay together where their IoU still is at least
     0.5; the others are assigned with the largest sum of IoU.
@@ -151,10 +176,8 @@ def clear(frames: Sequence[MetricFrame]) -> dict[str, float]:
         false += len(labels) - len(pairs)
         overlap += sum(frame.similarity[i, j] for i, j in pairs)
     share = [found[v] / present[v] for v in present]
-    truth = max(hits + misses, 1)
     return {
-        "MOTSA": (hits - false - switches) / truth,
-        "sMOTSA": (overlap - false - switches) / truth,
+        "overlap": overlap,
         "IDSW": switches,
         "Frag": sum(count - 1 for count in pieces.values()),
         "MT": sum(s > MOSTLY_TRACKED for s in share),
@@ -162,6 +185,17 @@ def clear(frames: Sequence[MetricFrame]) -> dict[str, float]:
         "TP": hits,
         "FP": false,
         "FN": misses,
+    }
+
+
+def clear_of(counts: Counts) -> dict[str, float]:
+    """CLEAR MOT from what ``count_clear`` returned."""
+    truth = max(counts["TP"] + counts["FN"], 1)
+    wrong = counts["FP"] + counts["IDSW"]
+    return {
+        "MOTSA": (counts["TP"] - wrong) / truth,
+        "sMOTSA": (counts["overlap"] - wrong) / truth,
+        **{name: counts[name] for name in ("IDSW", "Frag", "MT", "ML", "TP", "FP", "FN")},
     }
 
 
@@ -204,13 +238,16 @@ def global_map(frames: Sequence[MetricFrame]) -> tuple[dict[int, int], dict[int,
 
 
 def region(frames: Sequence[MetricFrame]) -> dict[str, float]:
-    """Mean and smallest mean IoU of an identity, and J of DAVIS (Perazzi et al. 2016), 0-1.
+    """Mean and smallest mean IoU of an identity, and J of DAVIS (Perazzi et al. 2016), 0-1."""
+    return region_of(count_region(frames))
+
+
+def count_region(frames: Sequence[MetricFrame]) -> Counts:
+    """List the mean IoU and J of each identity.
 
     J is a mean over all frames of the sequence: where neither identity nor label is there it is 1.
     """
     mapped, value = global_map(frames)
-    if not value:
-        return {"mIoU": 0.0, "min mIoU": 0.0, "J": 0.0}
     scores: dict[int, list[float]] = {name: [] for name in value}
     for frame in frames:
         row = {v: i for i, v in enumerate(frame.identities.tolist())}
@@ -221,8 +258,17 @@ def region(frames: Sequence[MetricFrame]) -> dict[str, float]:
                 per_frame.append(float(frame.similarity[i, j]))
             else:
                 per_frame.append(float(i is None and j is None))
+    means = [float(np.mean(s)) for s in scores.values()]
+    return {"mean IoU": list(value.values()), "J": means}
+
+
+def region_of(counts: Counts) -> dict[str, float]:
+    """Figures from what ``count_region`` returned."""
+    values, scores = counts["mean IoU"], counts["J"]
+    if not values:
+        return {"mIoU": 0.0, "min mIoU": 0.0, "J": 0.0}
     return {
-        "mIoU": float(np.mean(list(value.values()))),
-        "min mIoU": min(value.values()),
-        "J": float(np.mean([np.mean(s) for s in scores.values()])),
+        "mIoU": float(np.mean(values)),
+        "min mIoU": min(values),
+        "J": float(np.mean(scores)),
     }

@@ -8,33 +8,56 @@ import numpy as np
 from consistency.experiment import Experiment
 from consistency.metrics import mot
 from consistency.metrics.boundary import boundary_f
-from consistency.metrics.ctc import lineage
+from consistency.metrics.counts import Counts
+from consistency.metrics.ctc import count_lineage, lineage_of
 from consistency.metrics.ground_truth import Truth, compare
 
 
 def scores(experiment: Experiment, truth: Truth, boundaries: bool = False) -> dict[str, float]:
     """Return all metrics of an experiment against the ground truth."""
+    return figures(count(experiment, truth, boundaries))
+
+
+def count(experiment: Experiment, truth: Truth, boundaries: bool = False) -> Counts:
+    """Count what the metrics of an experiment are made of; counts of several can be added."""
     frames, overlaps = [], []
     for frame in compare(experiment, truth):
         overlaps.append(frame.overlaps)
         frames.append(
             mot.MetricFrame(frame.overlaps.identities, frame.overlaps.labels, frame.similarity)
         )
-    result = mot.hota(frames) | mot.identity(frames) | mot.clear(frames)
-    result |= mot.region(frames)
+    parents = label_parents(experiment.folder)
+    result = {
+        "hota": mot.count_hota(frames),
+        "identity": mot.count_identity(frames),
+        "clear": mot.count_clear(frames),
+        "region": mot.count_region(frames),
+        "lineage": count_lineage(overlaps, truth.parents, parents),
+        "divisions": len(truth.parents) + len(parents),
+    }
     if boundaries:
         mapped, known = mot.global_map(frames)
         labels = {name: mapped.get(name) for name in known}
-        result["F"] = boundary_mean(experiment, truth, labels)
-        result["J&F"] = (result["J"] + result["F"]) / 2
-    parents = label_parents(experiment.folder)
-    if truth.parents or parents:
-        result |= lineage(overlaps, truth.parents, parents)
+        result["F"] = boundary_means(experiment, truth, labels)
     return result
 
 
-def boundary_mean(experiment: Experiment, truth: Truth, mapped: dict[int, int | None]) -> float:
-    """F of DAVIS: mean over identities of the mean over frames, 0-1.
+def figures(counts: Counts) -> dict[str, float]:
+    """Return all metrics from counts of one sequence, or of several added up."""
+    result = mot.hota_of(counts["hota"]) | mot.identity_of(counts["identity"])
+    result |= mot.clear_of(counts["clear"]) | mot.region_of(counts["region"])
+    if "F" in counts:
+        result["F"] = float(np.mean(counts["F"])) if counts["F"] else 0.0
+        result["J&F"] = (result["J"] + result["F"]) / 2
+    if counts["divisions"]:
+        result |= lineage_of(counts["lineage"])
+    return result
+
+
+def boundary_means(
+    experiment: Experiment, truth: Truth, mapped: dict[int, int | None]
+) -> list[float]:
+    """F of DAVIS: for each identity the mean over frames, 0-1.
 
     ``mapped`` is {identity: its label or None}.
     """
@@ -48,7 +71,7 @@ def boundary_mean(experiment: Experiment, truth: Truth, mapped: dict[int, int | 
             if i is not None and j is not None:
                 value = boundary_f(frame.true_masks.unpack(i), frame.masks.unpack(j))
             values[name].append(value)
-    return float(np.mean([np.mean(v) for v in values.values()])) if values else 0.0
+    return [float(np.mean(v)) for v in values.values()]
 
 
 def label_parents(folder: Path) -> dict[int, int]:

@@ -1,18 +1,19 @@
 """What can be said of labels without ground truth."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from consistency.dataset import Dataset
 from consistency.experiment import Experiment
-from consistency.formats import read_masks
 from consistency.formats.buffer import Buffer
+from consistency.masks.intersections import intersections, iou
 from consistency.masks.packed import PackedMasks
 from consistency.masks.thumbnails import ThumbnailPool, Thumbnails, thumbnails
 from consistency.measure.camera_motion import MaskView, Motion, estimate, mask_view
+from consistency.options import AssociationOptions
+from consistency.track.assignment import assign_greedy
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,20 +27,32 @@ class FrameSummary:
 
 
 def summarise_frames(experiment: Experiment) -> tuple[list[FrameSummary], list[FrameSummary]]:
-    """Read the sequence before labelling, where a mask's label is its place, and after."""
-    numbered = enumerate(experiment.frames)
-    after = list(_summaries((experiment.read(t, Buffer()), f.labels) for t, f in numbered))
-    before = list(_summaries(_input(experiment.input())))
-    return before, after
+    """Read the labelled masks; with the labels that a loop over IoU gives them, and their own."""
+    numbered = list(enumerate(experiment.frames))
+    masks = (experiment.read(t, Buffer()) for t, _ in numbered)
+    own = list(_summaries(zip(masks, (frame.labels for _, frame in numbered), strict=True)))
+    again = (experiment.read(t, Buffer()) for t, _ in numbered)
+    by_iou = _labels_by_iou(again)
+    return [replace(s, labels=v) for s, v in zip(own, by_iou, strict=True)], own
 
 
-def _input(dataset: Dataset) -> Iterator[tuple[PackedMasks, Sequence[int]]]:
-    for frame in dataset.frames:
-        masks = read_masks(dataset.layout, frame, Buffer())
-        yield masks, range(1, masks.count + 1)
+def _labels_by_iou(frames: Iterable[PackedMasks]) -> Iterator[list[int]]:
+    """Yield labels as they come of comparing each frame with the one before, best pairs first."""
+    before, labels, last = None, list[int](), 0
+    for masks in frames:
+        found: dict[int, int] = {}
+        if before is not None and before.count and masks.count:
+            shared = intersections(before, masks)
+            values = iou(shared, before.areas(), masks.areas())
+            pairs = assign_greedy(values, AssociationOptions.min_iou)
+            found = {j: labels[i] for i, j in pairs}
+        new = iter(range(last + 1, last + 1 + masks.count - len(found)))
+        labels = [found[j] if j in found else next(new) for j in range(masks.count)]
+        before, last = masks, max([last, *labels])
+        yield labels
 
 
-def _summaries(frames: Iterator[tuple[PackedMasks, Sequence[int]]]) -> Iterator[FrameSummary]:
+def _summaries(frames: Iterable[tuple[PackedMasks, Sequence[int]]]) -> Iterator[FrameSummary]:
     view: MaskView | None = None
     for masks, labels in frames:
         boxes, centroids = masks.boxes_and_centroids()

@@ -1,12 +1,13 @@
 """python -m consistency.evaluate, on experiments whose truth is known."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from conftest import squares, write_dataset
 
-from consistency import evaluate
+from consistency import convert, evaluate, mark_label
 from consistency.measure import frame
 from consistency.metrics.boundary import boundary_f
 
@@ -82,13 +83,83 @@ def test_another_data_set_is_truth_by_overlap(tmp_path, mark, run):
 
 
 def test_a_report_needs_no_truth(tmp_path, mark, run):
-    gap = [*FRAMES[:1], FRAMES[1][:1], *FRAMES[2:]]
+    """One object walks and is away in frame 1; a mask is given twice in frame 0."""
+    gap = [[*FRAMES[0], FRAMES[0][1]], FRAMES[1][1:], *FRAMES[2:]]
     _, figures, text = run(mark(write_dataset(tmp_path / "data", gap)))
-    assert figures["after"]["labels"] == 2
-    assert figures["after"]["gaps"] == 1
-    assert figures["after"]["labels_per_mask_of_a_frame"] == pytest.approx(2 / (7 / 4))
-    assert "before" in text
-    assert "after" in text
+    own, by_iou = figures["labels"], figures["IoU alone"]
+    assert own["masks"] == by_iou["masks"] == 7, "the duplicate is in neither"
+    assert own["labels"] == 2
+    assert own["gaps"] == 1
+    assert own["labels_per_mask_of_a_frame"] == pytest.approx(2 / (7 / 4))
+    assert (by_iou["labels"], by_iou["gaps"]) == (3, 0), "a loop loses what is away for a frame"
+    assert text.splitlines()[0].split() == ["IoU", "alone", "labels"]
+
+
+def test_a_report_needs_no_input(data, mark, run):
+    experiment = mark(data)
+    shutil.rmtree(data)
+    code, figures, _ = run(experiment)
+    assert (code, figures["labels"]["labels"]) == (0, 2)
+
+
+def test_a_dropped_duplicate_is_no_miss(tmp_path, mark, run):
+    frames = [[masks[0], *masks] for masks in FRAMES]
+    data = write_dataset(tmp_path / "data", frames)
+    (data / "truth.json").write_text(json.dumps({name: [7, 7, 9] for name in TRUTH}))
+    _, figures, _ = run(mark(data), "--ground-truth", data)
+    assert (figures["TP"], figures["FP"], figures["FN"]) == (8, 0, 0)
+    assert figures["HOTA"] == 1.0
+
+
+@pytest.fixture
+def many(tmp_path, capsys):
+    """Two sequences, all right and with a swap in the last of its frames, and their truth."""
+    for name, last in (("a", [7, 9]), ("b", [9, 7])):
+        folder = write_dataset(tmp_path / "data" / name, FRAMES)
+        (folder / "truth.json").write_text(json.dumps(TRUTH | {"3.png": last}))
+    flags = ["--experiments", str(tmp_path / "e"), "--quiet"]
+    assert mark_label.main([str(tmp_path / "data"), *flags]) == 0
+    return tmp_path / "e" / "data"
+
+
+def test_many_sequences_are_scored_each_and_together(many, tmp_path, run):
+    code, figures, text = run(many, "--ground-truth", tmp_path / "data")
+    assert code == 0
+    assert figures["sequences"]["a"]["HOTA"] == 1.0
+    wrong = figures["sequences"]["b"]["AssA"]
+    assert wrong == pytest.approx((6 * 3 / 5 + 2 * 1 / 7) / 8)  # as of one sequence, above
+    assert figures["all"]["AssA"] == pytest.approx((1 + wrong) / 2), "as many masks in both"
+    assert figures["all"]["IDSW"] == 2
+    assert figures["all"]["IDF1"] == pytest.approx((8 + 6) / 16)
+    assert [line.split()[0] for line in text.splitlines()] == ["HOTA", "a", "b", "all"]
+    _, figures, text = run(many, "--ground-truth", tmp_path / "data", "--metric", "IDSW")
+    assert figures == {"sequences": {"a": {"IDSW": 0}, "b": {"IDSW": 2}}, "all": {"IDSW": 2}}
+
+
+def test_the_truth_of_many_may_be_one_data_set(many, tmp_path, run):
+    """MOTS text files, found by their stems or by one --ground-truth folder of them."""
+    for name in "ab":
+        out = tmp_path / f"mots_{name}"
+        assert convert.main([str(many / name), str(out), "--to", "mots", "--quiet"]) == 0
+    truth = tmp_path / "truth"
+    truth.mkdir()
+    for name in "ab":
+        (text,) = (tmp_path / f"mots_{name}").rglob("*.txt")
+        text.rename(truth / f"{name}.txt")
+    _, figures, text = run(many, "--ground-truth", truth)
+    assert figures is not None, text
+    assert figures["all"]["HOTA"] == 1.0
+
+
+def test_many_sequences_without_their_truth(many, tmp_path, run):
+    code, _, text = run(many)
+    assert code == 2
+    assert "data: 2 sequences; give one of them, such as" in text
+    (tmp_path / "data" / "b").rename(tmp_path / "data" / "c")
+    code, _, text = run(many, "--ground-truth", tmp_path / "data")
+    assert code == 2
+    assert text.count("\n") == 1
+    assert "no ground truth for sequence 'b'; expected" in text
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consistency.metrics import counts, mot
 from consistency.metrics.boundary import boundary_f
 from consistency.metrics.ctc import Overlaps, lineage
 from consistency.metrics.mot import MetricFrame, clear, hota, identity, region
@@ -155,3 +156,25 @@ def test_a_missed_mask_costs_itself_and_its_edges():
     assert result["DET"] == pytest.approx(1 - 10 / 60)
     assert result["SEG"] == pytest.approx(5 / 6)
     assert result["TRA"] == pytest.approx(1 - 11.5 / 67.5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_counts_of_sequences_add_up_to_those_of_one_after_the_other(seed):
+    """Identities and labels of the second are others; whichever metric, the sum is the whole."""
+    rng = np.random.default_rng(seed)
+
+    def frames(first: int) -> list[MetricFrame]:
+        made = []
+        for _ in range(6):
+            n, m = rng.integers(0, 5, 2)
+            names = rng.permutation(6)[:n] + first, rng.permutation(6)[:m] + first
+            made.append(MetricFrame(*names, rng.random((n, m)) ** 0.5))
+        return made
+
+    parts = frames(0), frames(100)
+    whole = [*parts[0], *parts[1]]
+    for name in ("hota", "identity", "clear"):
+        count, of = getattr(mot, f"count_{name}"), getattr(mot, f"{name}_of")
+        assert of(counts.add(map(count, parts))) == pytest.approx(of(count(whole)))
+    means = mot.count_region(parts[0])["J"] + mot.count_region(parts[1])["J"]
+    assert mot.region_of(counts.add(map(mot.count_region, parts)))["J"] == np.mean(means)
