@@ -2,31 +2,27 @@
 
 A tracker continues a mother into one of her daughters and begins a track for the other, or ends
 the mother and begins two tracks.  Both are looked for here, with what is known before and after.
-Each candidate is weighed by a likelihood ratio.  Either two daughters lie on opposite sides of
-the mother's place and are each a little more than half as large as she was; or her track goes on
-as tracks of this sequence usually do, and a stranger appears somewhere in the frame.
+Each candidate is weighed by a likelihood ratio (``division_odds``).
 
 Whether things divide at all is read off the sequence: the search is repeated with time reversed.
 What appears beside a track by chance (an occlusion, a piece, a fault) does so both ways, but
 things that divide do not merge.  Candidates backwards are therefore decoys for those forwards, as
 in target-decoy searches (Elias and Gygi 2007).
+
+Where things divide, a daughter may have been taken for a track that was lost before: she follows a
+gap, on a track that is not hers.  There masks after gaps are newcomers, too, and their gap is the
+rival explanation.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import lgamma, log, pi
 
 import numpy as np
 
+from consistency.track.division_odds import Usual, weigh
 from consistency.track.histories import Histories
 from consistency.track.parameters import DEFAULTS, Parameters
 from consistency.track.results import Change, Lineage, TrackedFrame
-
-# Median distance from the centre of Student's distribution with three degrees of freedom and
-# spread 1, in one and in two dimensions: turns a median into a spread.
-MEDIAN_1D, MEDIAN_2D = 0.765, 1.328
-# Least spreads: one of zero would make the smallest deviation impossible.
-LEAST_STEP, LEAST_CHANGE, LEAST_NEWCOMER = 0.01, 0.02, 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +66,14 @@ def divide(
     if on_split == "keep" or not any(frame.labels for frame in frames):
         return unchanged
     tracks = Histories.of(frames)
-    found = find(tracks, parameters)
     if on_split == "auto":
-        backward = find(tracks.reversed(), parameters)
-        if not has_divisions(len(found), len(backward), parameters):
+        # Only by tracks that begin: gaps are too often filled wrongly, in either direction.
+        forward = find(tracks, tracks.begins, parameters)
+        backwards = tracks.reversed()
+        backward = find(backwards, backwards.begins, parameters)
+        if not has_divisions(len(forward), len(backward), parameters):
             return unchanged
+    found = find(tracks, tracks.interrupted, parameters)
     blinks = tracks.returns() >= parameters.least_blinking
     label = _labels(tracks, found, blinks)
     daughters = _daughters(label, found)
@@ -100,31 +99,36 @@ def has_divisions(forward: int, backward: int, parameters: Parameters = DEFAULTS
     return sure and backward <= parameters.most_reversed * forward
 
 
-def find(tracks: Histories, parameters: Parameters = DEFAULTS) -> np.ndarray:
+def find(
+    tracks: Histories, newcomers: np.ndarray, parameters: Parameters = DEFAULTS
+) -> np.ndarray:
     """Divisions that are likelier than not, int64 (d, 3) as ``candidates``, best first."""
-    found = candidates(tracks, parameters)
+    found = candidates(tracks, newcomers, parameters)
     areas = tracks.medians(parameters.mother_masks, parameters.daughter_masks)
     usual = Usual.of(tracks, *areas, parameters)
     value = weigh(tracks, found, *areas, usual, parameters)
     return found[choose(tracks, found, value, parameters)]
 
 
-def candidates(tracks: Histories, parameters: Parameters = DEFAULTS) -> np.ndarray:
+def candidates(
+    tracks: Histories, newcomers: np.ndarray, parameters: Parameters = DEFAULTS
+) -> np.ndarray:
     """Triples (last mask of a mother, first masks of two daughters), int64 (c, 3).
 
-    Where a mother's track goes on, her next mask is the first of a daughter.
+    Where a mother's track goes on, her next mask is the first of a daughter.  ``newcomers``,
+    bool (n,), are the masks that may be daughters besides; the first of each track is one.
     """
     slack, reach = parameters.division_slack, parameters.daughter_reach
-    birth, near = _around_births(tracks, slack, reach)
-    begins = tracks.begins
+    birth, near = _around_newcomers(tracks, newcomers, slack, reach)
     late = tracks.t[birth] - tracks.t[near - 1]  # of no use where ``near`` begins a track
-    goes_on = ~begins[near] & (late > 0) & (late <= slack + 1)
+    goes_on = ~tracks.begins[near] & (late > 0) & (late <= slack + 1)
     near_one, near_two = near[goes_on], birth[goes_on]
     jumps = np.stack([near_one - 1, near_one, near_two], axis=1)
     # Each pair of newcomers once; then all tracks that ended shortly before both.
-    twins = begins[near] & (near > birth) & (tracks.t[near] > 0)
+    twins = newcomers[near] & (near > birth) & (tracks.t[near] > 0)
     one, two = near[twins], birth[twins]
-    ends = tracks.last[np.argsort(tracks.t[tracks.last], kind="stable")]
+    ends = np.flatnonzero(np.append(newcomers[1:], True))
+    ends = ends[np.argsort(tracks.t[ends], kind="stable")]
     begin = np.minimum(tracks.t[one], tracks.t[two])
     low = np.searchsorted(tracks.t[ends], begin - slack - 1)
     count = np.searchsorted(tracks.t[ends], begin) - low
@@ -136,15 +140,16 @@ def candidates(tracks: Histories, parameters: Parameters = DEFAULTS) -> np.ndarr
     return np.concatenate([jumps, np.stack([gone, one, two], axis=1)[close]])
 
 
-def _around_births(tracks: Histories, slack: int, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of a first mask and a mask of another track, near in time and space, int64 (p,)."""
+def _around_newcomers(
+    tracks: Histories, newcomers: np.ndarray, slack: int, reach: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of a newcomer and a mask of another track, near in time and space, int64 (p,)."""
     by_time = np.argsort(tracks.t, kind="stable")
     frame = np.searchsorted(tracks.t[by_time], np.arange(tracks.frames + 1))
-    begins = tracks.begins
     found = [np.zeros((2, 0), np.int64)]
     for t in range(1, tracks.frames):
         now = by_time[frame[t] : frame[t + 1]]
-        births = now[begins[now]]
+        births = now[newcomers[now]]
         if not births.size:
             continue
         near = by_time[frame[max(t - slack, 0)] : frame[min(t + slack + 1, tracks.frames)]]
@@ -157,113 +162,6 @@ def _around_births(tracks: Histories, slack: int, reach: float) -> tuple[np.ndar
         found.append(np.stack([births[row], near[column]]))
     birth, near = np.concatenate(found, axis=1)
     return birth, near
-
-
-@dataclass(frozen=True)
-class Usual:
-    """What is usual in a sequence.
-
-    Attributes
-    ----------
-    step : spread of the displacement from mask to mask, object sizes.
-    change : spread of the logarithm of the ratio of the areas after and before a mask.
-    stranger : newcomers per frame and pixel.
-    newcomer, newcomer_spread : of the logarithm of their areas, middle and spread.
-    end : share of masks after which a track ends.
-    division : share of masks after which a track divides, if half the newcomers are daughters.
-    """
-
-    step: float
-    change: float
-    stranger: float
-    newcomer: float
-    newcomer_spread: float
-    end: float
-    division: float
-
-    @classmethod
-    def of(
-        cls, tracks: Histories, before: np.ndarray, after: np.ndarray, parameters: Parameters
-    ) -> "Usual":
-        """Learn from all tracks; ``before`` and ``after`` as of ``Histories.medians``."""
-        masks = tracks.t.size
-        later = np.flatnonzero(~tracks.begins)
-        way = np.linalg.norm(tracks.way(later - 1, later), axis=1)
-        step = (way / np.sqrt(tracks.area[later - 1]))[tracks.t[later] - tracks.t[later - 1] == 1]
-        row, least = tracks.track[later], parameters.least_life
-        inner = (later - tracks.first[row] >= least) & (tracks.last[row] - later >= least)
-        change = np.abs(np.log(after[later] / before[later - 1]))[inner]
-        new = tracks.first[tracks.t[tracks.first] > 0]
-        ended = int((tracks.t[tracks.last] < tracks.frames - 1).sum())
-        area = np.log(tracks.area[new if new.size else tracks.first])
-        newcomer = float(np.median(area))
-        return cls(
-            step=_spread(step, MEDIAN_2D) + LEAST_STEP,
-            change=_spread(change, MEDIAN_1D) + LEAST_CHANGE,
-            stranger=max(new.size, 1) / tracks.frames / tracks.field,
-            newcomer=newcomer,
-            newcomer_spread=_spread(np.abs(area - newcomer), MEDIAN_1D) + LEAST_NEWCOMER,
-            end=max(ended, 1) / masks,
-            division=max(new.size, 1) / masks / 2,
-        )
-
-
-def _spread(distance: np.ndarray, median: float) -> float:
-    """Spread of a distribution whose ``median`` distance from the centre is known at spread 1."""
-    return float(np.median(distance)) / median if distance.size else 0.0
-
-
-def student(x: np.ndarray, spread: float, tails: float, dimensions: int = 1) -> np.ndarray:
-    """Log density of Student's distribution at distance ``x`` from its centre, float64 (c,).
-
-    ``tails`` are its degrees of freedom: the fewer, the more common is what lies far out.
-    """
-    half = (tails + dimensions) / 2
-    norm = lgamma(half) - lgamma(tails / 2) - dimensions / 2 * log(tails * pi * spread**2)
-    return norm - half * np.log1p((x / spread) ** 2 / tails)
-
-
-def weigh(
-    tracks: Histories,
-    found: np.ndarray,
-    before: np.ndarray,
-    after: np.ndarray,
-    usual: Usual,
-    parameters: Parameters = DEFAULTS,
-) -> np.ndarray:
-    """Log odds that each of ``found``, int64 (c, 3), is a division, float64 (c,).
-
-    ``before`` and ``after``, float64 (n,), are median areas as of ``Histories.medians``.
-    """
-    p = parameters
-    mother, *daughters = found.T
-    size = np.sqrt(before[mother])
-    one, two = (tracks.way(mother, each) / size[:, None] for each in daughters)
-    area = np.log(before[mother])
-    areas = [np.log(after[each]) for each in daughters]
-    # It divides: midpoint, shares of the area and likeness are those of two daughters.
-    missed = (tracks.t[daughters[0]] + tracks.t[daughters[1]]) - 2 * tracks.t[mother] - 2
-    share = (areas[0] + areas[1]) / 2 - area - p.daughter_share
-    division = log(usual.division) - p.daughter_missed * missed
-    middle = np.linalg.norm(one + two, axis=1) / 2
-    division += student(middle, p.daughter_middle, p.daughter_tails, 2)
-    division += student(share, p.daughter_share_spread, p.daughter_tails)
-    division += student(areas[0] - areas[1], p.daughter_ratio_spread, p.daughter_tails)
-    apart, reach = np.linalg.norm(one - two, axis=1), p.daughter_reach
-    division += np.where(apart <= reach, -log(pi * reach**2), -np.inf)
-    # It does not: the track goes on, or ends and a stranger appears; and another stranger appears.
-    # Places are in the mother's size, so the density of strangers is per square of it.
-    strangers = [
-        log(usual.stranger)
-        + area
-        + student(each - usual.newcomer, usual.newcomer_spread, p.link_tails)
-        for each in areas
-    ]
-    goes_on = student(np.linalg.norm(one, axis=1), usual.step, p.link_tails, 2)
-    goes_on += student(areas[0] - area, usual.change, p.link_tails)
-    follows = tracks.track[mother] == tracks.track[daughters[0]]
-    first = np.where(follows, goes_on, log(usual.end) + strangers[0])
-    return division - first - strangers[1]
 
 
 def choose(

@@ -77,6 +77,11 @@ class Histories:
         """Whether each mask is the first of its track, bool (n,)."""
         return np.diff(self.track, prepend=-1) != 0
 
+    @property
+    def interrupted(self) -> np.ndarray:
+        """Whether each mask begins its track or follows a gap, bool (n,)."""
+        return self.begins | (np.diff(self.t, prepend=-1) > 1)
+
     def reversed(self) -> "Histories":
         """Return the same with time running backwards; masks are in the opposite order."""
         backwards = slice(None, None, -1)

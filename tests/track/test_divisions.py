@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from consistency.measure.camera_motion import UNKNOWN
-from consistency.track.divisions import Usual, divide, has_divisions, weigh
+from consistency.track.division_odds import Usual, weigh
+from consistency.track.divisions import divide, has_divisions
 from consistency.track.histories import Histories
 from consistency.track.parameters import DEFAULTS
 from consistency.track.results import NO_PAIRS, Change, Lineage, TrackedFrame
@@ -264,6 +265,21 @@ def test_a_daughter_lives_for_some_masks(life, divides):
     assert (last_of_the_mother(brief) == 19) == divides
 
 
+@pytest.mark.parametrize(("x", "divides"), [(60, True), (11, False)])
+def test_a_daughter_may_have_been_taken_for_a_track_that_was_lost(x, divides):
+    """The label of the second daughter was last seen at ``x``, five frames before she is there.
+
+    If that was at her place already, she is a cell that was missed for a while.
+    """
+
+    def mistaken(since):
+        lost = {1: (x, 0, 240)} if since in (-8, -7, -6, -5) else {}
+        return lost | usual(since)
+
+    last = last_of_the_mother(mistaken)
+    assert (last == 19) == divides
+
+
 @pytest.mark.parametrize(("missed", "divides"), [(2, True), (6, False)])
 def test_a_mother_is_not_remembered_for_long(missed, divides):
     def late(since):
@@ -283,6 +299,7 @@ USUAL = Usual(
     newcomer_spread=100.0,
     end=0.01,
     division=0.01,
+    gap_rate=np.full(9, 0.01),
 )
 
 
