@@ -99,9 +99,7 @@ def has_divisions(forward: int, backward: int, parameters: Parameters = DEFAULTS
     return sure and backward <= parameters.most_reversed * forward
 
 
-def find(
-    tracks: Histories, newcomers: np.ndarray, parameters: Parameters = DEFAULTS
-) -> np.ndarray:
+def find(tracks: Histories, newcomers: np.ndarray, parameters: Parameters = DEFAULTS) -> np.ndarray:
     """Divisions that are likelier than not, int64 (d, 3) as ``candidates``, best first."""
     found = candidates(tracks, newcomers, parameters)
     areas = tracks.medians(parameters.mother_masks, parameters.daughter_masks)
