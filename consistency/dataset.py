@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from consistency.limits import Limits, in_force
 from consistency.options import Order
 
 # Only these endings are cut off a frame's name: "frame.0001" and "frame.0002" are two frames.
@@ -56,11 +58,13 @@ class Layout:
     root : folder (or file) of the dataset.
     format : module of ``consistency.formats`` that reads it.
     order : order in which its pixels are packed, "C" or "F"; one for the whole dataset.
+    limits : what its files may ask for, and where they may lie.
     """
 
     root: Path
     format: str
     order: Order = "C"
+    limits: Limits = field(default_factory=in_force)
 
 
 @dataclass(frozen=True)
@@ -92,10 +96,74 @@ class Dataset:
         return all(frame.listed for frame in self.frames)
 
 
+# Of records, what is computed with; a whole number beyond 64 bits fits no array.
+NUMBERS = ("area", "predicted_iou", "stability_score", "score")
+LARGEST_NUMBER = (1 << 63) - 1
+DEEPEST = 20  # lists in lists of a record, beside its segmentation
+LONGEST_STEM = 250  # bytes; a file system allows 255, endings take the rest
+
+
+def check_records(frame: Frame, where: Path | str) -> None:
+    """Raise ValueError that names frame and mask unless records and identities can be used."""
+    for i, record in enumerate(frame.records):
+        for key in NUMBERS:
+            value = record.get(key)
+            if type(value) is int and abs(value) > LARGEST_NUMBER:
+                raise ValueError(
+                    f"{where}: frame {frame.name!r}, mask {i}: {key!r} is {short(value)}, beyond "
+                    "64 bits; correct it, or leave it out"
+                )
+        for key, value in record.items():
+            if isinstance(value, list | dict) and key != "segmentation" and _too_deep(value):
+                raise ValueError(
+                    f"{where}: frame {frame.name!r}, mask {i}: {short(key)} is nested more than "
+                    f"{DEEPEST} deep; leave it out"
+                )
+    for i, identity in enumerate(frame.identities or ()):
+        if identity is not None and type(identity) is not int:
+            raise ValueError(
+                f"{where}: frame {frame.name!r}, mask {i}: the identity {short(identity)} is not a "
+                "whole number; number the objects"
+            )
+
+
+def _too_deep(value: Any, left: int = DEEPEST) -> bool:
+    if not isinstance(value, list | dict):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return not left or any(_too_deep(v, left - 1) for v in inner)
+
+
+def _problem_of_name(frame: Frame) -> str:
+    path = PurePosixPath(frame.name.replace("\\", "/"))
+    if not frame.name or path.is_absolute() or ".." in path.parts or not path.parts:
+        return "is not a plain name"
+    if any(ord(c) < 32 or ord(c) == 127 for c in frame.name):
+        return "is not a plain name: it has a control character"
+    try:
+        longest = max(len(part.encode()) for part in PurePosixPath(frame.stem).parts)
+    except UnicodeEncodeError:
+        return "is not UTF-8"
+    return f"has more than {LONGEST_STEM} bytes" if longest > LONGEST_STEM else ""
+
+
+def short(value: object) -> str:
+    """Return a value as a message shows it: one line, and not for ever."""
+    if type(value) is int and abs(value) > LARGEST_NUMBER:
+        return f"a number of {value.bit_length()} bits"  # to write it out may be refused
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}..."
+
+
 def natural_key(name: str) -> tuple:
     """Sort key with numbers compared as numbers: "2" before "10"; ties broken by the text."""
     parts = re.split(r"(\d+)", name)
-    return tuple((int(p), "") if i % 2 else (-1, p) for i, p in enumerate(parts)), name
+    return tuple((_number(p), "") if i % 2 else (-1, p) for i, p in enumerate(parts)), name
+
+
+def _number(digits: str) -> int:
+    # Python refuses to read numbers of thousands of digits: no more count than a name may have.
+    return int(digits[:LONGEST_STEM])
 
 
 def frame_range(numbers: Iterable[int], where: Path) -> range:
@@ -116,19 +184,22 @@ def in_order(
 ) -> tuple[Frame, ...]:
     """Return frames sorted by ``key(name)``; None leaves them as they are.
 
-    Raises ValueError if there is none, if a name would leave the output folder, or if two frames
-    would write to the same files.
+    Raises ValueError if there is none or there are too many, for a name that cannot name files of
+    an output folder or is there twice, and for records that nobody can use.
     """
-    frames = tuple(frames)
+    frames = tuple(islice(frames, MAX_FRAMES + 1))
+    if len(frames) > MAX_FRAMES:
+        raise ValueError(f"{where}: more than {MAX_FRAMES} frames; cut the sequence up")
     if key is not None:
         frames = tuple(sorted(frames, key=lambda frame: key(frame.name)))
     if not frames:
         raise ValueError(f"{where}: no frames; put at least one frame with a list of masks in it")
     seen: dict[str, str] = {}
     for frame in frames:
-        path = PurePosixPath(frame.name.replace("\\", "/"))
-        if not frame.name or path.is_absolute() or ".." in path.parts or "\0" in frame.name:
-            raise ValueError(f"{where}: frame name {frame.name!r} is not a plain name; rename it")
+        problem = _problem_of_name(frame)
+        if problem:
+            raise ValueError(f"{where}: frame name {short(frame.name)} {problem}; rename it")
+        check_records(frame, where)
         if frame.stem in seen:
             raise ValueError(
                 f"{where}: frames {seen[frame.stem]!r} and {frame.name!r} share the stem "

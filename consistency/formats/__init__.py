@@ -32,8 +32,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from consistency.dataset import Dataset, Frame, Layout
-from consistency.formats.source import Source, without_collection
+from consistency.dataset import Dataset, Frame, Layout, check_records
+from consistency.formats.damage import naming_file, naming_frame
+from consistency.formats.source import Source, read_text, without_collection
+from consistency.limits import OutsideError, inside, within
 from consistency.options import AUTO, LEXICAL, NATURAL, SORTS
 
 if TYPE_CHECKING:  # NumPy is not loaded for --help
@@ -89,6 +91,8 @@ def find(source: Source, name: str = AUTO) -> ModuleType:
             f"{source.path}: looks like {' and like '.join(fits)}; choose one with "
             f"--input-format {{{','.join(fits)}}}"
         )
+    if source.left_out:
+        raise source.left_out[0]
     check_close(source)
     raise ValueError(f"{source.path}: no masks found; {source.hint()}")
 
@@ -109,7 +113,16 @@ def fitting(source: Source, name: str = AUTO) -> dict[str, ModuleType]:
     """Return the modules, all or the one of that name, that ``source`` looks like."""
     names = READERS if name == AUTO else (name,)
     modules = {n: reader(n) for n in names}
-    return {n: module for n, module in modules.items() if module.matches(source)}
+    with naming_file(source.path), inside(source.root):
+        return {n: module for n, module in modules.items() if _fits(module, source)}
+
+
+def _fits(module: ModuleType, source: Source) -> bool:
+    try:
+        return module.matches(source)
+    except OutsideError as error:  # of no matter where it is not part of the data
+        source.left_out.append(error)
+        return False
 
 
 def reader(name: str) -> ModuleType:
@@ -120,16 +133,25 @@ def reader(name: str) -> ModuleType:
 def read_masks(layout: Layout, frame: Frame, buffer: "Buffer") -> "PackedMasks":
     """Pack all masks of ``frame`` in the order of its records.
 
-    Raises ValueError or FileNotFoundError with the file or record and the frame in question.
+    Raises ValueError, OSError or MemoryError with the file or record and the frame in question.
     """
-    return reader(layout.format).read_masks(layout, frame, buffer)
+    with within(layout.limits), naming_frame(frame):
+        return reader(layout.format).read_masks(layout, frame, buffer)
 
 
 def read_frame(layout: Layout, frame: Frame, buffer: "Buffer") -> tuple[Frame, "PackedMasks"]:
     """Return ``frame``, its records known, and its masks; raises as ``read_masks``."""
     if frame.listed:
         return frame, read_masks(layout, frame, buffer)
-    return reader(layout.format).read_unlisted(layout, frame)
+    return read_unlisted(layout, frame)
+
+
+def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, "PackedMasks"]:
+    """Return a frame that is not listed with its records, and its masks; as ``read_masks``."""
+    with within(layout.limits), naming_frame(frame):
+        found, masks = reader(layout.format).read_unlisted(layout, frame)
+        check_records(found, layout.root)
+        return found, masks
 
 
 def with_frames(dataset: Dataset, frames: Iterable[Frame]) -> Dataset:
@@ -137,7 +159,8 @@ def with_frames(dataset: Dataset, frames: Iterable[Frame]) -> Dataset:
     frames = tuple(frames)
     check = getattr(reader(dataset.layout.format), "check_listed", None)
     if check is not None:
-        check(dataset.layout, frames)
+        with within(dataset.layout.limits), naming_file(dataset.layout.root):
+            check(dataset.layout, frames)
     return replace(dataset, frames=frames)
 
 
@@ -152,7 +175,7 @@ def list_masks(dataset: Dataset, map: Callable[..., Iterable] = map) -> Dataset:
 
 
 def _listed(frame: Frame, layout: Layout) -> Frame:
-    return frame if frame.listed else reader(layout.format).read_unlisted(layout, frame)[0]
+    return frame if frame.listed else read_unlisted(layout, frame)[0]
 
 
 def open_dataset(
@@ -189,7 +212,7 @@ def open_source(source: Source, input_format: str = AUTO, sort: str = NATURAL) -
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such folder; give the data folder with --data-path")
     module = find(source, input_format)
-    with without_collection():
+    with naming_file(path), inside(source.root), without_collection():
         dataset = module.open_dataset(source)
     if source.ignored:
         some = ", ".join(str(p.relative_to(path)) for p in source.ignored[:IGNORED_SHOWN])
@@ -229,7 +252,7 @@ def _sorted(frames: tuple[Frame, ...], sort: str) -> tuple[Frame, ...]:
             f"{sort}: no such list; --sort takes {NATURAL}, {LEXICAL} or a file"
         )
     by_name = {frame.stem: frame for frame in frames} | {frame.name: frame for frame in frames}
-    wanted = [line.strip() for line in Path(sort).read_text().splitlines() if line.strip()]
+    wanted = [line.strip() for line in read_text(Path(sort)).splitlines() if line.strip()]
     missing = [name for name in wanted if name not in by_name]
     chosen = tuple(by_name[name] for name in wanted if name in by_name)
     if missing or not chosen or len({frame.name for frame in chosen}) < len(chosen):

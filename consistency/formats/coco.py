@@ -15,7 +15,7 @@ from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import polygons
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
-from consistency.formats.source import Source, value_of, without_parent
+from consistency.formats.source import Source, category_names, value_of, without_parent
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
 from consistency.options import WritingOptions
@@ -59,11 +59,8 @@ def open_dataset(source: Source) -> Dataset:
         records[key].append(annotation)
     plain = without_parent(names)
     frames = [_frame(plain[key], tuple(records[key]), sizes[key]) for key in names]
-    categories = {
-        value_of(c, "id", int, f"{path}: category"): str(c.get("name", c["id"]))
-        for c in content.get("categories") or []
-    }
     layout = Layout(path, "coco", "F")
+    categories = category_names(content, str(path))
     return Dataset(layout, in_order(frames, path), categories=categories)
 
 

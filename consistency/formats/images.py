@@ -7,23 +7,32 @@ time in place of 0.10; one of 1920 × 1080 takes 2.8 in place of 2.4 with a pale
 """
 
 import logging
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from consistency.dataset import Frame
-from consistency.masks.packed import MAX_PIXELS, PackedMasks
+from consistency.limits import check_file, check_memory, check_pixels
+from consistency.masks.packed import PackedMasks
 from consistency.masks.packing import Packer, pack_runs
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile, TiffPage
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 # Pillow modes whose pixels are numbers; "P" are numbers too, with colours to show them in.
 NUMBER_MODES = {"1", "L", "I", "I;16", "I;16B", "I;16L"}
 COLOUR_MODES = {"RGB", "RGBA"}
+BYTES = {"RGB": 3, "RGBA": 4, "I": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}  # of a pixel; else 1
+# What an image may be, whatever its ending: Pillow would hand others to programs outside.
+FORMATS = ("PNG", "BMP", "DIB", "TIFF", "GIF", "JPEG", "PPM", "WEBP")
+MOST_DEFLATED = 1032  # bytes of zeros that one byte can stand for (zlib, "Technical details")
 
 
 @dataclass(frozen=True)
@@ -47,15 +56,14 @@ class Header:
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
     """Turn what the libraries raise, or only log, for a bad file into one line."""
+    check_file(path, "image")
     try:
         with warnings.catch_warnings(), _heard("tifffile") as complaints:
             warnings.simplefilter("ignore")  # Pillow's of large images; the limit here is ours
             yield
         if complaints:  # tifffile goes on with the pages that it can find
             raise OSError(complaints[0])
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{path}: no such image; restore it or drop it") from error
-    except (MemoryError, IsADirectoryError, PermissionError):
+    except (MemoryError, PermissionError):
         raise
     except Exception as error:  # of a damaged file anything may come
         if isinstance(error, ValueError) and str(error).startswith(str(path)):
@@ -88,12 +96,11 @@ def _heard(name: str) -> Iterator[list[str]]:
         logger.propagate = propagate
 
 
-def check_size(path: Path, shape: Sequence[int]) -> None:
+def check_size(path: Path, shape: Sequence[int], pixel_bytes: int = 1) -> None:
     """Raise ValueError unless (height, width, ...) is a size that an image can have."""
-    if shape[0] * shape[1] > MAX_PIXELS or 0 in shape[:2]:
-        raise ValueError(
-            f"{path}: says it has {shape[0]} × {shape[1]} pixels; allowed: 1 to {MAX_PIXELS}"
-        )
+    check_pixels(shape, f"{path}: ")
+    # As it is decoded, as an array, and where its numbers change.
+    check_memory((2 * pixel_bytes + 2) * math.prod(shape), str(path))
 
 
 def read_header(path: Path) -> Header:
@@ -103,7 +110,7 @@ def read_header(path: Path) -> Header:
             return _tiff_header(path)
         from PIL import Image
 
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             shape = image.size[1], image.size[0]
             bits = 16 if image.mode.startswith("I;16") else 32 if image.mode == "I" else 8
             kinds = {"P": "palette"} | dict.fromkeys(NUMBER_MODES, "numbers")
@@ -111,11 +118,24 @@ def read_header(path: Path) -> Header:
             return Header(kinds.get(image.mode, "other"), shape, 1, bits)
 
 
-def _tiff_header(path: Path) -> Header:
+def open_tiff(path: Path) -> "TiffFile":
+    """Open a TIFF file and none of those that it may name: OME and others know file sets."""
     import tifffile
 
-    with tifffile.TiffFile(path) as file:
-        page = file.pages[0]
+    return tifffile.TiffFile(path, _multifile=False)
+
+
+def first_page(path: Path, file: "TiffFile") -> "TiffPage":
+    """First page of an open TIFF file; ValueError if there is none, or it says no dtype."""
+    page = file.pages.first
+    if page.dtype is None or len(page.shape) < 2:
+        raise ValueError(f"{path}: first page is not an image of numbers")
+    return page
+
+
+def _tiff_header(path: Path) -> Header:
+    with open_tiff(path) as file:
+        page = first_page(path, file)
         shape = file.series[0].shape
         numbers = page.samplesperpixel == 1 and page.dtype.kind in "bui"
         pages = max(len(file.pages), int(np.prod(shape[:-2])) if len(shape) > 2 else 1)
@@ -127,25 +147,26 @@ def read_pixels(path: Path) -> np.ndarray:
     """Read the only image of a file, integer (h, w), or uint8 (h, w, 3 or 4) for colours.
 
     A palette image gives its numbers.  Raises FileNotFoundError; ValueError if the file is
-    damaged, has several pages, or more pixels than ``rle.MAX_PIXELS``.
+    damaged, has several pages, or more pixels than a mask may have.
     """
     with readable(path):
         if path.suffix.lower() in TIFF_SUFFIXES:
             return _read_tiff(path)
         from PIL import Image
 
-        with Image.open(path) as image:
-            check_size(path, (image.size[1], image.size[0]))
+        with Image.open(path, formats=FORMATS) as image:
+            check_size(path, (image.size[1], image.size[0]), BYTES.get(image.mode, 1))
+            packed = image.size[0] * image.size[1] // 8  # bytes, at a bit a pixel
+            if image.format == "PNG" and packed > MOST_DEFLATED * path.stat().st_size:
+                raise ValueError(f"{path}: damaged image (too short for its size); write it again")
             if image.mode not in {"P", *NUMBER_MODES, *COLOUR_MODES}:
                 raise ValueError(f"{path}: mode {image.mode!r}; masks are numbers or a palette")
             return np.asarray(image)
 
 
 def _read_tiff(path: Path) -> np.ndarray:
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
-        page = file.pages[0]
+    with open_tiff(path) as file:
+        page = first_page(path, file)
         if len(file.pages) > 1:
             raise ValueError(f"{path}: {len(file.pages)} pages where one image is meant")
         return page_pixels(path, page)
@@ -153,7 +174,7 @@ def _read_tiff(path: Path) -> np.ndarray:
 
 def page_pixels(path: Path, page: Any) -> np.ndarray:
     """Pixels of one page of an open TIFF file, integer (h, w) or colours."""
-    check_size(path, page.shape)
+    check_size(path, page.shape, page.dtype.itemsize if page.dtype else 1)
     try:
         return page.asarray()
     except ValueError as error:
@@ -161,7 +182,7 @@ def page_pixels(path: Path, page: Any) -> np.ndarray:
             raise
         from PIL import Image  # knows LZW, which tifffile leaves to another package
 
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             image.seek(page.index)
             return np.asarray(image)
 
@@ -245,20 +266,10 @@ def read_unlisted(root: Path, frame: Frame, void: Sequence[int] = ()) -> tuple[F
 
     ``void`` values are not objects.  Raises ValueError with the frame and the file.
     """
-    with naming(frame):
-        image = read_numbers(root / frame.source)
+    image = read_numbers(root / frame.source)
     values, masks = values_and_masks(image, lambda value: value not in void)
     records = tuple({"segmentation": frame.source, "value": value} for value in values)
     return Frame(frame.name, records, identities=tuple(values)), masks
-
-
-@contextmanager
-def naming(frame: Frame) -> Iterator[None]:
-    """Say in an error which frame a file belongs to."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"frame {frame.name!r}: {error}") from error
 
 
 def read_numbers(path: Path) -> np.ndarray:
@@ -272,8 +283,7 @@ def read_label_frame(
     """Pack a frame of ``label_frames`` that has been listed."""
     if not frame.records:
         return Packer((0, 0)).finish()
-    with naming(frame):
-        image = read(root / frame.records[0]["segmentation"])
+    image = read(root / frame.records[0]["segmentation"])
     return pack_labels(image, [record["value"] for record in frame.records])
 
 
@@ -282,10 +292,7 @@ def read_binary_frame(root: Path, frame: Frame) -> PackedMasks:
     packer = Packer((0, 0))
     for i, record in enumerate(frame.records):
         path = root / record["segmentation"]
-        try:
-            pixels = read_numbers(path)
-        except (ValueError, FileNotFoundError) as error:
-            raise type(error)(f"frame {frame.name!r}: {error}") from error
+        pixels = read_numbers(path)
         if i == 0:
             packer = Packer(pixels.shape)
         if pixels.shape != packer.shape:

@@ -20,11 +20,13 @@ from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.source import NATIVE_JSON, Source
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
+from consistency.limits import OutsideError, check_memory, check_pixels, in_force
 from consistency.masks.packed import PackedMasks
 from consistency.masks.packing import Packer
 from consistency.options import WritingOptions
 
 FOLDER_NAME = "numpy_masks"
+RECORD_BYTES = 300  # that a mask takes before its pixels are read
 
 
 def matches(source: Source) -> bool:
@@ -112,10 +114,15 @@ def _check_record(record: object, where: str) -> None:
         return
     if not isinstance(value, str):
         raise ValueError(f"{where}: segmentation is a {type(value).__name__}, not a path or RLE")
-    # By text alone: a link inside the folder is the user's own choice, "../" in a file is not.
+    if in_force().follow_links:
+        return
+    # By text alone, before any frame is read; links are met when the file is opened.
     inside = os.path.normpath(value)
-    if os.path.isabs(inside) or inside.split(os.sep)[0] == ".." or "\0" in value:
-        raise ValueError(f"{where}: {value!r} leads outside the data folder; use a path inside it")
+    if os.path.isabs(inside) or inside.split(os.sep)[0] == "..":
+        raise OutsideError(
+            f"{where}: {value!r} leads outside the data folder; use a path inside it, or add "
+            "--follow-links if you trust the data"
+        )
 
 
 def _frames_of_folder(folder: Source) -> Iterator[Frame]:
@@ -133,11 +140,14 @@ def _frames_of_folder(folder: Source) -> Iterator[Frame]:
 
 def _stack_length(path: Path) -> int:
     with npy.open_array(path) as (_, header):
+        npy.check_numbers(header, path)
         if len(header.shape) != 3 or 0 in header.shape[1:]:
             raise ValueError(
                 f"{path}: shape {header.shape}; the stack of a frame is (masks, height, width), "
                 f"a single mask goes to {path.with_suffix('')}/0.npy"
             )
+        check_pixels(header.shape[1:], f"{path}: ")
+        check_memory(header.shape[0] * RECORD_BYTES, f"{path}: {header.shape[0]} masks")
         return header.shape[0]
 
 
@@ -146,14 +156,9 @@ def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     # A data set of run lengths alone is packed from its runs, without any pixels.
     if layout.order == "F":
         return rle.read_frame(frame)
-    try:
-        if frame.source == "stack":
-            return _read_stack(layout, frame, buffer)
-        return _read_files(layout, frame, buffer)
-    except OSError as error:
-        raise OSError(f"frame {frame.name!r}: {error}") from error
-    except ValueError as error:
-        raise ValueError(f"frame {frame.name!r}: {error}") from error
+    if frame.source == "stack":
+        return _read_stack(layout, frame, buffer)
+    return _read_files(layout, frame, buffer)
 
 
 def _read_files(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
@@ -193,8 +198,10 @@ def _open_mask(path: Path, buffer: Buffer) -> tuple[tuple[int, int], Iterator[np
 def _rows(path: Path, buffer: Buffer) -> Iterator:
     """Yield the shape of a mask file, then its pixels."""
     with npy.open_array(path) as (file, header):
+        npy.check_numbers(header, path)
         if len(header.shape) != 2 or 0 in header.shape:
             raise ValueError(f"{path}: shape {header.shape}; a mask is (height, width)")
+        check_pixels(header.shape, f"{path}: ")
         yield header.shape
         yield from npy.rows(file, path, header, header.shape, buffer)
 
@@ -206,6 +213,7 @@ def _read_stack(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     with npy.open_array(path) as (file, header):
         packer = Packer((header.shape[1], header.shape[2]))
         if header.fortran:  # masks are interleaved: the whole stack is needed at once
+            check_memory(3 * header.nbytes // header.dtype.itemsize, str(path))
             parts = npy.slices(file, path, header.dtype, int(np.prod(header.shape)), buffer)
             stack = np.concatenate([part.astype(bool) for part in parts])
             for mask in stack.reshape(header.shape, order="F"):

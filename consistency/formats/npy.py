@@ -1,6 +1,9 @@
 """NumPy files read slice by slice into one reused buffer, and written the same way."""
 
 import io
+import lzma
+import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -8,18 +11,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from tokenize import TokenError
 from typing import cast
 
 import numpy as np
 
 from consistency.formats.buffer import SLICE_BYTES, Buffer
+from consistency.limits import check_file
 
 BLOCK = 1 << 14  # pixels; a block without foreground is not written
 # The header is a Python literal, and a huge one can bring its parser down.
 MAX_HEADER = 1 << 16
-# What zipfile and zlib raise for damaged archives.
-DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError)
+# No byte of an archive stands for more of what was packed: the most that deflate (1032) and bzip2
+# reach on zeros, and what LZMA reaches on nearly all.
+MOST_PACKED = 20_000
+# What zipfile and what it unpacks with raise for damaged archives; RuntimeError: a password.
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError,
+    struct.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,11 @@ class Header:
     shape: tuple[int, ...]
     fortran: bool
     dtype: np.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 @lru_cache(maxsize=64)
@@ -43,26 +57,56 @@ def _parse(major: int, raw: bytes) -> Header:
 def open_array(path: Path, name: str | None = None) -> Iterator[tuple[io.RawIOBase, Header]]:
     """Open the array of a .npy file, or one of a .npz file: ``name``, else "masks" or the only one.
 
-    Yields the file at its first element and the header.  Raises FileNotFoundError if there is no
-    such file, ValueError if it is damaged.
+    Yields the file at its first element and the header, which asks for no more than there is.
+    Raises FileNotFoundError if there is no such file, ValueError if it is damaged.
     """
-    try:
-        # Unbuffered: slices go from the system into the reused buffer without a copy in between.
-        if path.suffix != ".npz":
-            with open(path, "rb", buffering=0) as file:
-                yield file, read_header(file, path)
-            return
-        with zipfile.ZipFile(path) as archive, archive.open(_member(archive, path, name)) as member:
+    size = check_file(path, "mask file")
+    # Unbuffered: slices go from the system into the reused buffer without a copy in between.
+    if path.suffix.lower() != ".npz":
+        with open(path, "rb", buffering=0) as file:
+            header = read_header(file, path)
+            check_length(header, size - file.tell(), path)
+            yield file, header
+        return
+    with unpacking(path), zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(_member(archive, path, name))
+        with archive.open(info) as member:
             file_inside = cast(io.RawIOBase, member)  # has readinto, which its type does not tell
-            yield file_inside, read_header(file_inside, path)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise FileNotFoundError(f"{path}: no such mask file; restore it or drop it") from error
-    except (EOFError, *DAMAGED) as error:
+            header = read_header(file_inside, path)
+            # What an archive says of its parts may be as wrong as a header.
+            most = min(info.file_size, MOST_PACKED * min(info.compress_size, size))
+            check_length(header, most, path)
+            yield file_inside, header
+
+
+@contextmanager
+def unpacking(path: Path) -> Iterator[None]:
+    """Turn what is raised for a damaged archive into ValueError."""
+    try:
+        yield
+    except DAMAGED as error:
         raise ValueError(f"{path}: damaged archive ({error}); write the file again") from error
+    except OSError as error:  # of bzip2; those of the system have a number
+        if error.errno is not None:
+            raise
+        raise ValueError(f"{path}: damaged archive ({error}); write the file again") from error
+
+
+def check_length(header: Header, size: int, path: Path) -> None:
+    """Raise ValueError if an array has negative dimensions or more than ``size`` bytes."""
+    if min(header.shape, default=0) < 0:
+        raise ValueError(f"{path}: broken .npy header, shape {header.shape}; write the file again")
+    if header.nbytes > size:
+        raise ValueError(
+            f"{path}: cut short, {header.nbytes - size} bytes are missing for {header.dtype} of "
+            f"shape {header.shape}; write the file again"
+        )
 
 
 def _member(archive: zipfile.ZipFile, path: Path, name: str | None) -> str:
     if name is not None:
+        if f"{name}.npy" not in archive.namelist():
+            raise ValueError(f"{path}: no array {name!r}; write the file again")
         return f"{name}.npy"
     names = [name for name in archive.namelist() if name.endswith(".npy")]
     if "masks.npy" in names:
@@ -86,16 +130,20 @@ def read_header(file: io.RawIOBase, path: Path) -> Header:
     text = file.read(min(length, MAX_HEADER))
     try:
         header = _parse(magic[6], size + text)
-    except (ValueError, SyntaxError, TypeError, TokenError) as error:
+    except Exception as error:  # it goes through Python's tokenizer and parser
         raise ValueError(f"{path}: broken .npy header; write the file again") from error
     if header.dtype.hasobject:
         raise ValueError(
             f"{path}: holds Python objects, which are refused because loading them can run code; "
             "save masks as bool or integers"
         )
-    if header.dtype.kind not in "buif":
-        raise ValueError(f"{path}: dtype {header.dtype}; masks are bool, integer or float")
     return header
+
+
+def check_numbers(header: Header, path: Path) -> None:
+    """Raise ValueError unless an array holds what masks are made of."""
+    if header.dtype.kind not in "buif" or not header.dtype.itemsize:
+        raise ValueError(f"{path}: dtype {header.dtype}; masks are bool, integer or float")
 
 
 def foreground(pixels: np.ndarray, path: Path) -> np.ndarray:

@@ -11,6 +11,7 @@ An archive compresses the frames into one stream, so that frames cannot be looke
 """
 
 import io
+import math
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,7 +22,8 @@ from consistency.dataset import Dataset, Frame, Layout, frame_range, in_order
 from consistency.formats import npy, rle
 from consistency.formats.buffer import Buffer
 from consistency.formats.source import Source
-from consistency.masks.packed import MAX_PIXELS, PackedMasks
+from consistency.limits import check_file, check_memory, check_pixels
+from consistency.masks.packed import PackedMasks
 
 PACKED = ("packbits", "packed")
 INDEX = "frame_indices"
@@ -48,11 +50,9 @@ def _file(source: Source) -> Path | None:
 
 def _names(path: Path) -> list[str]:
     """Names of the arrays in an archive; ValueError if it is damaged."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
-    except (OSError, *npy.DAMAGED) as error:
-        raise ValueError(f"{path}: damaged archive ({error}); write the file again") from error
+    check_file(path)
+    with npy.unpacking(path), zipfile.ZipFile(path) as archive:
+        return [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
 
 
 def open_dataset(source: Source) -> Dataset:
@@ -93,8 +93,8 @@ def _images(file: io.RawIOBase, path: Path, header: npy.Header) -> Iterator[np.n
     # Its frames are scattered over the whole file, which would have to be held in memory.
     if header.fortran:
         raise ValueError(f"{path}: in Fortran order; save numpy.ascontiguousarray of it")
-    if header.shape[1] * header.shape[2] > MAX_PIXELS or 0 in header.shape[1:]:
-        raise ValueError(f"{path}: images of {header.shape[1]} × {header.shape[2]} pixels")
+    npy.check_numbers(header, path)
+    check_pixels(header.shape[1:], f"{path}: ")
     image = np.empty(header.shape[1:], header.dtype)
     for _ in range(header.shape[0]):
         npy.read_into(file, path, image)
@@ -103,10 +103,12 @@ def _images(file: io.RawIOBase, path: Path, header: npy.Header) -> Iterator[np.n
 
 def _frames_of_masks(path: Path, names: list[str]) -> list[Frame]:
     index = _column(path, INDEX)
-    fields = {n: _column(path, n) for n in names if n not in ("masks", INDEX, "shape", *PACKED)}
-    fields = {n: column for n, column in fields.items() if column.shape == index.shape}
-    if index.ndim != 1 or index.dtype.kind not in "ui" or (index.size and index.min() < 0):
-        raise ValueError(f"{path}: {INDEX} is {index.dtype} {index.shape}, not (n,) of integers")
+    if index is None or index.ndim != 1 or index.dtype.kind not in "ui" or (index < 0).any():
+        found = "no array" if index is None else f"{index.dtype} {index.shape}"
+        raise ValueError(f"{path}: {INDEX} is {found}, not (n,) of integers")
+    others = [n for n in names if n not in ("masks", INDEX, "shape", *PACKED)]
+    columns = {name: _column(path, name, index.shape) for name in others}
+    fields = {name: column for name, column in columns.items() if column is not None}
     stored = next((n for n in PACKED if n in names), "masks" if "masks" in names else None)
     if stored is None:
         raise ValueError(f"{path}: no array 'masks' or 'packbits'")
@@ -143,7 +145,10 @@ def _plain(path: Path) -> Iterator[np.ndarray]:
 
 def _unpacked(path: Path, stored: str) -> Iterator[np.ndarray]:
     """Yield each mask of packed bits as bool (h, w)."""
-    shape = tuple(int(v) for v in _column(path, "shape").ravel())
+    stated = _column(path, "shape")
+    if stated is None or stated.dtype.kind not in "ui" or stated.size not in (2, 3):
+        raise ValueError(f"{path}: 'shape' is not two or three integers, (n, h, w) or (h, w)")
+    shape = tuple(int(v) for v in stated.ravel())
     with npy.open_array(path, stored) as (file, header):
         dims = header.shape
         size = shape[-2] * shape[-1] if len(shape) in (2, 3) and min(shape) > 0 else 0
@@ -151,12 +156,14 @@ def _unpacked(path: Path, stored: str) -> Iterator[np.ndarray]:
         bits = {2: (count, -(-size // 8)), 1: (-(-count * size // 8),)}.get(len(dims))
         if len(dims) == 3 and size:
             bits = (count, shape[-2], -(-shape[-1] // 8))
-        if header.dtype != np.uint8 or not 0 < size <= MAX_PIXELS or dims != bits or header.fortran:
+        if header.dtype != np.uint8 or not size or dims != bits or header.fortran:
             raise ValueError(
                 f"{path}: {stored} is {header.dtype} {dims} for shape {shape}; expected "
                 "np.packbits of (n, h, w), of its rows, or of each mask flattened"
             )
+        check_pixels(shape[-2:], f"{path}: ")
         if len(dims) == 1:  # masks need not begin at a byte
+            check_memory(header.nbytes, str(path))
             whole = np.empty(dims, np.uint8)
             npy.read_into(file, path, whole)
             for i in range(count):
@@ -172,13 +179,17 @@ def _unpacked(path: Path, stored: str) -> Iterator[np.ndarray]:
             yield np.unpackbits(part, axis=-1, count=width).reshape(shape[-2:]).astype(bool)
 
 
-def _column(path: Path, name: str) -> np.ndarray:
-    """Read a small array of an archive."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return archive[name]
-    except (KeyError, ValueError, OSError, EOFError, *npy.DAMAGED) as error:
-        raise ValueError(f"{path}: cannot read {name!r} ({error})") from error
+def _column(path: Path, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray | None:
+    """Read a small array of an archive; None if it has another ``shape``, or holds no values."""
+    with npy.open_array(path, name) as (file, header):
+        if shape is not None and header.shape != shape:
+            return None
+        if header.dtype.kind not in "buifUS" or not header.dtype.itemsize:
+            return None
+        check_memory(header.nbytes, f"{path}: array {name!r}")
+        column = np.empty(math.prod(header.shape), header.dtype)
+        npy.read_into(file, path, column)
+        return column.reshape(header.shape, order="F" if header.fortran else "C")
 
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:

@@ -15,7 +15,7 @@ import numpy as np
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import images
 from consistency.formats.buffer import Buffer
-from consistency.formats.source import Source, value_of
+from consistency.formats.source import Source, category_names, value_of
 from consistency.masks.packed import PackedMasks
 
 
@@ -69,10 +69,10 @@ def _segments(
     segments = {}
     for i, entry in enumerate(content["annotations"]):
         where = f"{index}: annotation {i}"
+        listed = value_of(entry, "segments_info", list, where)
         name = entry.get("file_name") or entry.get("image_id")
-        segments[PurePosixPath(str(name)).stem] = value_of(entry, "segments_info", list, where)
-    named = content.get("categories") or []
-    return segments, {c["id"]: str(c.get("name", c["id"])) for c in named}
+        segments[PurePosixPath(str(name)).stem] = listed
+    return segments, category_names(content, str(index))
 
 
 def _frames(inner: Source, segments: dict[str, list]) -> Iterator[Frame]:
@@ -105,8 +105,7 @@ def read_ids(path: Path) -> np.ndarray:
 def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
     """List and pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     segments = frame.source
-    with images.naming(frame):
-        image = read_ids(layout.root / frame.name)
+    image = read_ids(layout.root / frame.name)
     values, masks = images.values_and_masks(image, segments.__contains__)
     records = tuple({"segmentation": frame.name, "value": v} | segments[v] for v in values)
     return Frame(frame.name, records, identities=tuple(r["value"] for r in records)), masks

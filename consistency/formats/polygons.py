@@ -1,6 +1,5 @@
 """COCO polygons, by the rule of the COCO API (rleFrPoly: five-fold upsampling)."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,9 @@ from consistency.masks.packed import PackedMasks
 
 # Annotation tools round: corners up to one pixel beyond the edge are clipped, not refused.
 TOLERANCE = 1.0
+LARGEST = 1e9  # of a coordinate that is looked at
+# COCO's own code takes 40 bytes for each pixel of an outline, and does not ask whether it got them.
+LONGEST_OUTLINE = 1 << 23
 Size = tuple[int, int] | None
 
 
@@ -43,7 +45,7 @@ def check(segmentation: object, size: Size, where: str) -> None:
 
 def _check_polygon(polygon: Any, size: tuple[int, int], where: str) -> None:
     good = isinstance(polygon, list) and len(polygon) >= 6 and len(polygon) % 2 == 0
-    if not good or not all(isinstance(v, int | float) and math.isfinite(v) for v in polygon):
+    if not good or not all(isinstance(v, int | float) and abs(v) < LARGEST for v in polygon):
         raise ValueError(f"{where}: a polygon is a list x, y, x, y, ... of three or more corners")
     for values, limit, axis in ((polygon[::2], size[1], "x"), (polygon[1::2], size[0], "y")):
         low, high = min(values), max(values)
@@ -52,6 +54,18 @@ def _check_polygon(polygon: Any, size: tuple[int, int], where: str) -> None:
                 f"{where}: polygon with {axis} from {low:g} to {high:g} outside the image of "
                 f"{size[1]} × {size[0]} pixels; correct it or the image's size"
             )
+    if len(polygon) // 2 * max(size) > LONGEST_OUTLINE and _outline(polygon) > LONGEST_OUTLINE:
+        raise ValueError(
+            f"{where}: polygon with an outline of {_outline(polygon):.3g} pixels; allowed are "
+            f"{LONGEST_OUTLINE}, so corners are wrong"
+        )
+
+
+def _outline(polygon: list) -> float:
+    """Pixels of the longer side of each edge, summed."""
+    steps = zip(polygon, polygon[2:] + polygon[:2], strict=True)
+    sides = [abs(end - start) for start, end in steps]
+    return sum(map(max, sides[::2], sides[1::2]))
 
 
 def to_rle(segmentation: dict | list, size: tuple[int, int]) -> dict:

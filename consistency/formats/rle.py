@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco
 
-from consistency.dataset import Frame
-from consistency.masks.packed import MAX_PIXELS, PackedMasks
+from consistency.dataset import LARGEST_NUMBER, Frame, short
+from consistency.limits import check_pixels
+from consistency.masks.packed import PackedMasks
 from consistency.masks.packing import Packer, pack_runs
 
 
@@ -27,8 +28,7 @@ def read_size(rle: dict) -> tuple[int, int]:
     )
     if not good:
         raise ValueError(f"run lengths need a size [height, width], not {size!r}")
-    if size[0] * size[1] > MAX_PIXELS:
-        raise ValueError(f"size {size[0]} × {size[1]} is above {MAX_PIXELS} pixels")
+    check_pixels(size, "run lengths: ")
     return size[0], size[1]
 
 
@@ -44,19 +44,20 @@ def decode(rles: Sequence[dict], shape: tuple[int, int]) -> PackedMasks:
         if read_size(rle) != shape:
             raise ValueError(f"mask {i}: size {rle['size']} among masks of {list(shape)}")
     runs, owner = _runs([rle.get("counts") for rle in rles])
-    stop = np.cumsum(runs)
+    pixels = shape[0] * shape[1]
     lengths = np.bincount(owner, minlength=len(rles))
     ends = np.cumsum(lengths)
     totals = np.bincount(owner, weights=runs, minlength=len(rles)).astype(np.int64)
-    wrong = np.flatnonzero(totals != shape[0] * shape[1])
-    negative = owner[np.flatnonzero(runs < 0)]
-    # A sum may fit although runs are negative; both are damage.
-    if wrong.size or negative.size:
-        i = int(min([*wrong[:1], *negative[:1]]))
+    # A sum may fit although runs are negative; and sums of huge runs are not exact.
+    wrong = np.flatnonzero(totals != pixels)
+    foreign = owner[np.flatnonzero((runs < 0) | (runs > pixels))]
+    if wrong.size or foreign.size:
+        i = int(min([*wrong[:1], *foreign[:1]]))
         raise ValueError(
             f"mask {i}: run lengths add up to {totals[i]} pixels, not {shape[0]} · {shape[1]} = "
-            f"{shape[0] * shape[1]}; the counts are damaged or the size is wrong"
+            f"{pixels}; the counts are damaged or the size is wrong"
         )
+    stop = np.cumsum(runs)
     # The sum runs on from mask to mask; each mask is to begin at 0.
     stop -= np.repeat(np.cumsum(totals) - totals, lengths)
     # Runs take turns, and the first of each mask is background.
@@ -98,6 +99,9 @@ def _runs(counts: Sequence) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(value, str | bytes):
             texts[i] = value.encode("ascii", "replace") if isinstance(value, str) else value
         elif isinstance(value, list) and all(type(v) is int for v in value):
+            largest = max(value, key=abs, default=0)
+            if abs(largest) > LARGEST_NUMBER:
+                raise ValueError(f"mask {i}: counts hold {short(largest)}; the counts are damaged")
             lists[i] = np.asarray(value, np.int64)
         else:
             raise ValueError(f"mask {i}: counts are {type(value).__name__}, not text or integers")

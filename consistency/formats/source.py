@@ -1,14 +1,17 @@
 """What lies at the path of a dataset, looked at once for all formats."""
 
+import csv
 import gc
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from consistency.dataset import natural_key
+from consistency.limits import OutsideError, check_file, check_inside, inside
 
 if TYPE_CHECKING:
     from consistency.formats.images import Header
@@ -26,6 +29,10 @@ def _is_foreign(name: str) -> bool:
     return name.startswith(".") or name.lower() in FOREIGN
 
 
+# What values of JSON are called.
+NAMES: dict[type, str] = {dict: "an object", list: "a list", int: "a whole number", str: "text"}
+
+
 class Source:
     """A folder or file that some format may read.
 
@@ -36,17 +43,25 @@ class Source:
     ----------
     path : of the folder or file.
     sequence : name of the wanted sequence where the input holds several, or None.
+    root : the data folder, which no link may lead out of (see ``limits``).
+    left_out : what formats would have read outside of it.
     """
 
-    def __init__(self, path: Path, sequence: str | None = None):
+    def __init__(self, path: Path, sequence: str | None = None, root: Path | None = None):
         self.path = Path(path)
         self.sequence = sequence
+        self.root = root or (self.path if self.path.is_dir() else self.path.parent)
         self._loaded: dict[Path, object] = {}
         self._inside: dict[Path, Source] = {}
+        self.left_out: list[OutsideError] = []
 
     @cached_property
     def _listed(self) -> tuple[Path, ...]:
-        return tuple(self.path.iterdir()) if self.path.is_dir() else ()
+        if not self.path.is_dir():
+            return ()
+        with inside(self.root):
+            check_inside(self.path)
+        return tuple(self.path.iterdir())
 
     @cached_property
     def entries(self) -> tuple[Path, ...]:
@@ -58,7 +73,9 @@ class Source:
     def ignored(self) -> tuple[Path, ...]:
         """Hidden entries and those of operating systems, here and in the folders looked into."""
         here = sorted(p for p in self._listed if _is_foreign(p.name))
-        return (*here, *(path for inner in self._inside.values() for path in inner.ignored))
+        # What leads out of the data folder is not listed.
+        inner = [source for source in self._inside.values() if "_listed" in vars(source)]
+        return (*here, *(path for source in inner for path in source.ignored))
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:
@@ -67,7 +84,7 @@ class Source:
 
     def inside(self, folder: Path) -> "Source":
         """What lies in a folder of this one."""
-        return self._inside.setdefault(folder, Source(folder))
+        return self._inside.setdefault(folder, Source(folder, root=self.root))
 
     def files(self, *suffixes: str) -> tuple[Path, ...]:
         """Files among the entries that end in one of ``suffixes`` (with the dot, lower case)."""
@@ -129,13 +146,44 @@ def load_json(path: Path) -> Any:
     # above 64 bits, as the labels of --matching seed may be, into rounded floats and refuses the
     # NaN that Python writes.  To look for the first two afterwards costs as much as it saves:
     # 112 MB took 0.55 + 0.55 s against 1.1 s here.
+    text = read_text(path)
     try:
-        with open(path, encoding="utf-8") as file, without_collection():
-            return json.load(file, object_pairs_hook=_unique)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path}: invalid JSON ({error}); write the file again") from error
+        with without_collection():
+            return json.loads(text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits, too
+        reason = str(error).split(";")[0]
+        raise ValueError(f"{path}: invalid JSON ({reason}); write the file again") from error
     except KeyError as error:
         raise ValueError(f"{path}: key {error} appears twice in one object") from error
+
+
+def read_text(path: Path) -> str:
+    """Return the content of a text file; ValueError if it is not UTF-8, or not a regular file."""
+    check_file(path)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}: byte {error.start + 1} is not UTF-8 text; save the file as UTF-8"
+        ) from error
+
+
+def read_table(path: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
+    """Return the columns of a CSV file and its lines, without empty ones.
+
+    Raises ValueError for a line that is damaged or has more fields than the first, and as
+    ``read_text``.
+    """
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), restval="", strict=True)
+    rows = []
+    try:
+        for row in reader:
+            if None in row:
+                raise ValueError(f"{path}, line {reader.line_num}: more fields than in line 1")
+            rows.append({key: plain_field(value) for key, value in row.items()})
+        return reader.fieldnames or (), rows
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num + 1}: not CSV ({error})") from error
 
 
 @contextmanager
@@ -172,8 +220,22 @@ def value_of(content: object, key: str, kind: type | tuple[type, ...], where: st
         raise ValueError(f"{where}: no {key!r}")
     value = content[key]
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f"{where}: {key!r} is {type(value).__name__}")
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        wanted = " or ".join(NAMES.get(k, k.__name__) for k in kinds)
+        raise ValueError(f"{where}: {key!r} is {type(value).__name__}, not {wanted}")
     return value
+
+
+def category_names(content: dict, where: str) -> dict[int, str]:
+    """Return {id: name} of the "categories" that a JSON file may have; ValueError for others."""
+    found = content.get("categories")
+    if found is None:
+        return {}
+    categories = value_of(content, "categories", list, where)
+    return {
+        value_of(c, "id", int, f"{where}: category {i}"): str(c.get("name", c["id"]))
+        for i, c in enumerate(categories)
+    }
 
 
 def without_parent(names: dict) -> dict:

@@ -70,6 +70,7 @@ class _Pages:
     """The images of an open stack, by index."""
 
     def __init__(self, path: Path, file: "TiffFile"):
+        images.first_page(path, file)
         series = file.series[0]
         shaped = len(series.shape) in (2, 3) and series.axes.endswith("YX")
         if not shaped or series.dtype.kind not in "bui":
@@ -77,6 +78,8 @@ class _Pages:
                 f"{path}: {series.dtype} of shape {series.shape} ({series.axes}); a stack of label "
                 "images is (T, Y, X) of integers"
             )
+        if series.nbytes > path.stat().st_size and len(file.pages) < series.shape[0]:
+            raise ValueError(f"{path}: damaged image (too short for {series.shape}); write it again")
         self.path, self.file, self.series = path, file, series
         self.length = series.shape[0] if len(series.shape) == 3 else 1
 
@@ -85,16 +88,14 @@ class _Pages:
         if len(self.file.pages) >= self.length:
             pixels = images.page_pixels(self.path, self.file.pages[t])
         else:  # one page for all frames, as large stacks of ImageJ are
-            images.check_size(self.path, self.series.shape[-2:])
+            images.check_size(self.path, self.series.shape[-2:], self.series.dtype.itemsize)
             pixels = self.series.asarray(out="memmap")[t]
         return images.numbers(self.path, pixels)
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[_Pages]:
-    import tifffile
-
-    with images.readable(path), tifffile.TiffFile(path) as file:
+    with images.readable(path), images.open_tiff(path) as file:
         yield _Pages(path, file)
 
 
@@ -104,7 +105,7 @@ def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
     records: list[dict] = []
     packed: list[PackedMasks] = []
     for name in names:
-        with images.naming(frame), _open(layout.root / name) as pages:
+        with _open(layout.root / name) as pages:
             values, masks = images.values_and_masks(pages(t))
         records += [{"segmentation": name, "value": value} for value in values]
         packed += [masks] if values else []

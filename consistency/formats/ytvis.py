@@ -17,7 +17,13 @@ from consistency.formats import polygons
 from consistency.formats.buffer import Buffer
 from consistency.formats.coco import OBJECT, categories_of
 from consistency.formats.labelled import LabelledSequence
-from consistency.formats.source import Source, choose, value_of, without_parent
+from consistency.formats.source import (
+    Source,
+    category_names,
+    choose,
+    value_of,
+    without_parent,
+)
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
 
@@ -49,10 +55,9 @@ def open_dataset(source: Source) -> Dataset:
         if value_of(annotation, "video_id", (int, str), f"{path}: annotation {i}") == video["id"]:
             _add(frames, annotation, size, i, f"{path}: annotation {i}")
     made = [_frame(plain[t], tuple(records), size) for t, records in enumerate(frames)]
-    categories = {c["id"]: str(c.get("name", c["id"])) for c in content.get("categories") or []}
-    return Dataset(
-        Layout(path, "ytvis", "F"), in_order(made, path, key=None), categories=categories
-    )
+    layout = Layout(path, "ytvis", "F")
+    categories = category_names(content, str(path))
+    return Dataset(layout, in_order(made, path, key=None), categories=categories)
 
 
 def _name(video: dict, path: Path) -> str:

@@ -14,9 +14,6 @@ import numpy as np
 from consistency.options import Order
 
 WORD_BITS = 64
-# 2**30 pixels (32768 × 32768) are far beyond any camera; a larger size in a file is a mistake or
-# an attack and would ask for gigabytes.
-MAX_PIXELS = 1 << 30
 FULL_WORD = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 # Bit i of INDEX_BITS[k] is set where bit k of the number i is set: with these, the sum of the

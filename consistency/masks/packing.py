@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from consistency.masks.packed import FULL_WORD, MAX_PIXELS, WORD_BITS, PackedMasks
+from consistency.limits import check_memory, check_pixels
+from consistency.masks.packed import FULL_WORD, WORD_BITS, PackedMasks
 from consistency.options import Order
 
 
@@ -16,6 +17,12 @@ def pack(masks: Iterable[np.ndarray], shape: tuple[int, int], order: Order = "C"
     return packer.finish()
 
 
+# Memory for each word while a frame is packed: position, mask and word, unsorted and sorted, and
+# the order (8); pack_runs has some more arrays of as many numbers.
+BYTES_TO_SORT = 40
+BYTES_FROM_RUNS = 72
+
+
 class Packer:
     """Collects the masks of one frame, in any mixture of forms, into a PackedMasks."""
 
@@ -25,10 +32,9 @@ class Packer:
         self.shape = (int(shape[0]), int(shape[1]))
         self.order = order
         self.pixels = self.shape[0] * self.shape[1]
-        if self.pixels > MAX_PIXELS:
-            raise ValueError(
-                f"masks of {self.shape} pixels; a mask has at most {MAX_PIXELS}; cut the frames up"
-            )
+        if self.shape != (0, 0):  # of a frame without masks
+            check_pixels(self.shape, "a mask ")
+        self._collected = 0  # words
         # One buffer for all masks: allocation costs more than packing.
         self._words = np.zeros(-(-self.pixels // WORD_BITS), np.uint64)
         self._parts: list[tuple[np.ndarray, np.ndarray]] = []
@@ -58,6 +64,8 @@ class Packer:
             end += bits.size
         packed[end:] = 0
         position = np.flatnonzero(self._words != 0)  # on bools eight times as fast as on uint64
+        self._collected += position.size
+        check_memory(self._collected * BYTES_TO_SORT, f"{len(self._parts) + 1} masks or more")
         self._parts.append((position.astype(np.int32), self._words[position]))
 
     def finish(self) -> PackedMasks:
@@ -122,6 +130,7 @@ def pack_runs(
     ends = np.cumsum(spans)
     begins = ends - spans
     total = int(ends[-1]) if ends.size else 0
+    check_memory(total * BYTES_FROM_RUNS, f"{count} masks of {shape[0]} × {shape[1]} pixels")
     word = np.full(total, FULL_WORD)
     # All words of a run are full but its first and its last, which may be the same word.
     word[begins] &= FULL_WORD << (start % WORD_BITS).astype(np.uint64)

@@ -153,7 +153,7 @@ def test_pickled_arrays(tmp_path, refuse):
     np.savez(path, masks=objects, frame_indices=np.zeros(1, int))
     assert "Python objects" in refuse(path)
     np.savez(path, masks=np.ones((1, 2, 2), bool), frame_indices=objects[0, 0])
-    assert "cannot read 'frame_indices'" in refuse(path)
+    assert "Python objects" in refuse(path)
 
 
 @pytest.mark.parametrize("name", ["../x.png", "/etc/x.png", "a/../../x.png"])
@@ -218,7 +218,7 @@ def test_archive_bomb(tmp_path, refuse):
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     header = parts["masks.npy"]
-    for shape, message in ((b"(1, 90000, 90000), }", "90000 × 90000"), (b"(1, 2, (2, }", "broken")):
+    for shape, message in ((b"(1, 90000, 90000), }", "cut short"), (b"(1, 2, (2, }", "broken")):
         start = header.index(b"(1, 2, 2), }")
         parts["masks.npy"] = header[:start] + shape + header[start + len(shape) :]
         with zipfile.ZipFile(path, "w") as archive:
