@@ -11,8 +11,9 @@ from pathlib import Path
 
 from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
-from consistency.cli.common import bars, run_cli
+from consistency.cli.common import bars, run_cli, say
 from consistency.cli.input import add_input_flags, open_input
+from consistency.cli.limits import add_limit_flags
 from consistency.cli.output import add_output_flags, writing_options
 from consistency.cli.parser import Parser
 from consistency.formats import WRITERS
@@ -31,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     add("--quiet", action="store_true", help="no progress bars, no summary")
     add_input_flags(result)
     add_output_flags(result.add_argument_group("outputs"))
+    add_limit_flags(result.add_argument_group("limits"))
     return result
 
 
@@ -47,7 +49,7 @@ def convert(args: argparse.Namespace) -> int:
         report = run(dataset, args.output, backend, options, args.overwrite, bars(args.quiet))
     if not args.quiet:
         count = report.counters
-        print(
+        say(
             f"{args.output}: {dataset.layout.format} to {' '.join(names)}: {count['frames']} "
             f"frames, {count['kept']} masks, {count['labels']} labels, {count['empty']} empty "
             f"masks left out; {report.seconds['total']:.2f} seconds"

@@ -10,13 +10,14 @@ or the sequence NAME of the data set PATH.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from consistency.cli.common import run_cli
+from consistency.cli.limits import add_limit_flags
 from consistency.cli.parser import Parser
 from consistency.options import EVALUATION_NEEDS
+from consistency.plain_text import to_json
 
 # Need a partition of the frame: they have no meaning where masks overlap.
 REFUSED = ("STQ", "VPQ", "PQ")
@@ -33,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     add("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
     add("--boundaries", action="store_true", help="DAVIS F too: reads all pixels")
     add("--metric", nargs="+", metavar="NAME", help="only these")
+    add_limit_flags(result)
     return result
 
 
@@ -59,7 +61,7 @@ def evaluate(args: argparse.Namespace) -> int:
         figures = {"IoU alone": label_statistics(by_iou), "labels": label_statistics(own)}
         print_table(figures)
     if args.json:
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+        args.json.write_text(to_json(figures, indent=1) + "\n")
     return 0
 
 

@@ -7,8 +7,6 @@ experiments/<name>/run.json             parameters, versions, input, counters, s
 experiments/<name>/numpy_masks/ ...     what the outputs write
 """
 
-import csv
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +22,7 @@ from consistency.formats.source import load_json
 from consistency.masks.packed import PackedMasks
 from consistency.names import check_name
 from consistency.options import SORTS
+from consistency.plain_text import to_json, write_rows
 from consistency.publishing import replacing
 
 
@@ -210,13 +209,12 @@ def write_json(path: Path, frames: Iterator[tuple[str, list[dict]]]) -> None:
         file.write("{")
         for i, (name, records) in enumerate(frames):
             lead = ",\n" if i else "\n"
-            file.write(f"{lead}{json.dumps(name)}: {json.dumps(records)}")
+            file.write(f"{lead}{to_json(name)}: {to_json(records)}")
         file.write("\n}\n")
 
 
 def write_csv(path: Path, kind: type, rows: Sequence[Any]) -> None:
     """Write one line for each dataclass of ``kind``; None becomes an empty field."""
     with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(field.name for field in fields(kind))
-        writer.writerows(astuple(row) for row in rows)
+        write_rows(file, [[field.name for field in fields(kind)]])
+        write_rows(file, (astuple(row) for row in rows))

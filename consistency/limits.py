@@ -47,12 +47,13 @@ class Limits:
         return usable_memory() if self.max_memory is None else self.max_memory
 
 
-_IN_FORCE: ContextVar[Limits] = ContextVar("limits", default=Limits())
+_DEFAULT = Limits()
+_IN_FORCE: ContextVar[Limits | None] = ContextVar("limits", default=None)
 
 
 def in_force() -> Limits:
     """Return the limits that hold here."""
-    return _IN_FORCE.get()
+    return _IN_FORCE.get() or _DEFAULT
 
 
 @contextmanager

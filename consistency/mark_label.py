@@ -11,6 +11,7 @@ from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
 from consistency.cli.common import bars, one_line, plain_name, run_cli, say, shard
 from consistency.cli.input import add_input_flags, name_of, open_input
+from consistency.cli.limits import add_limit_flags
 from consistency.cli.output import add_output_choice, add_output_flags
 from consistency.cli.parser import Parser
 from consistency.cli.summary import command, summary, what_was_done
@@ -82,6 +83,7 @@ def parser() -> Parser:
     outputs = group("outputs")
     add_output_choice(outputs)
     add_output_flags(outputs)
+    add_limit_flags(group("limits"))
     return result
 
 
@@ -152,7 +154,7 @@ def run(args: argparse.Namespace, backend: "Backend") -> int:
     progress = bars(args.quiet)
     report = pipeline.run(dataset, folder, backend, options, args.overwrite, progress)
     if not args.quiet:
-        print(summary(report, folder, options))
+        say(summary(report, folder, options))
     return 0
 
 
@@ -203,7 +205,7 @@ def run_many(args: argparse.Namespace, backend: "Backend", chosen: list, folder:
         counts = [result.counters for result in results if not isinstance(result, Failure)]
         total = {key: sum(c[key] for c in counts) for key in ("frames", "masks", "labels")}
         done = what_was_done(total, perf_counter() - began)
-        print(f"{folder}: {len(counts)} sequences, {done}; {len(failed)} failed")
+        say(f"{folder}: {len(counts)} sequences, {done}; {len(failed)} failed")
     return BAD_INPUT if failed else 0
 
 

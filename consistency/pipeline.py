@@ -1,6 +1,5 @@
 """Measure ▸ track ▸ write: the whole job for one sequence, on any backend."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -21,6 +20,7 @@ from consistency.formats.labelled import LabelledSequence
 from consistency.formats.writing import LabelledInput, Plan, WriteResult
 from consistency.measure.frame import FrameMeasurement, chunks, measure_chunk
 from consistency.options import IGNORE, KEEP_IDS, ONLY_IDS, Options
+from consistency.plain_text import to_json
 from consistency.progress import Progress, silent
 from consistency.track import given_ids, tables
 from consistency.track.association import associate
@@ -128,7 +128,7 @@ def write(
     )
     content = run_record(dataset, backend, options, report)
     content |= {"versions": labelling.made_with} | camera(labelling.frames)
-    (folder / "run.json").write_text(json.dumps(content, indent=1) + "\n")
+    (folder / "run.json").write_text(to_json(content, indent=1) + "\n")
     return report
 
 

@@ -1,13 +1,14 @@
 """Many sequences in one run: which ones, each into its own folder, and what failed."""
 
-import csv
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from consistency import formats
-from consistency.formats.source import Source
+from consistency.formats.source import Source, read_table
+from consistency.limits import check_inside, inside
 from consistency.names import check_name
 from consistency.options import AUTO
 from consistency.progress import Progress, silent
@@ -52,6 +53,9 @@ def in_folder(source: Source, input_format: str = AUTO) -> list[Sequence]:
     folders = source.folders
     if not any(formats.fitting(source.inside(folder), input_format) for folder in folders):
         return []
+    with inside(source.root):
+        for folder in folders:  # each is a data folder of its own from now on
+            check_inside(folder)
     return [Sequence(folder.name, folder) for folder in folders]
 
 
@@ -68,26 +72,25 @@ def in_table(file: Path, split: str | None = None) -> list[Sequence]:
     """
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file; --sequences takes a CSV of name,path,split")
-    with open(file, newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines)
-        missing = [c for c in COLUMNS[: 3 if split else 2] if c not in (reader.fieldnames or ())]
-        if missing:
-            raise ValueError(f"{file}: no column {missing[0]!r}; the first line is {COLUMNS}")
-        rows = [(number, row) for number, row in enumerate(reader, 2)]
-    for number, row in rows:
-        _check(row, f"{file}, line {number}", [r["name"] for _, r in rows])
-    chosen = [row for _, row in rows if split is None or row["split"] == split]
+    columns, rows = read_table(file)
+    missing = [c for c in COLUMNS[: 3 if split else 2] if c not in columns]
+    if missing:
+        raise ValueError(f"{file}: no column {missing[0]!r}; the first line is {COLUMNS}")
+    names = Counter(row["name"] for row in rows)
+    for number, row in enumerate(rows, 2):
+        _check(row, f"{file}, line {number}", names)
+    chosen = [row for row in rows if split is None or row["split"] == split]
     if not chosen:
         raise ValueError(f"{file}: no sequence{f' of split {split!r}' if split else ''}; add one")
     return [Sequence(row["name"], file.parent / row["path"]) for row in chosen]
 
 
-def _check(row: dict[str, str], where: str, names: list[str]) -> None:
+def _check(row: dict[str, str], where: str, names: Counter[str]) -> None:
     name = row["name"]
     if not name or not row["path"]:
         raise ValueError(f"{where}: name or path is empty; give both")
     check_name(name, f"{where}: sequence")
-    if names.count(name) > 1:
+    if names[name] > 1:
         raise ValueError(f"{where}: name {name!r} appears twice; rename one")
 
 
@@ -106,7 +109,7 @@ def mark_all(
 
     Raises
     ------
-    ValueError, OSError
+    ValueError, OSError, MemoryError
         If ``fail_fast``, for the first sequence that fails, with its name.
     RuntimeError
         If a worker dies: no other sequence could go on.
@@ -114,8 +117,9 @@ def mark_all(
     for sequence in progress(sequences, "mark", len(sequences)):
         try:
             yield mark_one(sequence)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, MemoryError) as error:
             if fail_fast:
-                kind = ValueError if isinstance(error, ValueError) else OSError
+                kinds = (ValueError, OSError, MemoryError)
+                kind = next(kind for kind in kinds if isinstance(error, kind))
                 raise kind(f"sequence {sequence.name!r}: {error}") from error
             yield Failure(sequence, error)

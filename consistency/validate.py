@@ -10,6 +10,7 @@ from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
 from consistency.cli.common import bars, run_cli
 from consistency.cli.input import add_input_flags, open_input
+from consistency.cli.limits import add_limit_flags
 from consistency.cli.parser import Parser
 from consistency.endings import BAD_INPUT
 from consistency.formats import with_frames
@@ -24,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     add_backend_flags(result)
     add("--quiet", action="store_true", help="no progress bar")
     add_input_flags(result)
+    add_limit_flags(result)
     return result
 
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from consistency.cli.common import bars, run_cli
+from consistency.cli.common import bars, run_cli, say
 from consistency.cli.drawing import (
     add_selection_flags,
     add_source_flags,
@@ -14,6 +14,7 @@ from consistency.cli.drawing import (
     style_of,
 )
 from consistency.cli.input import name_of, open_input
+from consistency.cli.limits import add_limit_flags
 from consistency.cli.parser import Parser
 from consistency.draw import ending, writer
 from consistency.draw.replacing import check_free, drawing
@@ -39,6 +40,7 @@ def parser() -> Parser:
     add_source_flags(result)
     add_selection_flags(result)
     add_style_flags(result)
+    add_limit_flags(result)
     return result
 
 
@@ -57,7 +59,7 @@ def show(args: argparse.Namespace) -> int:
             with drawing(path, args.overwrite) as partial_path:
                 writer(name)(job, partial_path, backend, bars(args.quiet))
             if not args.quiet:
-                print(f"{path}: {job.count} frames")
+                say(f"{path}: {job.count} frames")
     return 0
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from launch import HANGS, ROOT, start
+from launch import HANGS, PIPES_ARE_FILES, ROOT, start
 
 FRAMES = 11
 OPTIONS = ("--memory", "2", "--output", "masks", "rle")
@@ -52,6 +52,7 @@ def waiting(data: Path, out: Path, options: Sequence[str]) -> Iterator[subproces
     with subprocess.Popen(
         [str(part) for part in [*command, "--experiments", out, *options]],
         cwd=ROOT,
+        env=os.environ | PIPES_ARE_FILES,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,

@@ -13,6 +13,9 @@ MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathse
 needs_mpi = pytest.mark.skipif(
     MPIEXEC is None, reason="no mpiexec beside this Python: pip install mpi4py mpich"
 )
+# A process in which a pipe passes for a file: it is as slow to read as a test likes.
+PIPES = ROOT / "tests" / "pipes"
+PIPES_ARE_FILES = {"PYTHONPATH": f"{PIPES}{os.pathsep}{ROOT}"}
 # Long after a run must have ended: a run that hangs fails its test instead of blocking all others.
 HANGS = 120
 

@@ -6,13 +6,14 @@ that want a number of workers, a launcher, or something that is not on every mac
 
 import functools
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import psutil
 import pytest
-from launch import MPIEXEC, ROOT, ranks
+from launch import MPIEXEC, PIPES, ROOT, ranks
 
 from backends import BACKENDS, open_backend
 
@@ -79,7 +80,7 @@ class SharedCluster:
     def address(self) -> str:
         """Return its address; start it if it is not there."""
         if self._running is None:
-            self._context = cluster(DASK_WORKERS, ROOT / "tests")
+            self._context = cluster(DASK_WORKERS, f"{ROOT / 'tests'}{os.pathsep}{PIPES}")
             self._running = self._context.__enter__()
         return self._running.address
 

@@ -1,17 +1,24 @@
 """What all command lines share: one line for an error, progress bars, types of arguments."""
 
 import argparse
+import errno
 import logging
+import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TypeVar
 
 from backends.launcher import placement
+from consistency.cli.limits import limits_of
 from consistency.endings import exit_code, stopping
+from consistency.limits import within
 from consistency.names import problem_of
 from consistency.progress import Item, Progress
 
 Number = TypeVar("Number", int, float)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
@@ -20,9 +27,13 @@ def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace)
     log = logging.getLogger("consistency")
     log.addHandler(notes)
     try:
-        with stopping():
+        with stopping(), within(limits_of(args)), warnings.catch_warnings():
+            warnings.showwarning = _note_warning
             return work(args)
-    except (ValueError, OSError, ImportError, RuntimeError) as error:
+    except BrokenPipeError:  # of "| head": what was asked for has been seen
+        silence_stdout()
+        return 0
+    except (ValueError, OSError, ImportError, RuntimeError, MemoryError) as error:
         if args.debug:
             raise
         print(f"error: {one_line(error)}", file=sys.stderr)
@@ -35,6 +46,27 @@ def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace)
         log.removeHandler(notes)
 
 
+def say(text: str) -> None:
+    """Print what was done; where nobody can hear it, the work is done all the same."""
+    try:
+        try:
+            print(text, flush=True)
+        except UnicodeEncodeError:  # a terminal that has no "é"
+            print(text.encode("ascii", "backslashreplace").decode(), flush=True)
+    except (OSError, ValueError):  # closed, full; ValueError: by this process
+        silence_stdout()
+
+
+def silence_stdout() -> None:
+    """Lead what is still to be printed to nowhere, so that Python can end without an error."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _note_warning(message: Warning | str, *_: object, **__: object) -> None:
+    logging.getLogger("consistency").warning("%s", " ".join(str(message).split()))
+
+
 class Notes(logging.Handler):
     """What is no error and yet to be known, each on one line of stderr."""
 
@@ -44,8 +76,13 @@ class Notes(logging.Handler):
 
 
 def one_line(error: Exception) -> str:
-    """Return the message of ``error`` on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return the message of ``error`` on one line, with what to do where the system says it."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, MemoryError):
+        return f"{text}; free some memory, or use fewer --workers"
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return f"{text}; free some room, or write to another disk"
+    return text
 
 
 def bars(quiet: bool, unit: str = "frame") -> Progress:
@@ -105,7 +142,8 @@ def _number(text: str, kind: Callable[[str], Number]) -> Number:
 def shard(text: str) -> tuple[int, int]:
     """Argument type: ``i/n``, the i-th of n shares, 1 <= i <= n."""
     index, _, count = text.partition("/")
-    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+    short = text.isascii() and len(text) < 16
+    if not (short and index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
         raise argparse.ArgumentTypeError(f"{text!r} is not i/n with i from 1 to n")
     return int(index), int(count)
 

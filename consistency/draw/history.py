@@ -1,11 +1,11 @@
 """What became of every label in the frames that are looked at, for figures and the viewer."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from consistency.draw.scene import View
+from consistency.formats import source
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,4 @@ def tracks(folder: Path) -> dict[int, dict[str, str]]:
 
 def read_table(path: Path) -> list[dict[str, str]]:
     """Read a CSV file with a header; an experiment without it has an empty one."""
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except FileNotFoundError:
-        return []
+    return source.read_table(path)[1] if path.exists() else []

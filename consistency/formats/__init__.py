@@ -32,7 +32,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from consistency.dataset import Dataset, Frame, Layout, check_records
+from consistency.dataset import Dataset, Frame, Layout, check_records, short
 from consistency.formats.damage import naming_file, naming_frame
 from consistency.formats.source import Source, read_text, without_collection
 from consistency.limits import OutsideError, inside, within
@@ -256,6 +256,7 @@ def _sorted(frames: tuple[Frame, ...], sort: str) -> tuple[Frame, ...]:
     missing = [name for name in wanted if name not in by_name]
     chosen = tuple(by_name[name] for name in wanted if name in by_name)
     if missing or not chosen or len({frame.name for frame in chosen}) < len(chosen):
-        problem = f"frame {missing[0]!r} is not in the data" if missing else "empty or has a repeat"
+        absent = f"frame {short(missing[0])} is not in the data" if missing else ""
+        problem = absent or "empty or has a repeat"
         raise ValueError(f"{sort}: {problem}; name every wanted frame once, one per line")
     return chosen

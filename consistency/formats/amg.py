@@ -6,13 +6,12 @@ OUT/<image stem>.json                      with --convert-to-rle: a list of reco
 One .json file alone is one frame.
 """
 
-import csv
 from pathlib import Path
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import images, rle
 from consistency.formats.buffer import Buffer
-from consistency.formats.source import Source, value_of
+from consistency.formats.source import Source, read_table, value_of
 from consistency.masks.packed import PackedMasks
 
 TABLE = "metadata.csv"
@@ -69,11 +68,10 @@ def _frame_of_json(source: Source, path: Path) -> Frame:
 
 def _frame_of_folder(folder: Path) -> Frame:
     path = folder / TABLE
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    _, rows = read_table(path)
     try:
         return Frame(folder.name, tuple(_record(folder, row) for row in rows))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, ValueError, OverflowError) as error:
         raise ValueError(
             f"{path}: bad or missing column ({error}); write the file again"
         ) from error

@@ -5,7 +5,6 @@ lengths say their size.  Written: coco/instances.json with run lengths and, as f
 other readers pass over, "track_id" and "frame_index".
 """
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from consistency.formats.source import Source, category_names, value_of, without
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
 from consistency.options import WritingOptions
+from consistency.plain_text import to_json
 
 FILE = "coco/instances.json"
 OBJECT = 1  # category of masks that have none
@@ -123,17 +123,17 @@ def _gather(
     ]
     used, count = set(), 0
     with open(path, "w", encoding="utf-8") as file:
-        file.write(f'{{"info": {{}},\n"images": {json.dumps(images)},\n"annotations": [')
+        file.write(f'{{"info": {{}},\n"images": {to_json(images)},\n"annotations": [')
 
         def add(t: int, rows: list[dict]) -> None:
             nonlocal count
             for row in rows:
                 count += 1
                 used.add(row["category_id"])
-                file.write((",\n" if count > 1 else "\n") + json.dumps(row | {"id": count}))
+                file.write((",\n" if count > 1 else "\n") + to_json(row | {"id": count}))
 
         yield add
-        file.write(f'],\n"categories": {json.dumps(categories_of(used, sequence))}}}\n')
+        file.write(f'],\n"categories": {to_json(categories_of(used, sequence))}}}\n')
 
 
 def categories_of(used: set[int], sequence: LabelledSequence) -> list[dict]:

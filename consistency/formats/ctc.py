@@ -23,7 +23,7 @@ from consistency.formats import flatten, images
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.numbering import number_labels
-from consistency.formats.source import Source
+from consistency.formats.source import Source, is_number, read_text
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
 from consistency.options import WritingOptions
@@ -79,11 +79,11 @@ def _table(folder: Path) -> Path:
 def _read_parents(table: Path) -> dict[int, int]:
     """Return {label: parent or 0}."""
     parents: dict[int, int] = {}
-    for number, line in enumerate(table.read_text().splitlines(), 1):
+    for number, line in enumerate(read_text(table).splitlines(), 1):
         words = line.split()
         if not words:
             continue
-        if len(words) != 4 or not all(word.isdigit() for word in words):
+        if len(words) != 4 or not all(map(is_number, words)):
             raise ValueError(f"{table}: line {number} is not 'label first last parent'")
         label, first, last, parent = (int(word) for word in words)
         # isdigit lets 0 through, which is the background.

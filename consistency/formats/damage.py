@@ -11,7 +11,7 @@ LONGEST_REASON = 160  # characters of what a library says
 
 @contextmanager
 def naming_file(path: Path) -> Iterator[None]:
-    """Raise errors as ValueError that names ``path``; OSError and ImportError pass."""
+    """Raise errors as ValueError, OSError or MemoryError that names ``path``."""
     with _naming(str(path), f"{path}: "):
         yield
 
@@ -20,33 +20,25 @@ def naming_file(path: Path) -> Iterator[None]:
 def naming_frame(frame: Frame) -> Iterator[None]:
     """Raise errors as ValueError, OSError or MemoryError that names ``frame``."""
     with _naming(repr(frame.name), f"frame {frame.name!r}: "):
-        try:
-            yield
-        except FileNotFoundError as error:
-            raise FileNotFoundError(_led(error, repr(frame.name), f"frame {frame.name!r}: "))
-        except OSError as error:
-            raise OSError(_led(error, repr(frame.name), f"frame {frame.name!r}: ")) from error
+        yield
 
 
 @contextmanager
 def _naming(name: str, lead: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, ImportError):
+    except ImportError:
         raise
     except MemoryError as error:
-        raise MemoryError(_led("not enough memory to read it", name, lead)) from error
-    except ValueError as error:
+        raise MemoryError(f"{lead}not enough memory to read it") from error
+    except (FileNotFoundError, OSError, ValueError) as error:
         if name in str(error):
             raise
-        raise ValueError(_led(_short(error), name, lead)) from error
+        kinds = (FileNotFoundError, OSError, ValueError)
+        raise next(k for k in kinds if isinstance(error, k))(f"{lead}{error}") from error
     except Exception as error:  # of a damaged file anything may come
         reason = f"damaged, or not of this format ({type(error).__name__}: {_short(error)})"
         raise ValueError(f"{lead}{reason}; write it again") from error
-
-
-def _led(error: object, name: str, lead: str) -> str:
-    return str(error) if name in str(error) else f"{lead}{error}"
 
 
 def _short(error: Exception) -> str:

@@ -7,7 +7,9 @@ import numpy as np
 from consistency.dataset import Frame, Layout
 from consistency.formats import read_masks, reader, rle
 from consistency.formats.buffer import SLICE_BYTES, Buffer
+from consistency.formats.damage import naming_frame
 from consistency.formats.labelled import LabelledFrame
+from consistency.limits import within
 from consistency.masks.packed import PackedMasks
 
 
@@ -64,7 +66,8 @@ class FrameReader:
         """Pixels of one input mask, row by row (see Packer.add_flat), the cheapest way there is."""
         direct = getattr(reader(self.layout.format), "pixel_slices", None)
         if direct and self._masks is None:  # what another output has read is not read again
-            slices = direct(self.layout, self.frame, index, self.buffer)
+            with within(self.layout.limits), naming_frame(self.frame):
+                slices = direct(self.layout, self.frame, index, self.buffer)
             if slices is not None:
                 return slices
         pixels = self.masks().unpack(index).ravel().view(np.uint8)

@@ -8,6 +8,8 @@ time in place of 0.10; one of 1920 × 1080 takes 2.8 in place of 2.4 with a pale
 
 import logging
 import math
+import os
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,8 +25,10 @@ from consistency.masks.packed import PackedMasks
 from consistency.masks.packing import Packer, pack_runs
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile, TiffPage
+    from PIL.Image import Image
+    from tifffile import TiffFile
 
+LZW = 5  # compression of a TIFF page
 TIFF_SUFFIXES = (".tif", ".tiff")
 # Pillow modes whose pixels are numbers; "P" are numbers too, with colours to show them in.
 NUMBER_MODES = {"1", "L", "I", "I;16", "I;16B", "I;16L"}
@@ -96,6 +100,34 @@ def _heard(name: str) -> Iterator[list[str]]:
         logger.propagate = propagate
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator["Image"]:
+    """Open an image with Pillow, whose own limit of pixels gives way to the one in force."""
+    from PIL import Image as pillow
+
+    limit = pillow.MAX_IMAGE_PIXELS
+    pillow.MAX_IMAGE_PIXELS = None
+    try:
+        with pillow.open(path, formats=FORMATS) as image:
+            yield image
+    finally:
+        pillow.MAX_IMAGE_PIXELS = limit
+
+
+@contextmanager
+def _libraries_silent() -> Iterator[None]:
+    """Lead what libraries of C print to stderr to nowhere; what is wrong they raise, too."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def check_size(path: Path, shape: Sequence[int], pixel_bytes: int = 1) -> None:
     """Raise ValueError unless (height, width, ...) is a size that an image can have."""
     check_pixels(shape, f"{path}: ")
@@ -108,9 +140,7 @@ def read_header(path: Path) -> Header:
     with readable(path):
         if path.suffix.lower() in TIFF_SUFFIXES:
             return _tiff_header(path)
-        from PIL import Image
-
-        with Image.open(path, formats=FORMATS) as image:
+        with _opened(path) as image:
             shape = image.size[1], image.size[0]
             bits = 16 if image.mode.startswith("I;16") else 32 if image.mode == "I" else 8
             kinds = {"P": "palette"} | dict.fromkeys(NUMBER_MODES, "numbers")
@@ -125,7 +155,7 @@ def open_tiff(path: Path) -> "TiffFile":
     return tifffile.TiffFile(path, _multifile=False)
 
 
-def first_page(path: Path, file: "TiffFile") -> "TiffPage":
+def first_page(path: Path, file: "TiffFile") -> Any:
     """First page of an open TIFF file; ValueError if there is none, or it says no dtype."""
     page = file.pages.first
     if page.dtype is None or len(page.shape) < 2:
@@ -152,9 +182,7 @@ def read_pixels(path: Path) -> np.ndarray:
     with readable(path):
         if path.suffix.lower() in TIFF_SUFFIXES:
             return _read_tiff(path)
-        from PIL import Image
-
-        with Image.open(path, formats=FORMATS) as image:
+        with _opened(path) as image:
             check_size(path, (image.size[1], image.size[0]), BYTES.get(image.mode, 1))
             packed = image.size[0] * image.size[1] // 8  # bytes, at a bit a pixel
             if image.format == "PNG" and packed > MOST_DEFLATED * path.stat().st_size:
@@ -178,11 +206,10 @@ def page_pixels(path: Path, page: Any) -> np.ndarray:
     try:
         return page.asarray()
     except ValueError as error:
-        if "imagecodecs" not in str(error):
+        if "imagecodecs" not in str(error) or page.compression != LZW:
             raise
-        from PIL import Image  # knows LZW, which tifffile leaves to another package
-
-        with Image.open(path, formats=FORMATS) as image:
+        # Pillow knows LZW, which tifffile leaves to another package.
+        with _opened(path) as image, _libraries_silent():
             image.seek(page.index)
             return np.asarray(image)
 

@@ -19,12 +19,14 @@ from consistency.formats import flatten, images, rle
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.numbering import Numbering, count_labels, keep_largest
-from consistency.formats.source import Source
+from consistency.formats.source import Source, is_number, read_text
 from consistency.formats.writing import FrameTask, Output, WriteResult
+from consistency.limits import check_file
 from consistency.masks.packed import PackedMasks
 from consistency.options import WritingOptions
 
 COLUMNS = 6
+LONGEST_LINE = 1 << 24  # that is looked at to tell the format
 IGNORE_CLASS = 10
 IGNORE_ID = 10_000
 NameAndFirst = tuple[str, int]  # of the sequence, and of its first frame
@@ -49,9 +51,10 @@ def matches(source: Source) -> bool:
 
 
 def _has_lines(path: Path) -> bool:
+    check_file(path)
     with open(path, encoding="utf-8", errors="replace") as file:
-        words = file.readline().split(" ")
-    return len(words) == COLUMNS and all(word.isdigit() for word in words[:5])
+        words = file.readline(LONGEST_LINE).split(" ")
+    return len(words) == COLUMNS and all(map(is_number, words[:5]))
 
 
 def open_dataset(source: Source) -> Dataset:
@@ -76,7 +79,7 @@ def _choose(source: Source) -> Path:
 def _frames(path: Path) -> list[Frame]:
     found: dict[int, list] = {}
     ignored: dict[int, list] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         t, identity, class_id, height, width, counts = _parse(path, number, line)
@@ -93,7 +96,7 @@ def _frames(path: Path) -> list[Frame]:
 
 def _parse(path: Path, number: int, line: str) -> tuple[int, int, int, int, int, str]:
     words = line.split(" ")
-    if len(words) != COLUMNS or not all(word.isdigit() for word in words[:5]):
+    if len(words) != COLUMNS or not all(map(is_number, words[:5])):
         raise ValueError(
             f"{path}: line {number} is not 'frame id class_id height width rle' with single spaces"
         )

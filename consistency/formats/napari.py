@@ -4,7 +4,6 @@ napari/tracks.csv    ID,T,Y,X: label, frame from 0, centre of its mask in pixels
 napari/graph.json    {label: [label it came from]}
 """
 
-import csv
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
+from consistency.plain_text import write_rows
 
 FOLDER = "napari"
 
@@ -32,9 +32,7 @@ def _gather(
     ]
     (folder / FOLDER).mkdir()
     with open(folder / FOLDER / "tracks.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["ID", "T", "Y", "X"])
-        writer.writerows(sorted(rows))
+        write_rows(file, [("ID", "T", "Y", "X"), *sorted(rows)])
     present = {row[0] for row in rows}
     # napari refuses a graph with a label that is not in the table.
     graph = {child: [p] for child, p in sorted(sequence.parents.items()) if {child, p} <= present}

@@ -8,18 +8,19 @@ Written: nerfstudio/masks/<frame stem>.png and nerfstudio/transforms.json, or ma
 there is none to extend; both are to be moved beside the images.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from consistency.dataset import short
 from consistency.formats import flatten
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.source import load_json, value_of
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.options import WritingOptions
+from consistency.plain_text import to_json
 
 FOLDER = "nerfstudio"
 ShapeAndInvert = tuple[tuple[int, int], bool]
@@ -45,21 +46,24 @@ def _plan(
         ]
         own: NameAndContent = "mask_paths.json", {"frames": entries}
     else:
-        own = "transforms.json", _extend(Path(options.transforms), paths)
+        own = "transforms.json", extend(Path(options.transforms), paths)
     return Plan((sequence.shape, options.invert), own, numbers)
 
 
-def _extend(file: Path, paths: dict[str, str]) -> dict:
+def extend(file: Path, paths: dict[str, str]) -> dict:
     """Return the content of ``file`` with a mask path for every image."""
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file; give the scene's with --transforms")
     content = load_json(file)
     entries = []
     for i, entry in enumerate(value_of(content, "frames", list, str(file))):
-        image = PurePosixPath(value_of(entry, "file_path", str, f"{file}: frame {i}"))
-        path = paths.get(image.stem) or paths.get(str(image.with_suffix("")))
+        name = value_of(entry, "file_path", str, f"{file}: frame {i}")
+        image = PurePosixPath(name)
+        path = paths.get(image.stem) or paths.get(str(image.parent / image.stem))
         if path is None:
-            raise ValueError(f"{file}: image {image} has no frame of masks; all images need one")
+            raise ValueError(
+                f"{file}: image {short(name)} has no frame of masks; all images need one"
+            )
         entries.append(entry | {"mask_path": path})
     return content | {"frames": entries}
 
@@ -82,7 +86,7 @@ def _gather(
 ) -> Iterator[Callable[[int, None], None]]:
     yield lambda t, rows: None
     name, content = plan.own
-    (folder / FOLDER / name).write_text(json.dumps(content, indent=2) + "\n")
+    (folder / FOLDER / name).write_text(to_json(content, indent=2) + "\n")
 
 
 OUTPUT = Output(_write_frame, _plan, _gather)

@@ -1,5 +1,6 @@
 """NumPy files read slice by slice into one reused buffer, and written the same way."""
 
+import errno
 import io
 import lzma
 import math
@@ -86,8 +87,8 @@ def unpacking(path: Path) -> Iterator[None]:
         yield
     except DAMAGED as error:
         raise ValueError(f"{path}: damaged archive ({error}); write the file again") from error
-    except OSError as error:  # of bzip2; those of the system have a number
-        if error.errno is not None:
+    except OSError as error:  # of bzip2, without a number, and of places that no file has
+        if error.errno not in (None, errno.EINVAL):
             raise
         raise ValueError(f"{path}: damaged archive ({error}); write the file again") from error
 

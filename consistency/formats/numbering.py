@@ -1,6 +1,5 @@
 """Which number each label gets in an output that holds few of them."""
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.writing import Plan
 from consistency.options import DROPS, SHORTEST, SMALLEST, WritingOptions
+from consistency.plain_text import write_rows
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,11 @@ class Numbering:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["label", "number", "reason"])
+            write_rows(file, [("label", "number", "reason")])
             rows: list[tuple[int, int | None, str | None]]
             rows = [(label, n, None) for label, n in self.numbers.items()]
             rows += [(label, None, f"dropped: {self.rule}") for label in self.dropped]
-            writer.writerows(sorted(rows))
+            write_rows(file, sorted(rows))
 
 
 def number_labels(

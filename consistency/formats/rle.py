@@ -47,8 +47,9 @@ def decode(rles: Sequence[dict], shape: tuple[int, int]) -> PackedMasks:
     pixels = shape[0] * shape[1]
     lengths = np.bincount(owner, minlength=len(rles))
     ends = np.cumsum(lengths)
-    totals = np.bincount(owner, weights=runs, minlength=len(rles)).astype(np.int64)
-    # A sum may fit although runs are negative; and sums of huge runs are not exact.
+    within_reason = np.clip(runs, -1 - pixels, 1 + pixels)  # a sum of huge runs fits no integer
+    totals = np.bincount(owner, weights=within_reason, minlength=len(rles)).astype(np.int64)
+    # A sum may fit although runs are negative or too long; all are damage.
     wrong = np.flatnonzero(totals != pixels)
     foreign = owner[np.flatnonzero((runs < 0) | (runs > pixels))]
     if wrong.size or foreign.size:

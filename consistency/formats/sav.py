@@ -9,7 +9,7 @@ Objects overlap.  The JSON has an empty mask where an object is away: no record 
 import re
 from typing import Any
 
-from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.dataset import Dataset, Frame, Layout, in_order, short
 from consistency.formats import images, rle
 from consistency.formats.buffer import Buffer
 from consistency.formats.source import Source, value_of
@@ -71,6 +71,9 @@ def _frames_of_json(source: Source) -> list[Frame]:
     content, path = source.content, source.path
     masklets = value_of(content, "masklet", list, str(path))
     ids = value_of(content, "masklet_id", list, str(path))
+    wrong = [v for v in ids if type(v) is not int]
+    if wrong:
+        raise ValueError(f"{path}: 'masklet_id' holds {short(wrong[0])}, not a whole number")
     scores = content.get("masklet_stability_score")
     scores = scores if isinstance(scores, list) and len(scores) == len(masklets) else None
     frames = []
@@ -85,9 +88,10 @@ def _frames_of_json(source: Source) -> list[Frame]:
                 raise ValueError(f"{path}: frame {t}, object {ids[k]}: no run lengths")
             if rle.is_empty(segmentation):
                 continue
-            record = {"segmentation": segmentation, "id": int(ids[k])}
-            if scores and isinstance(scores[t], list) and scores[t][k] is not None:
-                record["stability_score"] = scores[t][k]
+            record = {"segmentation": segmentation, "id": ids[k]}
+            mine = scores[t] if scores and isinstance(scores[t], list) else ()
+            if k < len(mine) and mine[k] is not None:
+                record["stability_score"] = mine[k]
             records.append(record)
         identities = tuple(record["id"] for record in records)
         frames.append(Frame(f"{t:05d}", tuple(records), None, identities))

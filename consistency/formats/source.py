@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from consistency.dataset import natural_key
 from consistency.limits import OutsideError, check_file, check_inside, inside
+from consistency.plain_text import plain_field
 
 if TYPE_CHECKING:
     from consistency.formats.images import Header
@@ -150,7 +151,10 @@ def load_json(path: Path) -> Any:
     try:
         with without_collection():
             return json.loads(text, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits, too
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: a number of thousands of digits, too
         reason = str(error).split(";")[0]
         raise ValueError(f"{path}: invalid JSON ({reason}); write the file again") from error
     except KeyError as error:
@@ -166,6 +170,11 @@ def read_text(path: Path) -> str:
         raise ValueError(
             f"{path}: byte {error.start + 1} is not UTF-8 text; save the file as UTF-8"
         ) from error
+
+
+def is_number(word: str) -> bool:
+    """Whether a word of a text file is a whole number from 0 that 64 bits hold."""
+    return word.isascii() and word.isdigit() and len(word) <= 18
 
 
 def read_table(path: Path) -> tuple[Sequence[str], list[dict[str, str]]]:

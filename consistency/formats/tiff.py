@@ -79,7 +79,9 @@ class _Pages:
                 "images is (T, Y, X) of integers"
             )
         if series.nbytes > path.stat().st_size and len(file.pages) < series.shape[0]:
-            raise ValueError(f"{path}: damaged image (too short for {series.shape}); write it again")
+            raise ValueError(
+                f"{path}: damaged image (too short for {series.shape}); write it again"
+            )
         self.path, self.file, self.series = path, file, series
         self.length = series.shape[0] if len(series.shape) == 3 else 1
 

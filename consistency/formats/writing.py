@@ -15,8 +15,8 @@ An output is an ``Output`` beside the reader of its format, and a line in ``form
 Each output has a folder of its own in the experiment's, so that several never meet.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -132,6 +132,21 @@ def find(name: str) -> Output[Any, Any, Any]:
     return getattr(reader(module), attribute)
 
 
+@contextmanager
+def _naming_frame(frame: Frame) -> Iterator[None]:
+    """Say in an error of the system, or for want of memory, which frame was being written."""
+    lead = f"frame {frame.name!r}: "
+    try:
+        yield
+    except MemoryError as error:
+        raise MemoryError(f"{lead}{error or 'not enough memory to write it'}") from error
+    except OSError as error:
+        if error.errno is None:
+            raise
+        names = [error.filename] if error.filename else []
+        raise OSError(error.errno, f"{lead}{error.strerror}", *names) from error
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledInput:
     """A frame of the input and what is known of its kept masks; travels to a worker.
@@ -160,5 +175,6 @@ def write_chunk(
         for name in names:
             numbers = item.numbers.get(name, item.labelled_frame.labels)
             task = FrameTask(item.t, source, item.labelled_frame, numbers, folder)
-            results[-1][name] = find(name).write_frame(task, shared[name])
+            with _naming_frame(item.frame):
+                results[-1][name] = find(name).write_frame(task, shared[name])
     return results

@@ -26,6 +26,7 @@ from consistency.formats.source import (
 )
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
+from consistency.plain_text import to_json
 
 FILE = "ytvis/instances.json"
 PER_FRAME = {"segmentations": "segmentation", "areas": "area", "bboxes": "bbox"}
@@ -115,7 +116,7 @@ def _write_frame(task: FrameTask, shared: None) -> WriteResult[list[tuple[int, i
         record = task.reader.frame.records[int(task.labelled_frame.kept[k])]
         category = record.get("category_id")
         area, box = int(task.labelled_frame.areas[k]), task.labelled_frame.boxes[k].tolist()
-        mask = json.dumps([segmentation, area, box])
+        mask = to_json([segmentation, area, box])
         rows.append((task.numbers[k], category if type(category) is int else OBJECT, mask))
     return WriteResult(rows=rows)
 
@@ -140,14 +141,14 @@ def _gather(
 
         yield add
         with open(path, "w", encoding="utf-8") as out:
-            out.write(f'{{"info": {{}},\n"videos": {json.dumps([_video(sequence)])},\n')
+            out.write(f'{{"info": {{}},\n"videos": {to_json([_video(sequence)])},\n')
             out.write('"annotations": [')
             for i, (label, where) in enumerate(sorted(places.items())):
                 masks = {t: _load(file, *place) for t, place in where.items()}
                 annotation = _annotation(label, categories[label], masks, len(sequence.frames))
-                out.write((",\n" if i else "\n") + json.dumps(annotation))
+                out.write((",\n" if i else "\n") + to_json(annotation))
             used = categories_of(set(categories.values()), sequence)
-            out.write(f'],\n"categories": {json.dumps(used)}}}\n')
+            out.write(f'],\n"categories": {to_json(used)}}}\n')
     spool.unlink()
 
 

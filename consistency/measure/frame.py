@@ -14,6 +14,7 @@ import numpy as np
 from consistency.dataset import Frame, Layout
 from consistency.formats import read_frame
 from consistency.formats.buffer import Buffer
+from consistency.limits import check_memory, in_force, within
 from consistency.masks.intersections import (
     Kernel,
     PairTable,
@@ -33,6 +34,15 @@ from consistency.options import MeasureOptions
 CHUNK_FRAMES = 64
 # ... and fewest, in multiples of lookback, unless there are too few frames for all workers.
 SHORTEST_CHUNK = 4
+# Memory of what is returned of a mask, thumbnail and pairs included, and of the frame around it;
+# and of the tables of all pairs while a frame is measured.
+MASK_BYTES = 2_000
+FRAME_BYTES = 4_000
+PAIR_BYTES = 36
+# Results that wait in the main process for their turn may take this share of its memory: so many
+# chunks for each worker (``backends.multi.WINDOW``).
+WAITING_SHARE = 4
+WAITING_CHUNKS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,14 +109,22 @@ def chunks(frames: Sequence[Frame], lookback: int, workers: int = 1) -> Iterator
     """
     # A halo is read twice; below four times its length it would cost more than a quarter.
     shortest = min(SHORTEST_CHUNK * lookback, -(-len(frames) // workers))
+    longest = longest_chunk(frames, workers)
     start = 0
     while start < len(frames):
         # -(-a // b) is a / b rounded up.
         share = -(-(len(frames) - start) * 2 // (workers * 3))
-        length = min(max(share, shortest, 1), CHUNK_FRAMES)
+        length = min(max(share, shortest, 1), longest)
         halo = min(lookback, start)
         yield Chunk(tuple(frames[start - halo : start + length]), halo)
         start += length
+
+
+def longest_chunk(frames: Sequence[Frame], workers: int) -> int:
+    """Return how many frames a chunk may have so that waiting results fit into the memory."""
+    masks = max((len(frame.records) for frame in frames), default=0)
+    most = in_force().memory // WAITING_SHARE // (WAITING_CHUNKS * workers)
+    return max(1, min(CHUNK_FRAMES, most // (FRAME_BYTES + MASK_BYTES * masks)))
 
 
 def measure_chunk(
@@ -160,6 +178,7 @@ class FrameMeasurer:
         began = perf_counter()
         frame, masks = read_frame(self._layout, frame, self._buffer)
         read = perf_counter()
+        _check_tables(frame, masks, layout)
         # Its diagonal holds the areas, so they are not counted a second time.
         within = self_intersections(masks)
         kept, dropped = _keep(frame, masks, within, np.diagonal(within), self._options)
@@ -197,6 +216,13 @@ class FrameMeasurer:
             seconds_measured=perf_counter() - began - seen.seconds_read,
             seen=None if given.listed else frame,
         )
+
+
+def _check_tables(frame: Frame, masks: PackedMasks, layout: Layout) -> None:
+    """Raise ValueError if the tables of all pairs of masks do not fit into the memory."""
+    with within(layout.limits):
+        needed = masks.word.nbytes * 4 + PAIR_BYTES * masks.count**2
+        check_memory(needed, f"frame {frame.name!r}: {masks.count} masks")
 
 
 def _view(

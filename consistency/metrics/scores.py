@@ -1,11 +1,11 @@
 """All metrics of an experiment against ground truth."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from consistency.experiment import Experiment
+from consistency.formats.source import read_table
 from consistency.metrics import mot
 from consistency.metrics.boundary import boundary_f
 from consistency.metrics.counts import Counts
@@ -76,6 +76,5 @@ def boundary_means(
 
 def label_parents(folder: Path) -> dict[int, int]:
     """Return {label: parent} from tracks.csv."""
-    with open(folder / "tracks.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    _, rows = read_table(folder / "tracks.csv")
     return {int(row["label"]): int(row["parent"]) for row in rows if row.get("parent")}

@@ -166,15 +166,14 @@ def finish(frames: Sequence[TrackedFrame]) -> list[TrackedFrame]:
     if not frames:
         return []
     result = [replace(frames[0], shared_before=NO_PAIRS)]
-    row = np.full(1 + max((max(f.labels, default=0) for f in frames), default=0), -1)
     for then, now in pairwise(frames):
-        old, new = np.array(then.labels, np.int64), np.array(now.labels, np.int64)
-        row[old] = np.arange(old.size)
-        i, j = row[new], np.arange(new.size)
-        row[old] = -1
-        i, j = i[i >= 0], j[i >= 0]
+        # By the labels that are there: an array as long as the largest would be gigabytes where
+        # labels are identities of the input.
+        row = {label: i for i, label in enumerate(then.labels)}
+        seen = [(row[label], j) for j, label in enumerate(now.labels) if label in row]
+        i, j = np.array(seen, np.int64).reshape(-1, 2).T
         shared = now.shared_before.at(i, j) if now.shared_before.shape[1] else np.zeros(i.size)
-        overlap = np.full(new.size, np.nan)
+        overlap = np.full(len(now.labels), np.nan)
         overlap[j] = shared / (then.areas[i] + now.areas[j] - shared)
         result.append(replace(now, iou_before=overlap, shared_before=NO_PAIRS))
     return result

@@ -15,6 +15,7 @@ from launch import needs_mpi, ranks, start
 from places import Place, places, skip_if_missing
 
 from backends import BACKENDS, launcher, open_backend
+from consistency.dataset import Frame
 from consistency.measure import frame
 
 pytestmark = pytest.mark.usefixtures("nothing_left_behind")
@@ -72,7 +73,7 @@ def test_results_do_not_depend_on_how_the_sequence_is_cut(
 @pytest.mark.parametrize("workers", [1, 2, 3, 16, 1024])
 @pytest.mark.parametrize("count", [1, 2, 17, 450, 5000])
 def test_chunks_hold_every_frame_once_behind_its_halo(workers, count):
-    frames = list(range(count))
+    frames = [Frame(str(t), ()) for t in range(count)]
     seen = []
     for chunk in frame.chunks(frames, lookback=2, workers=workers):
         assert chunk.frames[: chunk.halo] == tuple(seen[-2:])

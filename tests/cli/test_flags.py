@@ -14,15 +14,16 @@ from consistency.pipeline import label
 
 # Flags of each command that have an effect whatever the others are.  A new flag goes here or into
 # a table of consistency/options.py.
+LIMITS = " --max-pixels --max-memory --follow-links"
 ALWAYS = {
     "consistency.mark_label": "--debug --input-format --sort --sequence --sequences --shard "
     "--fail-fast --exp-name --experiments --overwrite --multi --matching --min-length "
-    "--duplicate-iou --output --quiet",
-    "consistency.vis": "--debug --exp-name --data-path --out --format --overwrite --quiet",
+    "--duplicate-iou --output --quiet" + LIMITS,
+    "consistency.vis": "--debug --exp-name --data-path --out --format --overwrite --quiet" + LIMITS,
     "consistency.convert": "--debug --to --overwrite --multi --quiet --input-format --sort "
-    "--sequence",
-    "consistency.evaluate": "--debug --ground-truth --json",
-    "consistency.validate": "--debug --multi --quiet --input-format --sort --sequence",
+    "--sequence" + LIMITS,
+    "consistency.evaluate": "--debug --ground-truth --json" + LIMITS,
+    "consistency.validate": "--debug --multi --quiet --input-format --sort --sequence" + LIMITS,
 }
 
 

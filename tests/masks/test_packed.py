@@ -178,7 +178,7 @@ def test_damaged_run_lengths_are_refused(counts, message):
 
 @pytest.mark.parametrize("size", [None, [4], [4, 0], [4, 5.0], [True, 5], [1 << 20, 1 << 20]])
 def test_impossible_sizes_are_refused(size):
-    with pytest.raises(ValueError, match="size|--max-pixels"):
+    with pytest.raises(ValueError, match=r"size|--max-pixels"):
         rle.read_size({"size": size, "counts": [20]})
 
 

@@ -1,6 +1,5 @@
 """Write the viewer: a page, what it says of the sequence, and a block of masks per frame."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,6 +12,7 @@ from consistency.draw import colours, history
 from consistency.draw.render_job import RenderJob
 from consistency.draw.scene import Scene, View, input_indices
 from consistency.draw.viewer.blocks import encode_stretch, stretches
+from consistency.plain_text import to_json
 from consistency.progress import Progress
 
 STRETCH_FRAMES = 12  # that a worker encodes at a time
@@ -58,7 +58,7 @@ def _write_data(file: TextIO, name: str, kind: str, text: str) -> None:
 
 def as_json(value: Any) -> str:
     """JSON in which no text can end the element that holds it."""
-    text = json.dumps(value, separators=(",", ":"))
+    text = to_json(value, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
