@@ -15,10 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from consistency.dataset import Dataset
+from consistency.dataset import Dataset, Frame
 from consistency.formats import native, read_masks, reopen
 from consistency.formats.buffer import Buffer
-from consistency.formats.source import load_json
+from consistency.formats.damage import naming_file
+from consistency.formats.source import load_json, value_of
+from consistency.limits import inside
 from consistency.masks.packed import PackedMasks
 from consistency.names import check_name
 from consistency.options import SORTS
@@ -165,20 +167,55 @@ def open_experiment(folder: Path) -> Experiment:
     path = folder / f"{folder.name}.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such experiment; run mark_label.py first")
-    run = load_json(folder / "run.json")
+    run = _checked_run(load_json(folder / "run.json"), folder / "run.json")
     content = load_json(path)
-    own_pixels = bool({"masks", "rle"} & set(run["parameters"]["output"]))
-    if own_pixels:
-        dataset = native.dataset_of_records(folder, content, path, key=None)
-    else:
-        dataset = _input(folder, run, list(content))
-    frames = []
-    for name, records in content.items():
-        labels = tuple(record["label"] for record in records)
-        given = tuple(record["mask_index"] for record in records)
-        indices = tuple(range(len(records))) if own_pixels else given
-        frames.append(ExperimentFrame(name, labels, indices, given))
-    return Experiment(folder.name, folder, run, dataset, tuple(frames))
+    with inside(folder), naming_file(path):
+        given = native.dataset_of_records(folder, content, path, key=None)
+    labelled = [_labelled(frame, path) for frame in given.frames]
+    if {"masks", "rle"} & set(run["parameters"]["output"]):
+        labelled = [replace(f, indices=tuple(range(len(f.labels)))) for f in labelled]
+        return Experiment(folder.name, folder, run, given, tuple(labelled))
+    dataset = _input(folder, run, list(content))
+    for frame, mine in zip(dataset.frames, labelled, strict=True):
+        if max(mine.indices, default=-1) >= len(frame.records):
+            raise ValueError(
+                f"{path}: frame {frame.name!r}: has mask {max(mine.indices)}, but its input has "
+                f"{len(frame.records)} masks; mark it again"
+            )
+    return Experiment(folder.name, folder, run, dataset, tuple(labelled))
+
+
+def _labelled(frame: Frame, path: Path) -> ExperimentFrame:
+    where = f"{path}: frame {frame.name!r}, mask"
+    labels = tuple(value_of(r, "label", int, f"{where} {i}") for i, r in enumerate(frame.records))
+    own = [value_of(r, "mask_index", int, f"{where} {i}") for i, r in enumerate(frame.records)]
+    if min(labels, default=1) < 1 or min(own, default=0) < 0:
+        raise ValueError(f"{path}: frame {frame.name!r}: a label below 1 or a mask_index below 0")
+    return ExperimentFrame(frame.name, labels, tuple(own), tuple(own))
+
+
+def _checked_run(run: Any, path: Path) -> dict:
+    """Return the content of run.json; ValueError where it does not say what is read of it."""
+    outputs = value_of(value_of(run, "parameters", dict, str(path)), "output", list, str(path))
+    opened_as = value_of(run, "input", dict, str(path))
+    # Without a path the input was in memory.
+    given = (opened_as.get(key) or "" for key in ("path", "format", "sort", "sequence"))
+    texts = [*outputs, *given]
+    steps = value_of(run, "motion", list, str(path)) if "motion" in run else []
+    if not all(isinstance(text, str) for text in texts) or not all(map(_is_motion, steps)):
+        raise ValueError(f"{path}: its 'input', 'output' or 'motion' is damaged; mark it again")
+    return run
+
+
+def _is_motion(step: object) -> bool:
+    """Whether this is None or a 2 × 3 transform."""
+    if step is None:
+        return True
+    rows = step if isinstance(step, list) and len(step) == 2 else [None]
+    return all(
+        isinstance(row, list) and len(row) == 3 and all(isinstance(v, int | float) for v in row)
+        for row in rows
+    )
 
 
 def _input(folder: Path, run: dict, names: list[str]) -> Dataset:

@@ -36,7 +36,7 @@ class Running:
 
 
 @contextmanager
-def cluster(workers: int, path: Path = ROOT) -> Iterator[Running]:
+def cluster(workers: int, path: Path | str = ROOT) -> Iterator[Running]:
     """Yield a cluster with so many worker processes, which find modules of ``path``, too.
 
     It is held by a process of its own.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from consistency.draw.scene import View
 from consistency.formats import source
+from consistency.formats.damage import naming_file
 
 
 @dataclass(frozen=True)
@@ -50,19 +51,22 @@ def happenings(folder: Path, views: Sequence[View]) -> list[Happening]:
     frames = {view.frame.name: t for t, view in enumerate(views)}
     labels = {label for view in views for label in view.labels}
     found = []
-    for row in read_table(folder / "events.csv"):
-        label = int(row.pop("label")) if row.get("label") else None
-        frame = frames.get(row.pop("frame", ""))
-        if frame is not None and (label is None or label in labels):
-            kind = row.pop("event", "")
-            columns = {key: value for key, value in row.items() if value}
-            found.append(Happening(frame, kind, label, columns))
+    with naming_file(folder / "events.csv"):
+        for row in read_table(folder / "events.csv"):
+            label = int(row.pop("label")) if row.get("label") else None
+            frame = frames.get(row.pop("frame", ""))
+            if frame is not None and (label is None or label in labels):
+                kind = row.pop("event", "")
+                columns = {key: value for key, value in row.items() if value}
+                found.append(Happening(frame, kind, label, columns))
+                _ = found[-1].labels  # raises where they are not numbers
     return sorted(found, key=lambda happening: happening.frame)
 
 
 def tracks(folder: Path) -> dict[int, dict[str, str]]:
     """Read tracks.csv of an experiment: {label: columns as text}."""
-    return {int(row["label"]): row for row in read_table(folder / "tracks.csv")}
+    with naming_file(folder / "tracks.csv"):
+        return {int(row["label"]): row for row in read_table(folder / "tracks.csv")}
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

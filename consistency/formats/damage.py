@@ -37,10 +37,11 @@ def _naming(name: str, lead: str) -> Iterator[None]:
         kinds = (FileNotFoundError, OSError, ValueError)
         raise next(k for k in kinds if isinstance(error, k))(f"{lead}{error}") from error
     except Exception as error:  # of a damaged file anything may come
-        reason = f"damaged, or not of this format ({type(error).__name__}: {_short(error)})"
+        reason = f"damaged, or not of this format ({type(error).__name__}: {short_reason(error)})"
         raise ValueError(f"{lead}{reason}; write it again") from error
 
 
-def _short(error: Exception) -> str:
+def short_reason(error: Exception) -> str:
+    """Return what a library says of a damaged file, on one line and not for ever."""
     text = " ".join(str(error).split())
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}..."

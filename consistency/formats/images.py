@@ -6,6 +6,7 @@ time in place of 0.10; one of 1920 × 1080 takes 2.8 in place of 2.4 with a pale
 5.5 with 8 bits, 11.4 in place of 11.0 with 16.
 """
 
+import io
 import logging
 import math
 import os
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consistency.dataset import Frame
+from consistency.formats.damage import short_reason
 from consistency.limits import check_file, check_memory, check_pixels
 from consistency.masks.packed import PackedMasks
 from consistency.masks.packing import Packer, pack_runs
@@ -72,7 +74,7 @@ def readable(path: Path) -> Iterator[None]:
     except Exception as error:  # of a damaged file anything may come
         if isinstance(error, ValueError) and str(error).startswith(str(path)):
             raise
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = short_reason(error) or type(error).__name__
         raise ValueError(f"{path}: damaged image ({reason}); write the file again") from error
 
 
@@ -108,10 +110,19 @@ def _opened(path: Path) -> Iterator["Image"]:
     limit = pillow.MAX_IMAGE_PIXELS
     pillow.MAX_IMAGE_PIXELS = None
     try:
-        with pillow.open(path, formats=FORMATS) as image:
+        with _Bounded(io.FileIO(path)) as file, pillow.open(file, formats=FORMATS) as image:
             yield image
     finally:
         pillow.MAX_IMAGE_PIXELS = limit
+
+
+class _Bounded(io.BufferedReader):
+    """A file that is asked for no more than it has: memory is taken for what is asked for."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read ``size`` bytes, or as many as there are."""
+        size = -1 if size is None else size
+        return super().read(min(size, os.fstat(self.fileno()).st_size))
 
 
 @contextmanager
@@ -203,6 +214,8 @@ def _read_tiff(path: Path) -> np.ndarray:
 def page_pixels(path: Path, page: Any) -> np.ndarray:
     """Pixels of one page of an open TIFF file, integer (h, w) or colours."""
     check_size(path, page.shape, page.dtype.itemsize if page.dtype else 1)
+    if sum(page.databytecounts) > path.stat().st_size:
+        raise ValueError(f"{path}: damaged image (too short for what it holds); write it again")
     try:
         return page.asarray()
     except ValueError as error:

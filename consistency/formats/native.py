@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from consistency.dataset import Dataset, Frame, Layout, in_order, natural_key
+from consistency.dataset import Dataset, Frame, Layout, in_order, natural_key, short
 from consistency.formats import npy, rle
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
@@ -120,7 +120,7 @@ def _check_record(record: object, where: str) -> None:
     inside = os.path.normpath(value)
     if os.path.isabs(inside) or inside.split(os.sep)[0] == "..":
         raise OutsideError(
-            f"{where}: {value!r} leads outside the data folder; use a path inside it, or add "
+            f"{where}: {short(value)} leads outside the data folder; use a path inside it, or add "
             "--follow-links if you trust the data"
         )
 

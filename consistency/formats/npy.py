@@ -17,6 +17,7 @@ from typing import cast
 import numpy as np
 
 from consistency.formats.buffer import SLICE_BYTES, Buffer
+from consistency.formats.damage import short_reason
 from consistency.limits import check_file
 
 BLOCK = 1 << 14  # pixels; a block without foreground is not written
@@ -86,7 +87,9 @@ def unpacking(path: Path) -> Iterator[None]:
     try:
         yield
     except DAMAGED as error:
-        raise ValueError(f"{path}: damaged archive ({error}); write the file again") from error
+        raise ValueError(
+            f"{path}: damaged archive ({short_reason(error)}); write the file again"
+        ) from error
     except OSError as error:  # of bzip2, without a number, and of places that no file has
         if error.errno not in (None, errno.EINVAL):
             raise

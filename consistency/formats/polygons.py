@@ -5,7 +5,7 @@ from typing import Any
 
 from pycocotools import mask as coco
 
-from consistency.dataset import Frame
+from consistency.dataset import Frame, short
 from consistency.formats import rle
 from consistency.masks.packed import PackedMasks
 
@@ -33,7 +33,7 @@ def check(segmentation: object, size: Size, where: str) -> None:
     if isinstance(segmentation, dict):
         rle_size = segmentation.get("size")
         if size and isinstance(rle_size, list | tuple) and tuple(rle_size) != size:
-            raise ValueError(f"{where}: run lengths of {rle_size}, image of {list(size)}")
+            raise ValueError(f"{where}: run lengths of {short(rle_size)}, image of {list(size)}")
         return
     if not isinstance(segmentation, list) or not segmentation:
         raise ValueError(f"{where}: no run lengths or polygons in 'segmentation'")

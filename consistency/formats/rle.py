@@ -27,7 +27,7 @@ def read_size(rle: dict) -> tuple[int, int]:
         and all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in size)
     )
     if not good:
-        raise ValueError(f"run lengths need a size [height, width], not {size!r}")
+        raise ValueError(f"run lengths need a size [height, width], not {short(size)}")
     check_pixels(size, "run lengths: ")
     return size[0], size[1]
 

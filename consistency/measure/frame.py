@@ -178,7 +178,7 @@ class FrameMeasurer:
         began = perf_counter()
         frame, masks = read_frame(self._layout, frame, self._buffer)
         read = perf_counter()
-        _check_tables(frame, masks, layout)
+        _check_tables(frame, masks, self._layout)
         # Its diagonal holds the areas, so they are not counted a second time.
         within = self_intersections(masks)
         kept, dropped = _keep(frame, masks, within, np.diagonal(within), self._options)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from consistency.dataset import Dataset
+from consistency.dataset import LARGEST_NUMBER, Dataset, check_records, short
 from consistency.experiment import Experiment
 from consistency.formats import open_dataset, read_masks
 from consistency.formats.buffer import Buffer
@@ -54,23 +54,29 @@ def open_truth(path: Path, experiment: Experiment, sequence: str | None = None) 
         dataset, own = open_dataset(path, sequence=sequence), False
     if not any(frame.identities for frame in dataset.frames):
         raise ValueError(f"{path}: holds no identities; give truth.json or a labelled format")
+    known = [v for frame in dataset.frames for v in frame.identities or () if v is not None]
+    if known and max(known, key=abs) > LARGEST_NUMBER:
+        raise ValueError(f"{path}: identity {short(max(known, key=abs))}; number the objects anew")
     names = [frame.name for frame in experiment.frames]
     dataset = replace(dataset, frames=pair_frames(dataset.frames, names, path))
     return Truth(dataset, own, dict(dataset.parents))
 
 
-def identified(dataset: Dataset, content: dict, file: Path) -> Dataset:
+def identified(dataset: Dataset, content: object, file: Path) -> Dataset:
     """Give the masks of the input the identities {frame: [identity or null]}."""
+    if not isinstance(content, dict):
+        raise ValueError(f"{file}: is not {{frame: [identity, ...]}}; give the truth of this input")
     frames = []
     for frame in dataset.frames:
         found = content.get(frame.name)
-        if found is None or len(found) != len(frame.records):
+        if not isinstance(found, list) or len(found) != len(frame.records):
             raise ValueError(
                 f"{file}: frame {frame.name!r} has {len(frame.records)} masks and "
-                f"{'no entry' if found is None else f'{len(found)} identities'}; "
+                f"{f'{len(found)} identities' if isinstance(found, list) else 'no entry'}; "
                 "give the truth of this very input"
             )
         frames.append(replace(frame, identities=tuple(found)))
+        check_records(frames[-1], file)
     return replace(dataset, frames=tuple(frames))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from consistency.experiment import Experiment
+from consistency.formats.damage import naming_file
 from consistency.formats.source import read_table
 from consistency.metrics import mot
 from consistency.metrics.boundary import boundary_f
@@ -77,4 +78,5 @@ def boundary_means(
 def label_parents(folder: Path) -> dict[int, int]:
     """Return {label: parent} from tracks.csv."""
     _, rows = read_table(folder / "tracks.csv")
-    return {int(row["label"]): int(row["parent"]) for row in rows if row.get("parent")}
+    with naming_file(folder / "tracks.csv"):
+        return {int(row["label"]): int(row["parent"]) for row in rows if row.get("parent")}

@@ -100,7 +100,8 @@ def _mean_iou(frames: Sequence[FrameSummary]) -> float:
         if not pairs:
             continue
         i, j = np.array(pairs).T
-        move = now.motion.move(then.centroids[i]) - then.centroids[i]
+        # A mask without pixels, as other programs may have written one, has no centre to move.
+        move = np.nan_to_num(now.motion.move(then.centroids[i]) - then.centroids[i])
         both = ThumbnailPool(then.thumbnails, now.thumbnails)
         values.append(both.iou(i, then.thumbnails.level.size + j, move))
     return float(np.concatenate(values).mean()) if values else 0.0

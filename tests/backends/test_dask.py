@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from experiments import OPTIONS, content, mark, waiting
-from launch import HANGS, ROOT, start
+from launch import HANGS, PIPES_ARE_FILES, ROOT, start
 from places import DASK_WORKERS, SHARED, Place, cluster, skip_if_missing
 
 import mark_label
@@ -70,7 +70,7 @@ def test_an_interrupted_run_leaves_the_cluster_usable(endless, data, expected, t
 
 @pytest.mark.usefixtures("needs_dask")
 def test_a_scheduler_that_ends_is_one_line(endless, tmp_path):
-    with cluster(1) as own:
+    with cluster(1, PIPES_ARE_FILES["PYTHONPATH"]) as own:
         options = ["--multi", "dask", "--scheduler", own.address]
         with waiting(endless, tmp_path / "out", options) as run:
             for process in own.processes():

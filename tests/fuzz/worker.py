@@ -19,15 +19,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
-
 from mutator import Files, damage
 from targets import TARGETS, build
 
 from consistency.cli.common import one_line
 from consistency.limits import Limits, within
 
-SECONDS = 5  # for an input
+SECONDS = 5  # of processor time, for an input
 # Beyond what the process has when it begins; an input may have a quarter of it.
 MEMORY = 1 << 30
 LIMITS = Limits(max_pixels=1 << 22, max_memory=MEMORY // 4)
@@ -47,22 +45,21 @@ def outcome(name: str, path: Path, number: int) -> str:
     try:
         with warnings.catch_warnings(record=True) as heard, within(LIMITS):
             warnings.simplefilter("always")
-            signal.setitimer(signal.ITIMER_REAL, SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
             TARGETS[name].read(path, number)
         return f"warning: {heard[0].message}" if heard else "read"
     except (ValueError, OSError) as error:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         return _judged(one_line(error), heard)
     except TooLongError:
         return "takes too long"
     except BaseException as error:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         place = traceback.extract_tb(error.__traceback__)[-1]
-        return f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}: {error}"[
-            :300
-        ]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        return f"{type(error).__name__} in {where}: {error}"[:300]
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _judged(message: str, heard: list) -> str:
@@ -103,10 +100,10 @@ def replace_files(folder: Path, old: Files, new: Files) -> None:
 
 def main(name: str, start: int, count: int, scratch: Path) -> None:
     """Read inputs until the end."""
-    signal.signal(signal.SIGALRM, _too_long)
+    signal.signal(signal.SIGPROF, _too_long)
     logging.getLogger("consistency").addHandler(logging.NullHandler())
-    built = Path(f"/proc/{'self'}/statm").read_text().split()[0]
-    most = int(built) * resource.getpagesize() + MEMORY
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     at = scratch / "at"
     for number, path in inputs(name, start, count, scratch):
