@@ -46,17 +46,6 @@ def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace)
         log.removeHandler(notes)
 
 
-def say(text: str) -> None:
-    """Print what was done; where nobody can hear it, the work is done all the same."""
-    try:
-        try:
-            print(text, flush=True)
-        except UnicodeEncodeError:  # a terminal that has no "é"
-            print(text.encode("ascii", "backslashreplace").decode(), flush=True)
-    except (OSError, ValueError):  # closed, full; ValueError: by this process
-        silence_stdout()
-
-
 def silence_stdout() -> None:
     """Lead what is still to be printed to nowhere, so that Python can end without an error."""
     with suppress(OSError, ValueError):
@@ -99,7 +88,17 @@ def bars(quiet: bool, unit: str = "frame") -> Progress:
 
 
 def say(line: str) -> None:
-    """Print a line while a bar may be shown."""
+    """Print what was done, while a bar may be shown; where nobody can hear it, it is done, too."""
+    try:
+        try:
+            _print(line)
+        except UnicodeEncodeError:  # a terminal that has no "é"
+            _print(line.encode("ascii", "backslashreplace").decode())
+    except (OSError, ValueError):  # closed, full; ValueError: by this process
+        silence_stdout()
+
+
+def _print(line: str) -> None:
     if sys.stderr.isatty():
         from tqdm import tqdm
 
