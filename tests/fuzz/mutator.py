@@ -10,6 +10,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import PurePosixPath
 from random import Random
 from typing import Any
@@ -122,7 +123,7 @@ def damage_json(random: Random, content: bytes) -> bytes:
         elif kind == 3:
             holder[key] = random.choice(([holder[key]], {"a": holder[key]}))
         else:
-            holder[key] = random.choice(VALUES)
+            holder[key] = deepcopy(random.choice(VALUES))  # it may be damaged in its turn
     return json.dumps(box[0]).encode()
 
 
@@ -130,7 +131,7 @@ def _places(value: Any) -> Any:
     """Yield (list or dict, index or key) of every value inside."""
     for key in range(len(value)) if isinstance(value, list) else list(value):
         yield value, key
-        if isinstance(value[key], list | dict) and value[key] is not DEEP:
+        if isinstance(value[key], list | dict):
             yield from _places(value[key])
 
 
