@@ -54,7 +54,7 @@ def check_free(folder: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise ValueError(
-            f"{folder}: this experiment exists; add --overwrite or choose another --exp-name"
+            f"{folder}: this experiment exists; add --overwrite or choose another name"
         )
     if not _is_experiment(folder):
         raise ValueError(f"{folder}: is not an experiment, so it is not overwritten; move it away")

@@ -280,6 +280,15 @@ def test_what_is_for_folders_is_refused_in_memory(options, message):
         consistency.label(scene(), **options)
 
 
+def test_each_rank_of_a_program_labels_what_it_likes(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("PMI_RANK", "1")
+    monkeypatch.setenv("PMI_SIZE", "2")
+    labels = consistency.label(folder)
+    assert (labels.write(tmp_path / "e") / "e.json").is_file()
+    with pytest.raises(ValueError, match="'multi' under a launcher of 2 ranks; leave it out"):
+        consistency.label(folder, backend="multi")
+
+
 def test_bad_sources():
     with pytest.raises(ValueError, match=r"^no frames; give at least one"):
         consistency.label([])

@@ -8,10 +8,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from consistency import pipeline
+from consistency.api.backend import opened
 from consistency.api.labels import Labels
 from consistency.api.options import OF_FOLDERS, LabelOptions
 from consistency.api.sources import IN_MEMORY, InMemory, OnDisk
-from consistency.cli.backend import add_backend_flags, chosen_backend
+from consistency.cli.backend import add_backend_flags
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.keywords import KeywordParser, as_keywords
 from consistency.cli.tracking import add_association_flags, add_mask_flags, labelling_of
@@ -72,15 +73,9 @@ def _labelling_parser() -> KeywordParser:
 
 
 def _of_folder(path: Path, args: argparse.Namespace) -> Labels:
-    if args.multi == "mpi":
-        raise ValueError(
-            "backend 'mpi' starts a program on every rank; run the command instead: "
-            "mpirun -n 4 mark-label --multi mpi ..."
-        )
     args.data_path = path
     options = labelling_of(args)
-    with chosen_backend(args) as backend:
-        assert backend is not None  # as it is without ranks
+    with opened(args) as backend:
         dataset = open_input(args.data_path, args)
         return Labels(pipeline.label(dataset, backend, options), options, OnDisk(args))
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from backends import serial
+from backends.interface import Wanted
 from consistency import experiment, pipeline
-from consistency.cli.backend import chosen_backend
+from consistency.api.backend import opened
 from consistency.dataset import Dataset, Layout, in_order
 from consistency.formats import in_memory
 from consistency.options import Options
@@ -32,8 +34,7 @@ class OnDisk:
 
     def write(self, labelling: Labelling, folder: Path, options: Options, overwrite: bool) -> None:
         args = argparse.Namespace(**vars(self.args), folder=folder)
-        with chosen_backend(args) as backend:
-            assert backend is not None  # as it is without ranks
+        with opened(args) as backend:
             experiment.check_apart(labelling.dataset, args.folder)
             with experiment.writing(args.folder, overwrite) as partial:
                 pipeline.write(labelling, partial, args.folder.name, backend, options)
@@ -46,15 +47,12 @@ class InMemory:
     frames: Iterable[object]
 
     def write(self, labelling: Labelling, folder: Path, options: Options, overwrite: bool) -> None:
-        from backends import open_backend
-
         if options.output == ("none",):
             raise ValueError("output none needs masks on disk; write masks or rle")
         if not {"masks", "rle"} & set(options.output):  # else the pixels would be nowhere
             options = replace(options, output=("rle", *options.output))
         labelling = replace(labelling, dataset=self._dataset(labelling))
-        with open_backend("no") as backend, experiment.writing(folder, overwrite) as partial:
-            assert backend is not None
+        with serial.open(Wanted()) as backend, experiment.writing(folder, overwrite) as partial:
             pipeline.write(labelling, partial, folder.name, backend, options)
 
     def _dataset(self, labelling: Labelling) -> Dataset:

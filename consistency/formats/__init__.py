@@ -210,7 +210,7 @@ def open_source(source: Source, input_format: str = AUTO, sort: str = NATURAL) -
     """
     path, sequence = source.path, source.sequence
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such folder; give the data folder with --data-path")
+        raise FileNotFoundError(f"{path}: no such folder or file; give the one with the masks")
     module = find(source, input_format)
     with naming_file(path), inside(source.root), without_collection():
         dataset = module.open_dataset(source)

@@ -228,7 +228,7 @@ def test_a_later_frame_of_another_size_is_named(tmp_path, fails):
 
 
 def test_no_data_is_one_clear_line(tmp_path, fails):
-    assert "no such folder; give the data folder with --data-path" in fails(tmp_path / "gone")
+    assert "no such folder or file; give the one with the masks" in fails(tmp_path / "gone")
     (tmp_path / "empty").mkdir()
     assert "empty: no masks found; expected" in fails(tmp_path / "empty")
     (tmp_path / "empty" / "numpy_masks").mkdir()
