@@ -175,6 +175,12 @@ def test_the_tracker_knows_the_objects_again():
     assert sorted(name.values()) == [0, 1, 2, 3]
 
 
+def test_the_tracker_is_the_forward_pass_of_the_command():
+    tracker = consistency.Tracker()
+    forward = consistency.label(scene(), passes=1, on_split="keep")
+    assert values(forward) == [tracker.update(frame).tolist() for frame in scene()]
+
+
 def test_the_tracker_waits_as_long_as_its_memory():
     here, away = np.stack(squares((5, 5, 12))), np.zeros((0, *SHAPE), bool)
     for memory, labels in ((1, [1, 1, 2]), (2, [1, 1, 1])):
