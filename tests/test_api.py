@@ -262,6 +262,7 @@ BAD_OPTIONS = [
     ({"memry": 3}, TypeError, r"label\(\) has no keyword 'memry'; did you mean memory\?"),
     ({"backend": "mpi"}, ValueError, "backend 'mpi' starts a program on every rank"),
     ({"backend": "gpu"}, ValueError, "backend: invalid choice: 'gpu'"),
+    ({"max_pixels": 2399}, ValueError, "40 × 60 pixels; allowed: 1 to 2399, see max_pixels"),
     ({"workers": 2}, ValueError, "^workers has no effect without backend {multi,mpi,dask}"),
     ({"keep": "score"}, ValueError, "keep score needs the numbers 'predicted_iou'"),
 ]
@@ -293,6 +294,15 @@ def test_each_rank_of_a_program_labels_what_it_likes(folder, tmp_path, monkeypat
     assert (labels.write(tmp_path / "e") / "e.json").is_file()
     with pytest.raises(ValueError, match="'multi' under a launcher of 2 ranks; leave it out"):
         consistency.label(folder, backend="multi")
+
+
+def test_limits_hold_for_masks_in_memory_too(tmp_path):
+    with pytest.raises(ValueError, match=r"^frame '000000': .*allowed: 1 to 2399, see max_pixels"):
+        consistency.label(scene(), max_pixels=2399)
+    labels = consistency.label(scene(), max_pixels=2400, max_memory="1G")
+    assert (labels.write(tmp_path / "e") / "e.json").is_file()
+    with pytest.raises(ValueError, match="follow_links has no effect on masks in memory"):
+        consistency.label(scene(), follow_links=True)
 
 
 def test_bad_sources():

@@ -11,13 +11,15 @@ from consistency import pipeline
 from consistency.api.backend import opened
 from consistency.api.labels import Labels
 from consistency.api.options import OF_FOLDERS, LabelOptions
-from consistency.api.sources import IN_MEMORY, InMemory, OnDisk
+from consistency.api.sources import InMemory, OnDisk
 from consistency.cli.backend import add_backend_flags
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.keywords import KeywordParser, as_keywords
+from consistency.cli.limits import add_limit_flags, limits_of
 from consistency.cli.tracking import add_association_flags, add_mask_flags, labelling_of
 from consistency.dataset import Dataset
 from consistency.formats import in_memory
+from consistency.limits import within
 from consistency.measure.frame import FrameMeasurement, FrameMeasurer
 from consistency.options import ASSOCIATION_NEEDS, BACKEND_NEEDS, Options
 from consistency.pipeline import Labelling
@@ -53,12 +55,14 @@ def label(
         For bad input, with file or frame, and for flags without effect.
     """
     args = _labelling_parser().parse_keywords(options)
+    limits = limits_of(args)
     if args.matching == "seed":  # its labels are products, without end
         raise ValueError("matching 'seed' is a baseline of the command; choose another one")
     try:
-        if isinstance(source, str | Path):
-            return _of_folder(Path(source), args)
-        return _of_frames(source, args, options)
+        with within(limits):
+            if isinstance(source, str | Path):
+                return _of_folder(Path(source), args)
+            return _of_frames(source, args, options)
     except ValueError as error:
         raise ValueError(as_keywords(str(error))) from error
 
@@ -69,6 +73,7 @@ def _labelling_parser() -> KeywordParser:
     add_backend_flags(parser)
     add_association_flags(parser)
     add_mask_flags(parser)
+    add_limit_flags(parser)
     return parser
 
 
@@ -89,12 +94,12 @@ def _of_frames(
     if not isinstance(frames, Iterable):
         raise ValueError(f"{type(frames).__name__} is not a path and not an iterable of frames")
     options = labelling_of(args)
-    return Labels(_label_in_memory(frames, options), options, InMemory(frames))
+    return Labels(_label_in_memory(frames, options), options, InMemory(frames, limits_of(args)))
 
 
 def _label_in_memory(frames: Iterable[object], options: Options) -> Labelling:
     began, made_with, busy = perf_counter(), versions(), {"read": 0.0, "measured": 0.0}
-    intake, measurer = in_memory.Intake(), FrameMeasurer(IN_MEMORY, options.measuring())
+    intake, measurer = in_memory.Intake(), FrameMeasurer(in_memory.layout(), options.measuring())
 
     def measured() -> Iterator[FrameMeasurement]:
         for name, given in in_memory.named(frames):
@@ -110,4 +115,4 @@ def _label_in_memory(frames: Iterable[object], options: Options) -> Labelling:
     tracked, lineage = associate(chain([first], coming), options)
     seconds = busy | {"measuring": perf_counter() - began}
     seconds["propagated"] = seconds["measuring"] - sum(busy.values())
-    return Labelling(Dataset(IN_MEMORY, ()), tracked, lineage, seconds, made_with)
+    return Labelling(Dataset(in_memory.layout(), ()), tracked, lineage, seconds, made_with)

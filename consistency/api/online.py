@@ -6,7 +6,6 @@ import numpy as np
 
 from consistency.api.frames import Detections, labels_of_all, with_ids
 from consistency.api.options import TrackerOptions
-from consistency.api.sources import IN_MEMORY
 from consistency.cli.keywords import KeywordParser
 from consistency.cli.tracking import add_association_flags, add_mask_flags, labelling_of
 from consistency.formats import in_memory
@@ -51,7 +50,7 @@ class Tracker:
             raise ValueError(f"motion 'frames' needs the images; choose among {MOTIONS[:-1]}")
         chosen = labelling_of(parser.parse_keywords(options))
         self._intake = in_memory.Intake()
-        self._measurer = FrameMeasurer(IN_MEMORY, chosen.measuring())
+        self._measurer = FrameMeasurer(in_memory.layout(), chosen.measuring())
         self._tracker = tracker.Tracker(chosen.frames_missed(), chosen.most_missed())
         self._frames = 0
 

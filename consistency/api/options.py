@@ -5,7 +5,16 @@ from pathlib import Path
 from typing import TypedDict
 
 # Of a folder alone: masks in memory are in order, and are labelled where they are.
-OF_FOLDERS = ("input_format", "sort", "sequence", "backend", "workers", "scheduler", "keep_ids")
+OF_FOLDERS = (
+    "input_format",
+    "sort",
+    "sequence",
+    "backend",
+    "workers",
+    "scheduler",
+    "keep_ids",
+    "follow_links",
+)
 
 
 class TrackerOptions(TypedDict, total=False):
@@ -29,6 +38,8 @@ class LabelOptions(TrackerOptions, total=False):
     min_length: int
     frames_path: str | Path | None
     keep_ids: bool
+    max_pixels: int
+    max_memory: int | str | None
 
     input_format: str
     sort: str
@@ -36,6 +47,7 @@ class LabelOptions(TrackerOptions, total=False):
     backend: str
     workers: int | None
     scheduler: str | None
+    follow_links: bool
 
 
 class WriteOptions(TypedDict, total=False):

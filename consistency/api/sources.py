@@ -10,12 +10,12 @@ from backends import serial
 from backends.interface import Wanted
 from consistency import experiment, pipeline
 from consistency.api.backend import opened
-from consistency.dataset import Dataset, Layout, in_order
+from consistency.cli.limits import limits_of
+from consistency.dataset import Dataset, in_order
 from consistency.formats import in_memory
+from consistency.limits import Limits, within
 from consistency.options import Options
 from consistency.pipeline import Labelling
-
-IN_MEMORY = Layout(Path(), in_memory.NAME)
 
 
 class Source(Protocol):
@@ -34,7 +34,7 @@ class OnDisk:
 
     def write(self, labelling: Labelling, folder: Path, options: Options, overwrite: bool) -> None:
         args = argparse.Namespace(**vars(self.args), folder=folder)
-        with opened(args) as backend:
+        with within(limits_of(args)), opened(args) as backend:
             experiment.check_apart(labelling.dataset, args.folder)
             with experiment.writing(args.folder, overwrite) as partial:
                 pipeline.write(labelling, partial, args.folder.name, backend, options)
@@ -42,16 +42,18 @@ class OnDisk:
 
 @dataclass(frozen=True, eq=False)
 class InMemory:
-    """The frames that were given; they are looked at once more to be written."""
+    """The frames that were given; they are looked at once more, under ``limits``, to be written."""
 
     frames: Iterable[object]
+    limits: Limits
 
     def write(self, labelling: Labelling, folder: Path, options: Options, overwrite: bool) -> None:
         if options.output == ("none",):
             raise ValueError("output none needs masks on disk; write masks or rle")
         if not {"masks", "rle"} & set(options.output):  # else the pixels would be nowhere
             options = replace(options, output=("rle", *options.output))
-        labelling = replace(labelling, dataset=self._dataset(labelling))
+        with within(self.limits):
+            labelling = replace(labelling, dataset=self._dataset(labelling))
         with serial.open(Wanted()) as backend, experiment.writing(folder, overwrite) as partial:
             pipeline.write(labelling, partial, folder.name, backend, options)
 
@@ -66,5 +68,5 @@ class InMemory:
         if [len(frame.records) for frame in given] != [frame.count for frame in labelling.frames]:
             raise ValueError("the frames are not those that were labelled; label them again")
         frames = in_order(in_memory.for_files(given), Path("frames"), None)
-        layout = replace(IN_MEMORY, order=intake.order)
+        layout = in_memory.layout(intake.order)
         return Dataset(layout, frames, opened_as={"path": None, "format": in_memory.NAME})

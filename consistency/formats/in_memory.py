@@ -13,6 +13,7 @@ An empty list or array is a frame without masks.  What might mean two things is 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,11 @@ from consistency.masks.packing import Packer
 from consistency.options import Order
 
 NAME = "in_memory"
+
+
+def layout(order: Order = "C") -> Layout:
+    """Where the pixels are: nowhere but with the program, under the limits that hold now."""
+    return Layout(Path(), NAME, order)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,15 +84,12 @@ class Intake:
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     given: Given = frame.source
-    try:
-        if given.order == "F" and all(isinstance(mask, dict) for mask in given.masks):
-            return rle.decode(given.masks, given.shape)
-        packer = Packer(given.shape, given.order)
-        for i, mask in enumerate(given.masks):
-            packer.add_pixels(_pixels(i, mask, given.shape))
-        return packer.finish()
-    except ValueError as error:
-        raise ValueError(f"frame {frame.name!r}: {error}") from error
+    if given.order == "F" and all(isinstance(mask, dict) for mask in given.masks):
+        return rle.decode(given.masks, given.shape)
+    packer = Packer(given.shape, given.order)
+    for i, mask in enumerate(given.masks):
+        packer.add_pixels(_pixels(i, mask, given.shape))
+    return packer.finish()
 
 
 def for_files(frames: Iterable[Frame]) -> tuple[Frame, ...]:
