@@ -31,7 +31,13 @@ FACTORS = (0.0, 3.0, 1 / 3)
 PASSED = 0  # status of a process
 LONGEST = 120  # seconds; a change that makes the tracker run for ever is noticed, too
 # {number: why no test notices some change of it}
-REASONS: dict[str, str] = {}
+REASONS = {
+    "sample_gaps": "a grid of gaps: what any one of them tells, its neighbours tell, too",
+    "rounds": "a schedule from sure joins to doubtful ones: a later round makes up for another",
+    "near": "without effect below 7: least_reach is wider (4 · root of a spread that far · spread "
+    "does not exceed, below 0.11, is 1.3)",
+    "largest_gate": "without effect above gate_share: no similarity is larger than 1",
+}
 
 
 @dataclass(frozen=True)

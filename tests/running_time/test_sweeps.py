@@ -83,21 +83,27 @@ def test_what_is_scored_takes_no_part_in_the_choice(monkeypatch):
 
 
 def test_the_command_tries_values_and_leaves_one_out(tmp_path, capsys):
-    folders = {"still": 0, "walk": 2}
-    for name, step in folders.items():
-        write_dataset(tmp_path / name / "data", [squares((5 + step * t, 5, 10)) for t in range(4)])
-        truth = {f"{t}.png": [1] for t in range(4)}
+    # Of two objects one is away for longer than the tracker remembers it: linking joins it.
+    away = {"still": (), "away": range(4, 16)}
+    for name, frames in away.items():
+        shown = [[1, 2] if t not in frames else [1] for t in range(20)]
+        boxes = {1: (5, 25, 12), 2: (5, 5, 10)}
+        masks = [squares(*(boxes[k] for k in now)) for now in shown]
+        write_dataset(tmp_path / name / "data", masks)
+        truth = {f"{t}.png": now for t, now in enumerate(shown)}
         (tmp_path / name / "truth.json").write_text(json.dumps(truth))
     file = tmp_path / "figures.json"
-    groups = [f"{name}={tmp_path / name}" for name in folders]
-    # Nothing is as similar as 2: every mask is a track of its own until linking joins them all.
-    sweep = ["--sweep", "least_similarity=0.1,2", "--leave-one-out", "column"]
+    groups = [f"{name}={tmp_path / name}" for name in away]
+    sweep = ["--sweep", "join_bias=5,-100", "--leave-one-out", "column"]
     assert quality.main([*groups, *sweep, "--json", str(file)]) == 0
     content = json.loads(file.read_text())
-    assert content["scores"]["walk"]["least_similarity = 0.1"]["AssA"] == 100.0
-    assert content["scores"]["walk"]["least_similarity = 2"]["labels"] == 1
-    assert content["chosen"] == {quality.ON_ALL: {}, "still": {}, "walk": {}}
-    assert content["left out"]["walk"][quality.ON_OTHERS]["AssA"] == 100.0
+    for name, labels in (("still", 2), ("away", 3)):
+        scores = content["scores"][name]
+        assert scores["join_bias = 5"]["labels"] == scores[DEFAULT]["labels"] == 2
+        assert scores["join_bias = 5"]["AssA"] == 100.0
+        assert scores["join_bias = -100"]["labels"] == labels
+    assert content["chosen"] == {quality.ON_ALL: {}, "still": {}, "away": {}}
+    assert content["left out"]["away"][quality.ON_OTHERS]["AssA"] == 100.0
     assert "One column left out:" in capsys.readouterr().out
 
 

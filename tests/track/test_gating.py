@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from labelling import boxes as rectangles
+from labelling import measure_all
 from sequences import in_memory
 
 from consistency.masks.thumbnails import ThumbnailPool
@@ -13,7 +15,7 @@ from consistency.options import MeasureOptions
 from consistency.track import gating
 from consistency.track.parameters import DEFAULTS
 from consistency.track.similarity import pairwise_similarity
-from consistency.track.state import KINDS, REMEMBERED, Detections
+from consistency.track.state import KINDS, REMEMBERED, Detections, predict
 from consistency.track.views import Views
 
 SHAPE = (90, 160)
@@ -85,6 +87,29 @@ def test_the_sieve_saves_most_comparisons(monkeypatch):
         every = np.full(tracks.size, least)
         pairwise_similarity(tracks, predicted, detections, every, 10, DEFAULTS)
     assert compared[1] < compared[0] / 2
+
+
+def test_in_a_crowd_only_the_most_promising_are_compared(monkeypatch):
+    """A hundred masks of like area lie about a track; each is compared in two places at most."""
+    crowd = [(60 + k % 10, 20 + k // 10, 30, 30) for k in range(100)]
+    before, now = measure_all(
+        [rectangles(crowd[0]), rectangles(*crowd)], motion="none", duplicate_iou=1.0
+    )
+    pool, compared = ThumbnailPool(), []
+    tracks = Detections.of(before, 0, pool, DEFAULTS).masks
+    detections = Detections.of(now, 1, pool, DEFAULTS)
+    iou = ThumbnailPool.iou
+
+    def counted(self, first, *rest):
+        compared.append(first.size)
+        return iou(self, first, *rest)
+
+    monkeypatch.setattr(ThumbnailPool, "iou", counted)
+    found = pairwise_similarity(
+        tracks, predict(tracks, 1, DEFAULTS), detections, np.full(1, 0.1), 10, DEFAULTS
+    )
+    assert 6 < sum(compared) < 40
+    assert found.similarity.max() > 0.95  # the same mask is among them
 
 
 @settings(deadline=None)

@@ -1,43 +1,15 @@
 """What a sequence teaches of its own masks; sequences here are tables of places, without pixels."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from labelling import LONGEST, SIZE, sequence
 
-from consistency.measure.camera_motion import UNKNOWN
 from consistency.track.calibration import learn
-from consistency.track.camera_path import CameraPath
 from consistency.track.link_evidence import EVIDENCE
 from consistency.track.parameters import DEFAULTS
-from consistency.track.thumbnail_store import ThumbnailStore
-from consistency.track.tracklets import SequenceMasks, Tracks, look_back
-
-SIZE = 20.0  # of all objects, pixels
-LONGEST = 60  # frames
-
-
-def sequence(place: Callable, tracks=4, frames=60, there=lambda k, t: True):
-    """Masks of objects of one size and their tracks.
-
-    ``place(k, t)`` is x of object k in frame t, in sizes; objects are far from one another.
-    """
-    at = [(t, k) for t in range(frames) for k in range(tracks) if there(k, t)]
-    counts = np.bincount([t for t, _ in at], minlength=frames)
-    masks = SequenceMasks(
-        t=np.array([t for t, _ in at]),
-        first=np.concatenate([[0], np.cumsum(counts)]),
-        area=np.full(len(at), SIZE**2),
-        centroid=np.array([(SIZE * place(k, t), 1000.0 * k) for t, k in at]),
-        touches_border=np.zeros(len(at), bool),
-        containment=np.zeros(len(at)),
-        shape=(1000 * tracks, 10_000),
-        camera=CameraPath([UNKNOWN] * frames, LONGEST),
-        thumbnails=ThumbnailStore(),
-    )
-    labels = [[k for u, k in at if u == t] for t in range(frames)]
-    return masks, Tracks.of_labels(labels)
+from consistency.track.tracklets import look_back
 
 
 class Meter:

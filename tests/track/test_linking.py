@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from labelling import boxes, label_frames, measure_all
+from labelling import boxes, label_frames, measure_all, sequence
 
 from consistency.track.calibration import learn
 from consistency.track.link_evidence import EVIDENCE, EvidenceMeter
-from consistency.track.linking import _confidence, _log_odds, against_rivals, assign, link
+from consistency.track.linking import _confidence, _Joiner, _log_odds, against_rivals, assign, link
 from consistency.track.parameters import DEFAULTS
 from consistency.track.results import collect
 from consistency.track.thumbnail_store import ThumbnailStore
@@ -119,6 +119,32 @@ def test_who_has_no_rival_is_joined_even_if_it_is_rather_unlikely():
 def test_a_rival_as_good_leaves_a_chance_and_a_better_one_none():
     assert against(0.0, 0.0) > 0
     assert against(2.0, 4.0) < 0
+
+
+class Alike:
+    """Stands for the meter: how alike the only mask of frame 0 and each later mask are."""
+
+    def __init__(self, *values):
+        self._values = np.array(values)
+
+    def measure(self, past, future, damping):
+        result = np.zeros(past.mask.size, EVIDENCE)
+        result["gap"], result["aligned"] = 1, self._values[future.mask - 1]
+        return result
+
+
+@pytest.mark.parametrize(("rival", "joined"), [(2.0, 1), (6.0, 2)])
+def test_what_the_tracker_has_linked_is_trusted_but_not_blindly(rival, joined):
+    """One mask, then two, both near: the tracker has linked the first, the other is more alike."""
+    masks, linked = sequence(lambda k, t: 0.0, tracks=2, frames=2, there=lambda k, t: t or not k)
+    masks = replace(masks, centroid=masks.centroid * 0)
+    joiner = _Joiner(masks, Alike(0.0, rival), *np.ones((2, 3), bool), 1, 1, DEFAULTS)
+    learnt = SimpleNamespace(
+        damping=np.ones(2), reach=np.full(2, 3.0), evidence=lambda pairs: pairs["aligned"]
+    )
+    cut = Tracks.linked(np.full(3, -1))
+    assert linked.after[0] == 1
+    assert joiner._join(cut, linked, learnt, 2.0).after[0] == joined
 
 
 def test_confidence_is_high_where_odds_are_even_and_falls_with_them():
