@@ -64,5 +64,6 @@ def open_backend(
         raise ValueError(f"--kernel {kernel} with --multi {name}; use --multi mpi or --multi cupy")
     if scheduler and name != "dask":
         raise ValueError(f"--scheduler with --multi {name}, which has none; use --multi dask")
+    # Only the one that is wanted: the packages of the others may be missing.
     module = importlib.import_module(f"{__name__}.{BACKENDS[name]}")
     return module.open(Wanted(workers, kernel or own, scheduler, tuple(preload)))

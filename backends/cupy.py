@@ -17,6 +17,7 @@ from backends.windowed import run_in_order
 from consistency.backend import Item, Result
 from consistency.masks.packed import PackedMasks
 
+# One reads while the GPU counts for the other; a third would find the GPU busy.
 THREADS = 2
 WINDOW = 2 * THREADS
 INSTALL = "pip install -r requirements-gpu.txt"
@@ -73,6 +74,7 @@ def open(wanted: Wanted) -> Iterator[Gpu]:
         try:
             yield Gpu(executor)
         except BaseException:
+            # Else leaving the executor would wait for all that is handed out.
             executor.shutdown(wait=False, cancel_futures=True)
             raise
 

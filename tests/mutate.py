@@ -34,8 +34,8 @@ LONGEST = 120  # seconds; a change that makes the tracker run for ever is notice
 REASONS = {
     "sample_gaps": "a grid of gaps: what any one of them tells, its neighbours tell, too",
     "rounds": "a schedule from sure joins to doubtful ones: a later round makes up for another",
-    "near": "without effect below 7: least_reach is wider (4 · root of a spread that far · spread "
-    "does not exceed, below 0.11, is 1.3)",
+    "near": "without effect below 6: where near · root(spread) exceeds far · spread, both are less "
+    "than least_reach",
     "largest_gate": "without effect above gate_share: no similarity is larger than 1",
 }
 

@@ -12,6 +12,7 @@ def add_output_choice(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--output",
         nargs="+",
+        # The first three of the table are the tool's own.
         choices=tuple(WRITERS),
         default=list(Options.output),
         metavar="FORMAT",

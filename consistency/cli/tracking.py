@@ -40,6 +40,7 @@ def add_association_flags(parser: argparse.ArgumentParser) -> None:
     add(
         "--memory",
         type=natural,
+        # No default of argparse: it depends on the matching.
         help=f"frames a track may miss and still return; default: {MEMORY}, with --matching "
         f"optimal or greedy {MEMORY_OF_IOU}",
     )
@@ -133,6 +134,7 @@ def labelling_of(args: argparse.Namespace) -> Options:
         memory=args.memory,
         long_memory=args.long_memory,
         motion=args.motion,
+        # Absolute: workers on other machines start in other folders.
         frames_path=args.frames_path and str(args.frames_path.resolve()),
         on_split=args.on_split,
         passes=args.passes,

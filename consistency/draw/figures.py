@@ -35,6 +35,7 @@ def write_timeline(job: RenderJob, path: Path, backend: Backend, progress: Progr
     experiment, result = _needed(job, "timeline")
     stretches = history.spans(result.views)
     rows = {label: row for row, label in enumerate(stretches)}
+    # Inches: a row stays readable up to 140 labels, then rows get thinner.
     height = float(np.clip(1.2 + 0.09 * len(rows), 3, 14))
     figure, axes = _figure(float(np.clip(2 + 0.12 * job.count, 9, 24)), height)
     axes.imshow(timeline_image(stretches, job.count, job.style.palette), aspect="auto")
@@ -65,6 +66,7 @@ def timeline_image(
     image = np.full((len(stretches), frames, 3), PAPER, np.uint8)
     inks = colours.colours(stretches, palette)
     for row, (parts, ink) in enumerate(zip(stretches.values(), inks, strict=True)):
+        # Grey from birth to end; colour goes over it, so that grey is left in the gaps.
         image[row, parts[0][0] : parts[-1][1] + 1] = ABSENT
         for first, last in parts:
             image[row, first : last + 1] = ink
@@ -118,6 +120,7 @@ def write_motion(job: RenderJob, path: Path, backend: Backend, progress: Progres
     if lost.size:
         axes.scatter(*lost.T, marker="x", color="#d00000", s=30, zorder=4, label="no estimate")
         axes.legend(frameon=False)
+    # Outlines of whole views show turns and zooms, which the way of the middle does not.
     for t in (0, len(middle) // 2, len(middle) - 1):
         axes.plot(*views[t, [0, 1, 2, 3, 0]].T, color=points.to_rgba(t), linewidth=1)
     figure.colorbar(points, label="frame")
@@ -151,6 +154,7 @@ def camera_views(motion: list, size: tuple[int, int]) -> tuple[np.ndarray, np.nd
     views, known = [], []
     for t, step in enumerate(motion):
         if step is not None and t > 0:
+            # A motion leads from the frame before into its own, so back is the inverse.
             to_first = to_first @ np.linalg.inv(np.vstack([step, [0, 0, 1]]))
         views.append((corners @ to_first.T)[:, :2])
         known.append(step is not None or t == 0)

@@ -37,6 +37,7 @@ def spans(views: Sequence[View]) -> dict[int, list[tuple[int, int]]]:
     """First and last frame of every unbroken stretch of each label, in the order of births."""
     found: dict[int, list[tuple[int, int]]] = {}
     for t, view in enumerate(views):
+        # In order of the labels: which mask comes first in a frame means nothing.
         for label in sorted(set(view.labels)):
             stretches = found.setdefault(label, [])
             if stretches and stretches[-1][1] == t - 1:
@@ -56,6 +57,7 @@ def happenings(folder: Path, views: Sequence[View]) -> list[Happening]:
             label = int(row.pop("label")) if row.get("label") else None
             frame = frames.get(row.pop("frame", ""))
             if frame is not None and (label is None or label in labels):
+                # What else a line has stays text: the viewer shows it, nothing here depends on it.
                 kind = row.pop("event", "")
                 columns = {key: value for key, value in row.items() if value}
                 found.append(Happening(frame, kind, label, columns))

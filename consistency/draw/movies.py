@@ -21,6 +21,7 @@ SAMPLE_PIXELS = 200_000  # of each of them, about
 def write_gif(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Write one GIF with one palette: exact colours, or the best 256 where there are images."""
     if job.photographs:
+        # One table for all frames: with one each, colours would flicker.
         table = sample_colours(job)
         function = partial(
             _quantised_frame,
@@ -103,6 +104,7 @@ def draw_with_palette(
 def write_mp4(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Write one H.264 video; sides are made even by a black line where they are not."""
     items = job.items
+    # Numbers of a palette are a third of what has to go through the pipe to ffmpeg.
     pixels = "pal8" if fits_palettes(job) else "rgb24"
     function = partial(_video_frame, layouts=job.layouts, style=job.style, pixels=pixels)
     height, width = job.size()
@@ -119,6 +121,7 @@ def _video_frame(item: FrameViews, layouts: tuple[Layout, ...], style: Style, pi
 
 
 def _even(picture: np.ndarray) -> np.ndarray:
+    # H.264 holds one colour for each 2 × 2 pixels.
     height, width = picture.shape[:2]
     if height % 2 == width % 2 == 0:
         return picture
@@ -137,6 +140,7 @@ def write_png(job: RenderJob, path: Path, backend: Backend, progress: Progress) 
         folder=path,
         indexed=fits_palettes(job),
     )
+    # Workers write the files; here they are only waited for.
     for _ in progress(backend.map(function, items), "png", len(items)):
         pass
 

@@ -78,17 +78,21 @@ def draw_view(view: View, layout: Layout, style: Style, buffer: Buffer) -> np.nd
     else:
         owners, hidden = np.zeros(style.picture_size, np.uint8), {}
     inks = style.inks(view.labels)
+    # One look-up paints all masks: an owner is its row in the table of inks.
     picture = np.take(inks, owners, axis=0)
     if view.image is not None:
         photograph = read_photograph(view.image, view.frame.name, style)
         picture = overlay(photograph, picture, owners, style.alpha)
     if style.outline:
         edge = borders(owners)
+        # On plain ground borders are left out of the colours.  Over a photograph masks are
+        # translucent, and an opaque border in the colour of its mask is seen better.
         if view.image is None:
             picture[edge] = inks[0]
         else:
             edge &= owners > 0
             picture[edge] = inks[owners[edge]]
+    # Last, so that nothing covers them again.
     for index, outline in hidden.items():
         picture[outline] = inks[index + 1]
     return write_numbers(picture, owners, view.labels, style) if style.numbers else picture
@@ -104,6 +108,7 @@ def paint_owners(masks: PackedMasks, style: Style) -> tuple[np.ndarray, dict[int
     """
     numbers = np.arange(1, masks.count + 1, dtype=np.min_scalar_type(masks.count))
     areas = masks.areas()
+    # From large to small: a part lies on its whole, not below it.
     owners, visible = masks.paint(numbers, np.argsort(-areas, kind="stable").tolist())
     covered = np.flatnonzero(visible < HIDDEN_SHARE * areas)
     hidden = {}
@@ -115,12 +120,14 @@ def paint_owners(masks: PackedMasks, style: Style) -> tuple[np.ndarray, dict[int
 
 def outline_of(masks: PackedMasks, index: int, box: np.ndarray, scale: float) -> tuple:
     """Rows and columns, in the scaled picture, of the inner border of one mask."""
+    # Of each hidden mask only its box is unpacked, and of that the pixels that are shown.
     rows, columns = (picked(n, scale) for n in masks.shape)
     x, y, width, height = box.tolist()
     top, bottom = np.searchsorted(rows, [y, y + height])
     left, right = np.searchsorted(columns, [x, x + width])
     crop = masks.crop(index, box)[rows[top:bottom] - y][:, columns[left:right] - x]
     inside = np.pad(crop, 1)
+    # Pixels all of whose four neighbours are inside, too; beyond the box is outside.
     core = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
     edge = np.nonzero(crop & ~core)
     return edge[0] + top, edge[1] + left
@@ -129,6 +136,7 @@ def outline_of(masks: PackedMasks, index: int, box: np.ndarray, scale: float) ->
 def picked(length: int, scale: float) -> np.ndarray:
     """Which of ``length`` pixels a side scaled by ``scale`` shows: the nearest ones, ascending."""
     size = max(1, round(length * scale))
+    # The middle of each pixel of the picture decides: so nothing is shifted to one side.
     return ((np.arange(size) + 0.5) * length / size).astype(np.intp)
 
 
@@ -231,6 +239,7 @@ def inside_centre(region: np.ndarray) -> tuple[float, float, float]:
 
     step = -(-max(region.shape) // CENTRE_GRID)
     cells = region[step // 2 :: step, step // 2 :: step]
+    # A thin mask may lie between the samples.
     if not cells.any():
         step, cells = 1, region
     distance = ndimage.distance_transform_edt(np.pad(cells, 1))[1:-1, 1:-1]
@@ -253,6 +262,7 @@ def write_numbers(
             continue
         row, column, radius = inside_centre(owners[part] == index + 1)
         text = str(labels[index])
+        # A digit is 0.4 of its height wide; half a height is left as a margin.
         size = int(np.clip(2 * radius / (0.5 + 0.4 * len(text)), SMALLEST_TEXT, LARGEST_TEXT))
         place = part[1].start + column, part[0].start + row
         write_text(draw, place, text, size, style.text_inks)

@@ -90,6 +90,7 @@ def draw(item: FrameViews, layouts: tuple[Layout, ...], style: Style) -> np.ndar
     panels: list[np.ndarray] = []
     for view, layout in zip(item.views, layouts, strict=True):
         if panels:
+            # The gap has number 0, the background of a palette and black of RGB.
             first = panels[0]
             panels.append(np.zeros((first.shape[0], _gap(style), *first.shape[2:]), np.uint8))
         panels.append(draw_view(view, layout, style, buffer))
@@ -124,6 +125,7 @@ def of_experiment(
     ValueError, FileNotFoundError
         If nothing is left to draw, or a label, an image or an input that is needed is missing.
     """
+    # Frames first: --only and --hide-shorter then speak of what is drawn.
     after = scene.labelled(experiment).part(selection.frames)
     if selection.only is not None:
         after = scene.only_labels(after, selection.only)
@@ -172,5 +174,6 @@ def _job(
         raise ValueError(f"{name}: neither a result nor an input to draw")
     size = shown.size()
     style = Style(size=size, **asdict(style))
+    # A data set has nothing but its input to show.
     panels = selection.panels if after else ("before",)
     return RenderJob(name, experiment, after, before, panels, style, fps)

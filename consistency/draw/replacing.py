@@ -25,6 +25,7 @@ def drawing(path: Path, overwrite: bool) -> Iterator[Path]:
     """
     with publishing.replacing(path, partial(check_free, overwrite=overwrite)) as partial_path:
         yield partial_path
+        # Inside the folder, so that it goes wherever the folder is moved to.
         if partial_path.is_dir():
             mark = {"made_by": MADE_BY, "files": _files(partial_path)}
             (partial_path / MARK).write_text(json.dumps(mark) + "\n")
@@ -41,6 +42,7 @@ def check_free(path: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise ValueError(f"{path}: exists; add --overwrite or choose another --out")
+    # A user has made it: the tool gives endings to files alone.
     if path.is_dir() and path.suffix:
         raise ValueError(f"{path}: is a folder, so it is not overwritten; move it away")
     if path.is_dir():
@@ -56,6 +58,7 @@ def _foreign(folder: Path) -> str:
     """Return the first file of ``folder`` that is not the tool's; empty if all are."""
     try:
         mark = json.loads((folder / MARK).read_text())
+        # A list of names, not just the mark: somebody may have put files of his own beside ours.
         ours = set(mark["files"]) if mark["made_by"] == MADE_BY else set()
     except (OSError, ValueError, KeyError, TypeError):
         ours = set()

@@ -57,6 +57,7 @@ class Scene:
 
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels; ValueError where no frame has a mask."""
+        # A frame without masks has no size of its own, and the first ones may be empty.
         for view in self.views:
             if view.frame.records:
                 return read_masks(self.layout, view.frame, Buffer()).shape
@@ -116,6 +117,7 @@ def before(experiment: Experiment) -> Scene:
 def only_labels(scene: Scene, labels: Iterable[int]) -> Scene:
     """Leave out all masks but those with one of ``labels``; ValueError if a label is unknown."""
     wanted = set(labels)
+    # Of the frames that are drawn: a label outside them would leave all pictures empty.
     unknown = wanted - {label for view in scene.views for label in view.labels}
     if unknown:
         raise ValueError(f"--only {min(unknown)}: no mask has this label; tracks.csv lists them")
@@ -135,6 +137,7 @@ def _keep_labels(scene: Scene, wanted: set[int]) -> Scene:
 
 def same_masks(unlabelled_scene: Scene, scene: Scene) -> Scene:
     """Leave out of an input the masks that are not in the labelled ``scene`` either."""
+    # By number in the input, which every record of a result keeps: duplicates are left out of it.
     pairs = zip(unlabelled_scene.views, scene.views, strict=True)
     views = (_only_masks(view, set(input_indices(other))) for view, other in pairs)
     return replace(unlabelled_scene, views=tuple(views))

@@ -171,11 +171,14 @@ def estimate(earlier: MaskView | None, later: MaskView | None, kind: str = "affi
     if earlier is None or later is None or earlier.voters.shape != later.voters.shape:
         return UNKNOWN
     edges = earlier.edges, later.edges
+    # Edges in one part of the frame may all be of one object that moves.
     if min(edges[0].spread(), edges[1].spread()) <= SPREAD:
         return UNKNOWN
     best, value = _best(*edges, kind)
     still = _correlation(*edges, IDENTITY)
+    # That nothing moves is the simpler answer: a motion has to leave clearly less unexplained.
     if 1 - value < (1 - LEAST_GAIN) * (1 - still):
+        # A shift was found in cells of the reduced picture; the other numbers have no unit.
         motion = Motion(best * np.array([1, 1, edges[0].step]), True)
         places = earlier.voters.centroids
         if agree(earlier.voters, later.voters, motion.move(places) - places):
@@ -214,6 +217,7 @@ def _translation(earlier: EdgeMap, later: EdgeMap) -> np.ndarray:
 def _affine(earlier: EdgeMap, later: EdgeMap, start: np.ndarray) -> np.ndarray | None:
     """Refine ``start``; None where the iteration finds no maximum or a wild one."""
     cv2 = _opencv()
+    # OpenCV wants the way from the later picture back to the earlier one.
     inverse = cv2.invertAffineTransform(start).astype(np.float32)
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, ECC_STEPS, ECC_CHANGE)
     try:
@@ -232,6 +236,7 @@ def _correlation(earlier: EdgeMap, later: EdgeMap, transform: np.ndarray) -> flo
     cv2 = _opencv()
     height, width = later.picture.shape
     moved = cv2.warpAffine(earlier.picture, transform, (width, height))
+    # What has come in at the border is unknown, not empty.
     seen = cv2.warpAffine(np.ones_like(moved), transform, (width, height)) > 0.5
     if not seen.any():
         return -1.0

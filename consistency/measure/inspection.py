@@ -58,8 +58,10 @@ def examine(frame: Frame, layout: Layout) -> Finding:
         frame.name,
         masks.shape if masks.count else None,
         masks.count,
+        # A mask without pixels is dropped as well, and is not a duplicate.
         reasons.pop("empty", 0),
         reasons.total(),
+        # Each pair once; the diagonal holds areas.
         int(np.count_nonzero(np.triu(within, 1))),
         seen=None if frame.listed else seen,
     )

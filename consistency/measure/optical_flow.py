@@ -63,6 +63,7 @@ def estimate_flow(earlier: FlowView, later: FlowView) -> Motion:
     if earlier.grey.shape != later.grey.shape or not earlier.masks.count:
         return UNKNOWN
     engine: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    # Ways in the reduced image are so many times longer in the pixels of the masks.
     flow = engine.calc(earlier.grey, later.grey, None).astype(np.float64) * (1 << earlier.level)
     # The median, as flow is wild at the edges of objects and in empty areas; a mask that has no
     # sample at this size moves with the whole picture.
@@ -81,6 +82,7 @@ def estimate_flow(earlier: FlowView, later: FlowView) -> Motion:
 def _samples(masks: PackedMasks, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Reduced pixels x, y of all masks, and which mask each belongs to."""
     line, start, word, mask = masks.samples(np.full(masks.count, level))
+    # The lowest bit of a word is its first pixel.
     bits = np.unpackbits(word.view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
     piece, bit = np.nonzero(bits)
     along, across = start[piece] + bit, line[piece]

@@ -21,6 +21,8 @@ def pair_frames(truth: Sequence[Frame], names: Sequence[str], where: Path) -> tu
     """
     ours = [Frame(name, ()).stem for name in names]
     theirs = [frame.stem for frame in truth]
+    # Numbers are asked only where not a single stem is on both sides: where some are, a frame is
+    # missing, and its number may be that of another.
     for key_of in (str, _number):
         mine, other = _keys(ours, key_of), _keys(theirs, key_of)
         if set(mine) == set(other) and None not in mine:

@@ -99,6 +99,7 @@ def compare(experiment: Experiment, truth: Truth) -> Iterator[FrameComparison]:
     buffer = Buffer()
     for t, frame in enumerate(truth.dataset.frames):
         identities = frame.identities or (None,) * len(frame.records)
+        # Nobody knows what a mask without identity shows: it counts for and against nothing.
         chosen = [i for i, value in enumerate(identities) if value is not None]
         if truth.own:
             chosen = _once(chosen, identities, experiment.frames[t].input_indices)

@@ -38,6 +38,7 @@ def count(experiment: Experiment, truth: Truth, boundaries: bool = False) -> Cou
     }
     if boundaries:
         mapped, known = mot.global_map(frames)
+        # The pairs of J, so that J and F speak of the same tracks.
         labels = {name: mapped.get(name) for name in known}
         result["F"] = boundary_means(experiment, truth, labels)
     return result
@@ -50,6 +51,7 @@ def figures(counts: Counts) -> dict[str, float]:
     if "F" in counts:
         result["F"] = float(np.mean(counts["F"])) if counts["F"] else 0.0
         result["J&F"] = (result["J"] + result["F"]) / 2
+    # They score trees of labels; without a division on either side there is none.
     if counts["divisions"]:
         result |= lineage_of(counts["lineage"])
     return result
@@ -68,6 +70,7 @@ def boundary_means(
         column = {v: j for j, v in enumerate(frame.overlaps.labels.tolist())}
         for name, label in mapped.items():
             i, j = row.get(name), column.get(label)
+            # Where neither side has the object they agree, as in J.
             value = float(i is None and j is None)
             if i is not None and j is not None:
                 value = boundary_f(frame.true_masks.unpack(i), frame.masks.unpack(j))

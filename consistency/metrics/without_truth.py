@@ -74,6 +74,7 @@ def label_statistics(frames: Sequence[FrameSummary]) -> dict[str, float]:
     for t, frame in enumerate(frames):
         for label in frame.labels:
             when.setdefault(label, []).append(t)
+    # One track of no length where there is none: a mean of nothing is NaN.
     lengths = np.array([len(v) for v in when.values()] or [0])
     masks = int(lengths.sum())
     per_frame = masks / max(len(frames), 1)
@@ -103,5 +104,6 @@ def _mean_iou(frames: Sequence[FrameSummary]) -> float:
         # A mask without pixels, as other programs may have written one, has no centre to move.
         move = np.nan_to_num(now.motion.move(then.centroids[i]) - then.centroids[i])
         both = ThumbnailPool(then.thumbnails, now.thumbnails)
+        # In the pool the later thumbnails are numbered behind the earlier ones.
         values.append(both.iou(i, then.thumbnails.level.size + j, move))
     return float(np.concatenate(values).mean()) if values else 0.0

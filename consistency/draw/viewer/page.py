@@ -23,6 +23,7 @@ def write_html(job: RenderJob, path: Path, backend: Backend, progress: Progress)
     """Write one HTML file that opens from disk, without a network."""
     source = labelled_input(job)
     numbers = {label: i for i, label in enumerate(history.spans(_kept(source)))}
+    # Photographs alone are scaled, and never enlarged: masks are exact at any size.
     scale = min(job.style.scale, 1.0, LONGEST_PHOTOGRAPH / max(job.style.size))
     function = partial(
         encode_stretch,
@@ -32,6 +33,7 @@ def write_html(job: RenderJob, path: Path, backend: Backend, progress: Progress)
     )
     parts = backend.map(function, stretches(source.views, STRETCH_FRAMES))
     blocks = progress((block for part in parts for block in part), "html", len(source.views))
+    # Written as it comes: the masks of a long sequence may not fit into memory at once.
     page = _asset("viewer.html")
     head, body, foot = page.split("<!-- here -->")
     with open(path, "w", encoding="utf-8") as file:
@@ -53,6 +55,7 @@ def _write_blocks(file: TextIO, blocks: Iterable[tuple[str, str]]) -> None:
 
 
 def _write_data(file: TextIO, name: str, kind: str, text: str) -> None:
+    # Browsers keep a script of an unknown type as text: no markup in it counts, none is drawn.
     file.write(f'<script type="{kind}" id="{name}">{text}</script>\n')
 
 
