@@ -222,6 +222,12 @@ def make_parser() -> Parser:
     )
     add("--setting", "values of the flags in X not given", "easy", choices=SETTINGS)
     parser.add_argument("--overwrite", action="store_true", help="replace the scene in OUT")
+    _add_setting_flags(parser)
+    return parser
+
+
+def _add_setting_flags(parser: Parser) -> None:
+    """Add what a setting chooses together; no default, so that one that is given is known."""
     for name, (high, meaning) in SETTING_FLAGS.items():
         values = ", ".join(f"{key} {getattr(value, name)}" for key, value in SETTINGS.items())
         parser.add_argument(
@@ -230,7 +236,6 @@ def make_parser() -> Parser:
             metavar="X",
             help=f"{meaning} (default: {values})",
         )
-    return parser
 
 
 def main(argv=None) -> int:

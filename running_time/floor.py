@@ -280,13 +280,19 @@ def machine() -> dict:
     return {"cpu": cpu, "system": platform.platform(terse=True), **versions}
 
 
+def timing_parser(doc: str) -> argparse.ArgumentParser:
+    """Return the parser of a benchmark with this docstring."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--repeat", type=int, default=5, help="rounds after one warm-up")
+    parser.add_argument("--json", type=Path, help="keep the figures in this file, and a table")
+    parser.add_argument("--scratch", type=Path, help="folder for data; default: a temporary one")
+    return parser
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser = timing_parser(__doc__)
     parser.add_argument("--data-path", type=Path, required=True, help="a native data set")
-    parser.add_argument("--repeat", type=int, default=5, help="rounds after one warm-up")
-    parser.add_argument("--json", type=Path, help="keep the figures in this file")
-    parser.add_argument("--scratch", type=Path, help="folder for output; default: a temporary one")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(dir=args.scratch) as scratch:
         results = measure(args.data_path, Path(scratch), args.repeat)

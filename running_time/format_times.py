@@ -5,7 +5,6 @@ Data is made up: jittered discs, as many and as large as the format usually hold
 the files to packed words, all frames, opening included; "theirs" from the files to pixels.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -20,7 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
 import tifffile  # noqa: E402
-from floor import in_turn, keep, machine  # noqa: E402
+from floor import in_turn, keep, machine, timing_parser  # noqa: E402
 from PIL import Image  # noqa: E402
 from pycocotools import mask as coco  # noqa: E402
 
@@ -257,11 +256,7 @@ def table(reading: list[dict], writing: list[dict]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--repeat", type=int, default=5, help="rounds after one warm-up")
-    parser.add_argument("--json", type=Path, help="keep the figures in this file, and a table")
-    parser.add_argument("--scratch", type=Path, help="folder for data; default: a temporary one")
-    args = parser.parse_args(argv)
+    args = timing_parser(__doc__).parse_args(argv)
     with tempfile.TemporaryDirectory(dir=args.scratch) as scratch:
         reading = list(measure_reading(Path(scratch), args.repeat))
         writing = list(measure_writing(Path(scratch), args.repeat))

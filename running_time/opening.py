@@ -6,7 +6,6 @@ each stands what cannot be saved: parsing the JSON once, and listing the folder.
 image but the first, whose pixels tell the format, so the others are copies of it.
 """
 
-import argparse
 import json
 import shutil
 import sys
@@ -98,11 +97,7 @@ def table(rows: list[dict]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--repeat", type=int, default=5, help="rounds after one warm-up")
-    parser.add_argument("--json", type=Path, help="keep the figures in this file, and a table")
-    parser.add_argument("--scratch", type=Path, help="folder for data; default: a temporary one")
-    args = parser.parse_args(argv)
+    args = floor.timing_parser(__doc__).parse_args(argv)
     with tempfile.TemporaryDirectory(dir=args.scratch) as scratch:
         rows = measure(Path(scratch), args.repeat)
     about = floor.machine() | {"repeat": args.repeat}

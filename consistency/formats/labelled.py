@@ -9,8 +9,8 @@ from consistency.dataset import Frame
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledFrame:
-    """The kept masks of one frame, with their labels.
+class KeptMasks:
+    """What is known of the kept masks of one frame, whatever their labels.
 
     Attributes
     ----------
@@ -21,8 +21,6 @@ class LabelledFrame:
     areas : int64 (n,), pixels.
     boxes : int64 (n, 4), x, y, width, height in pixels.
     centroids : float64 (n, 2), x, y in pixels.
-    overlaps : int64 (p, 3), pairs of kept masks i < j and the pixels that they share.
-    labels : one int >= 1 for each kept mask.
     """
 
     name: str
@@ -32,6 +30,19 @@ class LabelledFrame:
     areas: np.ndarray
     boxes: np.ndarray
     centroids: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFrame(KeptMasks):
+    """The kept masks of one frame, with their labels.
+
+    Attributes
+    ----------
+    (of KeptMasks) : the masks.
+    overlaps : int64 (p, 3), pairs of kept masks i < j and the pixels that they share.
+    labels : one int >= 1 for each kept mask.
+    """
+
     overlaps: np.ndarray
     labels: list[int]
 

@@ -11,30 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from consistency.masks.words import (
+    FULL_WORD,
+    WORD_BITS,
+    every_second_bit,
+    highest_bit,
+    lowest_bit,
+    sum_of_bits,
+)
 from consistency.options import Order
-
-WORD_BITS = 64
-FULL_WORD = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
-
-# Bit i of INDEX_BITS[k] is set where bit k of the number i is set: with these, the sum of the
-# positions of a word's set bits is sum_k 2**k * popcount(word & INDEX_BITS[k]).
-INDEX_BITS = np.array(
-    [sum(1 << i for i in range(WORD_BITS) if i >> k & 1) for k in range(6)], dtype=np.uint64
-)
-
-# Where the even bits of a word are after each of the steps that gather them (Warren 2012, section
-# 7-4, "compress").
-EVEN_BITS = np.array(
-    [
-        0x5555_5555_5555_5555,
-        0x3333_3333_3333_3333,
-        0x0F0F_0F0F_0F0F_0F0F,
-        0x00FF_00FF_00FF_00FF,
-        0x0000_FFFF_0000_FFFF,
-        0x0000_0000_FFFF_FFFF,
-    ],
-    dtype=np.uint64,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,14 +83,14 @@ class PackedMasks:
         centroids = np.full((self.count, 2), np.nan)
         if not present.size:
             return boxes, centroids
-        first = start + _lowest_bit(word)
-        last = start + _highest_bit(word)
+        first = start + lowest_bit(word)
+        last = start + highest_bit(word)
         pixels = np.bitwise_count(word).astype(np.int32)
         low = [np.minimum.reduceat(v, heads) for v in (first, line)]
         high = [np.maximum.reduceat(v, heads) + 1 for v in (last, line)]
         area = np.add.reduceat(pixels, heads)
         # The sum of the positions of a word's pixels, without a list of the pixels.
-        along = start * pixels.astype(np.int64) + _sum_of_bits(word)
+        along = start * pixels.astype(np.int64) + sum_of_bits(word)
         sums = [np.add.reduceat(v, heads) for v in (along, line * pixels.astype(np.int64))]
         # The words run down the columns: what was computed as x is y.
         if self.order == "F":
@@ -284,14 +269,6 @@ class PackedMasks:
         return line[grouped], start[grouped], word[grouped], mask[grouped]
 
 
-def every_second_bit(word: np.ndarray) -> np.ndarray:
-    """Gather bits 0, 2, 4, ... of each word into its lower half, uint64."""
-    word = word & EVEN_BITS[0]
-    for k, bits in enumerate(EVEN_BITS[1:]):
-        word = (word | word >> np.uint64(1 << k)) & bits
-    return word
-
-
 def _sum_by_mask(mask: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
     """Sum ``values`` (pixels, exact below 2**53) for each mask, int64 (count,)."""
     return np.bincount(mask, weights=values, minlength=count).astype(np.int64)
@@ -305,26 +282,3 @@ def _set_bits(
     bits = np.unpackbits(word[filled].view(np.uint8), bitorder="little").reshape(-1, WORD_BITS)
     row, bit = np.nonzero(bits)
     return position[filled][row].astype(np.int64) * WORD_BITS + bit, mask[filled][row]
-
-
-def _lowest_bit(word: np.ndarray) -> np.ndarray:
-    """Position of the lowest set bit of each non-zero word, int32."""
-    # word & -word keeps the lowest bit; one less, and all bits below it are set.
-    return np.bitwise_count((word & -word) - np.uint64(1)).astype(np.int32)
-
-
-def _highest_bit(word: np.ndarray) -> np.ndarray:
-    """Position of the highest set bit of each non-zero word, int32."""
-    # Every bit below the highest is set, so their number is its position plus one.
-    smeared = word.copy()
-    for shift in (1, 2, 4, 8, 16, 32):
-        smeared |= smeared >> np.uint64(shift)
-    return np.bitwise_count(smeared).astype(np.int32) - np.int32(1)
-
-
-def _sum_of_bits(word: np.ndarray) -> np.ndarray:
-    """Sum of the positions of each word's set bits, uint16 (2016 at most)."""
-    total = np.zeros(word.size, np.uint16)
-    for k, bits in enumerate(INDEX_BITS):
-        total += np.bitwise_count(word & bits).astype(np.uint16) << np.uint16(k)
-    return total

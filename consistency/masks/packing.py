@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from consistency.limits import check_memory, check_pixels
-from consistency.masks.packed import FULL_WORD, WORD_BITS, PackedMasks
+from consistency.masks.packed import PackedMasks
+from consistency.masks.words import FULL_WORD, WORD_BITS
 from consistency.options import Order
 
 

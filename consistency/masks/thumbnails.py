@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from consistency.masks.packed import PackedMasks, every_second_bit
+from consistency.masks.packed import PackedMasks
+from consistency.masks.words import every_second_bit
 
 SIDE = 64  # cells along each side, one word per row
 # A pyramid of 64, 32, ... 1 rows; what is 128 times as large as another shape overlaps it nowhere.
@@ -230,8 +231,7 @@ class ThumbnailPool:
         # How much coarser than its finest each is needed, and its first cell there.
         step = np.minimum(np.concatenate([level, level]) - finest, STEPS)
         origin = -(-self._origin.take(both, axis=0) >> step[:, None])
-        if self._column_major:
-            displacement = displacement[:, ::-1]
+        displacement = displacement[:, ::-1] if self._column_major else displacement
         # Whole cells: a shift by a fraction would need the pixels again.
         move = np.rint(displacement * np.exp2(-level)[:, None]).astype(np.int64)
         way = origin[:pairs] + move - origin[pairs:]
@@ -239,21 +239,20 @@ class ThumbnailPool:
         # Further away than a thumbnail is high nothing overlaps, and the table holds no such rows.
         before[:pairs] = np.minimum(np.maximum(way[:, 1], -SIDE), SIDE)
         rows = self._rows(both, step, before)
-        moved = rows[:pairs]
-        along = way[:, :1]  # by 64 gives 0
+        moved, along = rows[:pairs], way[:, :1]  # a shift by 64 gives 0
         moved <<= np.minimum(np.maximum(along, 0), SIDE).astype(np.uint64)
         moved >>= np.minimum(np.maximum(-along, 0), SIDE).astype(np.uint64)
         moved &= rows[pairs:]
         shared = np.bitwise_count(moved).sum(axis=1, dtype=np.int64)
         cells = self._cells[both, step]
         if cut.size:
+            # Of either thumbnail only what the frame shows before and after the move.
             assert frame is not None, "within needs the size of the frame"
             size = np.array(frame if self._column_major else frame[::-1])
-            ends = -(-size >> level[cut, None])
-            low = move.take(cut, axis=0)
-            sides = np.concatenate([cut, cut + pairs])
+            ends = np.tile(-(-size >> level[cut, None]), (2, 1))
+            low, sides = move.take(cut, axis=0), np.concatenate([cut, cut + pairs])
             begin = np.concatenate([-low, low]) - origin.take(sides, axis=0)
-            self._count_between(cells, sides, begin, begin + np.tile(ends, (2, 1)), both, step)
+            self._count_between(cells, sides, begin, begin + ends, both, step)
         union = cells[:pairs] + cells[pairs:] - shared
         # Two empty thumbnails share nothing: 0 / 1.
         return shared / np.maximum(union, 1)

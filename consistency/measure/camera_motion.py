@@ -15,8 +15,9 @@ from types import ModuleType
 
 import numpy as np
 
-from consistency.masks.packed import WORD_BITS, PackedMasks
+from consistency.masks.packed import PackedMasks
 from consistency.masks.thumbnails import Thumbnails
+from consistency.masks.words import WORD_BITS
 from consistency.measure.agreement import BLOCKS, Voters, agree
 
 EDGE_CELLS = 1 << 15  # an edge picture has at most this many cells: 240 × 135 of full HD

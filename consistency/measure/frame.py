@@ -14,6 +14,7 @@ import numpy as np
 from consistency.dataset import Frame, Layout
 from consistency.formats import read_frame
 from consistency.formats.buffer import Buffer
+from consistency.formats.labelled import KeptMasks
 from consistency.limits import check_memory, in_force, within
 from consistency.masks.intersections import (
     Kernel,
@@ -46,7 +47,7 @@ WAITING_CHUNKS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class FrameMeasurement:
+class FrameMeasurement(KeptMasks):
     """One frame without its pixels: small, exact, picklable.
 
     Masks are in canonical order: from large to small, equal areas by their pixels, so that no
@@ -54,13 +55,7 @@ class FrameMeasurement:
 
     Attributes
     ----------
-    name : the frame's name.
-    shape : (height, width) in pixels; None for a frame without masks.
-    count : number of masks in the input.
-    kept : int64 (n,), index of each kept mask in the input.
-    areas : int64 (n,), pixels.
-    boxes : int64 (n, 4), x, y, width, height in pixels.
-    centroids : float64 (n, 2), x, y in pixels.
+    (of KeptMasks) : the masks that are not dropped.
     record_areas : float64 (n,), the records' "area", or the pixels where there is none.
     within : (n, n), common pixels of the frame's own masks.
     earlier : (n_k, n) each, common pixels with the kept masks of the frame 1, 2, ... before.
@@ -72,13 +67,6 @@ class FrameMeasurement:
     seen : the frame with the records that were found in its pixels; None if they were known.
     """
 
-    name: str
-    shape: tuple[int, int] | None
-    count: int
-    kept: np.ndarray
-    areas: np.ndarray
-    boxes: np.ndarray
-    centroids: np.ndarray
     record_areas: np.ndarray
     within: PairTable
     earlier: tuple[PairTable, ...]

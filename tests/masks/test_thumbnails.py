@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consistency.masks.packed import every_second_bit
 from consistency.masks.packing import pack
 from consistency.masks.thumbnails import SIDE, ThumbnailPool, joined, thumbnails
+from consistency.masks.words import every_second_bit
 
 
 def shapes(seed, count=3):
