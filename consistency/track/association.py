@@ -49,6 +49,7 @@ def _track(
     memory, longest = options.frames_missed(), options.most_missed()
     how = memory, longest, frozenset(options.without)
     record = Record()
+    # As lenient as can be: a strict tracker would not see that a mask was merely missing.
     first = Tracker(*how, parameters=parameters)
     for now in record.kept(measurements):
         first.step(now)
@@ -56,9 +57,11 @@ def _track(
     labelled = track_frames(record.replayed(), tracker)
     frames = collect(labelled)
     found = divide(frames, tracker.lineage, options.on_split, parameters)
+    # Where things divide and nothing blinks, what appears is new: there is nothing to join.
     if options.passes == 1 or (found.divides and not found.blinks):
         return found.frames, found.lineage
     seen = found.frames
+    # Linking has to do without the camera's motion, too.
     if "motion" in options.without:
         seen = [replace(frame, motion=UNKNOWN) for frame in seen]
     absence = _longest_absence(options)

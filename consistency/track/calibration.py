@@ -101,6 +101,7 @@ def learn(
     pairs = meter.measure(past.followed(other_past), future.followed(other_future), damping)
     x = features(pairs, spread, turn)
     y = np.arange(len(x)) < i.size
+    # Strangers were thinned out: each weighs as much as those that it stands for.
     weights = _logistic(x, y.astype(np.float64), np.where(y, 1.0, weight), p.shrinkage)
     return Calibration(
         damping, spread, turn, reach, _link_prior(masks, tracks, longest, p), weights
@@ -116,6 +117,7 @@ def _inside_tracks(
     masks: SequenceMasks, tracks: Tracks, p: Parameters
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of masks of one track at each of the gaps, int64 (n,) twice."""
+    # One number for track and frame: the mask so many frames later is found by bisection.
     key = tracks.track * masks.frames + masks.t
     order = np.argsort(key)
     rising = key[order]
@@ -224,6 +226,7 @@ def _link_prior(masks: SequenceMasks, tracks: Tracks, longest: int, p: Parameter
     # How often a mask is not followed in the next frame: its track is over, or misses frames.
     over = ((tracks.after < 0) & (masks.t < masks.frames - 1)).sum()
     rest = (over + count[2:].sum() + 1) / (total + 1)
+    # Against it: one track ends here and another begins there, each as rare as any.
     return np.log((rate + 1e-3) / total) - 2 * np.log(rest)
 
 

@@ -29,6 +29,7 @@ class CameraPath:
         self._moves = np.zeros((longest + 1, frames, 2, 3))
         self._moves[:] = IDENTITY
         for gap in range(1, min(longest + 1, frames)):
+            # From t as far as the last gap led, and one motion further.
             last, now = self._moves[gap - 1, : frames - gap], step[gap:]
             self._moves[gap, : frames - gap, :, :2] = now[:, :, :2] @ last[:, :, :2]
             shift = (now[:, :, :2] @ last[:, :, 2:])[:, :, 0] + now[:, :, 2]

@@ -52,6 +52,7 @@ def innovations(
     offset = now.centroids.take(masks, axis=0) - views.predicted.take(view, axis=0)
     offset *= offset
     size = views.size[view]
+    # The geometric mean of both sizes, as either mask may be a piece of its object.
     scale = size * np.maximum(np.sqrt(now.areas)[masks], parameters.smallest_part * size)
     return np.sqrt((offset[:, 0] + offset[:, 1]) / scale)
 
@@ -184,6 +185,7 @@ class _Boxes:
         shown = np.maximum(self.there, self.window)
         common = surface(np.maximum(shown.take(view, axis=0), self.found.take(mask, axis=0)))
         seen = _seen(self.area, surface(shown), surface(self.there))
+        # Cheapest first: no more can be shared than the boxes have in common.
         some = ((common > 0) & (weight * common >= (least * seen)[view])).nonzero()[0]
         view, mask, common = view[some], mask[some], common[some]
         found = self.found.take(mask, axis=0)
@@ -214,6 +216,7 @@ def _most_iou(
     areas : largest, and ``seen`` smallest area that either shape may have.
     """
     shared = np.minimum(np.minimum(*areas), common)
+    # The union is least where all is shared that can be.
     union = np.maximum(seen[0] + seen[1] - shared, np.maximum(*seen))
     return shared / np.maximum(union, np.maximum(shared, 1.0))
 
@@ -227,6 +230,7 @@ def _most_promising(
     crowded = (np.bincount(view) > most)[view].nonzero()[0]
     if not crowded.size:
         return some
+    # By view and falling promise; the rank within its view says which pair is one too many.
     order = crowded[np.lexsort((-promise[some[crowded]], view[crowded]))]
     rank = np.arange(order.size) - view[order].searchsorted(view[order])
     return np.delete(some, order[rank >= most])

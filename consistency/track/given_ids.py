@@ -41,6 +41,7 @@ def keep(
         raise ValueError("the input has no identities to keep; leave out --keep-ids")
     offset = first_label(frames)
     known = [v for frame in frames for v in frame.identities or () if v is not None]
+    # Beyond all identities: a label made up here must not meet one of a later frame.
     free = max(known) + offset + 1
     before: Labelled | None = None
     for frame, now in zip(frames, measurements, strict=True):
@@ -80,6 +81,7 @@ def _matched(
     if before is None or None not in labels:
         return {}
     then, old = before
+    # Whose label is in this frame already has its mask.
     rows = [i for i, label in enumerate(old) if label not in labels]
     columns = [j for j, label in enumerate(labels) if label is None]
     similarity = iou(now.earlier[0].dense(), then.areas, now.areas)

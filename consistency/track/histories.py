@@ -50,6 +50,7 @@ class Histories:
         camera = to_first([frame.motion for frame in frames])
         centroid = np.concatenate([frame.centroids for frame in frames])
         place = np.einsum("nij,nj->ni", camera[t, :2, :2], centroid) + camera[t, :2, 2]
+        # Stable: the masks of a track stay in the order of time.
         order = np.argsort(label, kind="stable")
         names, first, track = np.unique(label[order], return_index=True, return_inverse=True)
         last = np.append(first[1:], label.size) - 1
@@ -141,6 +142,7 @@ class Histories:
 
 def _median(area: np.ndarray, index: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Median of the areas at ``index``, int64 (n, m), that are ``known``, one at least."""
+    # What is not known is infinite and comes last.
     values = np.sort(np.where(known, area[np.where(known, index, 0)], np.inf), axis=1)
     count = known.sum(axis=1)
     row = np.arange(count.size)

@@ -38,6 +38,7 @@ def propagate_by_iou(
     for now in measurements:
         found: dict[int, int] = {}
         for gap, (shared, (then, labels)) in enumerate(zip(now.earlier, recent, strict=True)):
+            # Labels that have gone on or returned in a frame since are not free any more.
             taken = set().union(*(later for _, later in list(recent)[:gap]))
             rows = [i for i, label in enumerate(labels) if label not in taken]
             columns = [j for j in range(now.kept.size) if j not in found]

@@ -110,6 +110,7 @@ class _Joiner:
         p = self.parameters
         calibration = learn(self.masks, tracks, self.meter, self.longest, p)
         for number, (weakest, least) in enumerate(p.rounds):
+            # Favoured is what this very round has cut; later it is a candidate like any other.
             trusted = tracks
             if weakest is not None:
                 if number:  # tracks have changed, so has what can be learnt from them
@@ -175,6 +176,7 @@ class _Joiner:
         ended, started = self.masks.t[past.mask], self.masks.t[future.mask]  # both rise
         low = started.searchsorted(ended + 1)
         high = started.searchsorted(ended + 1 + self.most_missed, side="right")
+        # In blocks: all pairs of a crowd at once would not fit into memory.
         cuts = np.flatnonzero(np.diff(np.cumsum(high - low) // PAIRS_AT_A_TIME)) + 1
         rows, columns = [], []
         for block in np.split(np.arange(ended.size), cuts):

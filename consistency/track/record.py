@@ -31,6 +31,7 @@ class Record:
         """Yield what passes by, and keep it."""
         for now in measurements:
             self.thumbnails.add(now.thumbnails)
+            # As bytes the many small arrays lose the overhead of as many objects.
             self._pickled.append(pickle.dumps(replace(now, thumbnails=NO_THUMBNAILS)))
             yield now
 

@@ -151,6 +151,7 @@ def _tracked_frame(now: FrameMeasurement, labels: list[int]) -> TrackedFrame:
         areas=now.areas,
         boxes=now.boxes,
         centroids=now.centroids,
+        # Listed are pairs both ways round, and each mask with itself.
         overlaps=overlaps[overlaps[:, 0] < overlaps[:, 1]],
         labels=labels,
         iou_before=np.full(len(labels), np.nan),
@@ -199,6 +200,7 @@ def relabelled(
 def without_short(frames: Sequence[TrackedFrame], least: int) -> list[TrackedFrame]:
     """Drop the masks of tracks that have fewer than ``least`` of them, with the reason "short"."""
     count = Counter(label for frame in frames for label in frame.labels)
+    # Nothing to do, as by default: frames need not be copied.
     if least <= min(count.values(), default=least):
         return list(frames)
     return [_selected(f, [count[label] >= least for label in f.labels]) for f in frames]

@@ -66,12 +66,15 @@ def pairwise_similarity(
     gate = Gate.of(tracks, gap, parameters, fixed="uncertainty" in without)
     near = np.zeros((tracks.size, now.areas.size), bool)
     view, mask = within_gate(views, now, gate, parameters)
+    # Near for one view of a track is enough: then all its views are compared with the mask.
     near[views.track[view], mask] = True
     flat = near.ravel().nonzero()[0]
     rows, columns = np.divmod(flat, max(now.areas.size, 1))
     pairs = pair, view, mask = views.of_pairs(rows, columns)
     innovation = np.full(rows.size, np.inf)
+    # Of several views the nearest counts: its place was predicted best.
     np.minimum.at(innovation, pair, innovations(views, view, now, mask, parameters))
+    # After more than the memory the place alone counts: aligned, any like shape would do.
     nearness = np.where((gap <= memory + 1)[rows], gate.nearness(rows, innovation), 0.0)
     weights = nearness * ("shape" not in without), np.full(rows.size, "velocity" not in without)
     some = comparisons(views, pairs, weights, least, detections, parameters)

@@ -68,6 +68,8 @@ def _cut(
     whole, first, second = tracks["mask"][i], masks[i], free[k]
     areas = now.areas[first], now.areas[second]
     rest = np.abs((areas[0] + areas[1]) / tracks["area"][i, LAST] - 1)
+    # Inside alone holds for whatever appears in front of a large mask, areas alone for any
+    # neighbour.
     cut = (
         (table.at(whole, first) >= p.inside * areas[0])
         & (table.at(whole, second) >= p.inside * areas[1])
@@ -118,6 +120,7 @@ def find_merges(
         & (table.at(tracks["mask"][other], mask) >= p.inside * areas[1])
         & (np.abs((areas[0] + areas[1]) / now.areas[mask] - 1) <= p.area_tolerance)
     )
+    # One heir each, the first in canonical order.
     heirs: dict[int, int] = {}
     for number in np.flatnonzero(merges)[np.argsort(k[merges], kind="stable")].tolist():
         heirs.setdefault(int(one[number]), int(other[number]))

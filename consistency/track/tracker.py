@@ -110,11 +110,14 @@ class Tracker:
             tracks, predicted, detections, least, self.memory, p, self.without
         )
         rows, columns = found.rows, found.columns
+        # After long a like shape proves nothing: another one may have come in the meantime.
         certain = np.where(found.place >= p.least_long_return, found.place, 0.0)
         similarity = np.where(long_gone[rows], certain, found.similarity)
         clear = similarity >= np.where(recent, gate, p.least_clear_return)[rows]
+        # Where masks blink, a newcomer may be a piece of an object that waits for its mask.
         trust = 1 - p.youth_discount * self.strictness / tracks["length"]
         chosen = assign_pairs(rows, columns, np.where(clear, similarity * trust[rows], 0.0))
+        # Before idle tracks get what is left: the second piece of a cut is nobody else's.
         splits = self._splits(tracks, detections, (rows[chosen], columns[chosen]), recent)
         idle, free = np.ones(tracks.size, bool), np.ones(detections.masks.size, bool)
         idle[rows[chosen]] = free[columns[chosen]] = False
@@ -163,6 +166,7 @@ class Tracker:
         self._next_label += new.size
         moving = going[going["length"] > 1]
         if moving.size and new.size and "borrowing" not in self.without:
+            # Neighbours move alike, most of all where the camera moves and nobody knows how.
             away = new["centroid"][:, None, LAST] - moving["centroid"][None, :, LAST]
             nearest = np.hypot(away[..., 0], away[..., 1]).argmin(axis=1)
             new["velocity"] = moving["velocity"][nearest]
@@ -187,6 +191,7 @@ class Tracker:
         going = recent[links.rows]
         going = links.rows[going], links.masks[going]
         recent[links.rows] = False
+        # Who was cut was not lost to a merge.
         recent[[split.track for split in splits]] = False
         lost = np.flatnonzero(recent)
         if not lost.size:

@@ -111,6 +111,7 @@ class Tracks:
     def of_labels(cls, labels: Iterable[Iterable[int]]) -> "Tracks":
         """Link masks of the same label; ``labels`` of each frame's masks."""
         label = np.array(list(chain.from_iterable(labels)), np.int64)
+        # Stable: masks of one label become neighbours in the order of time.
         order = np.argsort(label, kind="stable")
         same = np.diff(label[order]) == 0
         before = np.full(label.size, NONE)
