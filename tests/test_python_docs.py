@@ -11,6 +11,8 @@ from launch import ROOT
 from PIL import Image
 from pycocotools import mask as coco
 
+import vis
+
 COLOURS = ((255, 0, 0), (0, 200, 0), (60, 60, 255))
 FRAMES = 4
 
@@ -122,7 +124,10 @@ def test_the_page_runs_and_says_what_comes_out(here, capsys):
     assert len(set.union(*drawn.values())) == len(COLOURS)
 
 
-def test_readme_runs(here):
-    names = run("README.md")
-    assert colours_of(names) == EACH_ITS_OWN
-    assert (here / "experiments" / "sam" / "sam.json").is_file()
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_the_viewer_shows_what_was_written(here, page):
+    pytest.importorskip("supervision", reason="pip install supervision")
+    assert colours_of(run(page)) == EACH_ITS_OWN
+    (flags,) = re.findall(r"# python vis.py (--exp-name sam .*)", (ROOT / page).read_text())
+    assert vis.main([*flags.split(), "--quiet"]) == 0
+    assert (here / "vis_consistent" / "sam.html").stat().st_size > 1000

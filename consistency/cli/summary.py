@@ -1,5 +1,6 @@
 """What a person wants to know when a run is done."""
 
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,8 +58,10 @@ def summary(report: "Report", folder: Path, options: Options) -> str:
 
 def next_step(folder: Path) -> str:
     """Return the command that draws the experiment ``folder``."""
-    where = "" if folder.parent == EXPERIMENTS else f" --experiments {folder.parent}"
-    return f"{command('vis')} --exp-name {folder.name}{where} --side-by-side"
+    arguments = ["--exp-name", folder.name]
+    if folder.parent != EXPERIMENTS:
+        arguments += ["--experiments", str(folder.parent)]
+    return f"{command('vis')} {shlex.join(arguments)} --side-by-side"
 
 
 def problems(report: "Report", options: Options) -> list[str]:

@@ -124,18 +124,18 @@ def test_the_same_input_gives_the_same_bytes(tmp_path, mark):
 
 def test_the_summary_says_what_was_done_and_what_to_do_next_and_quiet_is_quiet(tmp_path, capsys):
     data = write_dataset(tmp_path / "data", [[*MASKS, MASKS[0]], MASKS])
-    flags = ["--data-path", str(data), "--experiments", str(tmp_path / "e")]
+    flags = ["--data-path", str(data), "--experiments", str(tmp_path / "my e")]
     assert mark_label.main(flags) == 0
     out, err = capsys.readouterr()
     assert err == ""
     done, left_out, following = out.splitlines()
-    assert done.startswith(f"{tmp_path / 'e' / 'data'}: 2 frames, 5 masks, 2 objects, ")
+    assert done.startswith(f"{tmp_path / 'my e' / 'data'}: 2 frames, 5 masks, 2 objects, ")
     assert done.endswith(" seconds")
     assert left_out == "left out: 1 duplicates of other masks; events.csv lists them"
-    where = f"--exp-name data --experiments {tmp_path / 'e'} --side-by-side"
+    where = f"--exp-name data --experiments '{tmp_path / 'my e'}' --side-by-side"
     assert following == f"next: python vis.py {where}"
-    assert vis.parser().parse_args(shlex.split(where)).side_by_side
-    assert (tmp_path / "e" / "data" / "data.json").is_file()  # named after the data folder
+    assert vis.parser().parse_args(shlex.split(where)).experiments == tmp_path / "my e"
+    assert (tmp_path / "my e" / "data" / "data.json").is_file()  # named after the data folder
     assert mark_label.main([*flags, "--overwrite", "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
 
