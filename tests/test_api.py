@@ -14,6 +14,7 @@ from launch import ROOT
 from sequences import run_lengths
 
 import consistency
+from consistency.track import tracker as track
 
 SHAPE = (40, 60)
 FRAMES = 9
@@ -179,6 +180,25 @@ def test_the_tracker_is_the_forward_pass_of_the_command():
     tracker = consistency.Tracker()
     forward = consistency.label(scene(), passes=1, on_split="keep")
     assert values(forward) == [tracker.update(frame).tolist() for frame in scene()]
+
+
+def test_the_tracker_learns_from_the_frames_so_far_how_often_masks_are_missing(monkeypatch):
+    strictness, step = [], track.Tracker.step
+
+    def noted(self, now):
+        strictness.append(self.strictness)
+        return step(self, now)
+
+    monkeypatch.setattr(track.Tracker, "step", noted)
+    places = [(x, y, 9) for x in (3, 18, 33, 48) for y in (3, 16, 29)]
+    ends = {}
+    for missing in (0, 1):
+        tracker = consistency.Tracker()
+        for t in range(60):
+            tracker.update(squares(*places[missing * (t % 5 == 4) :]))
+        ends[missing] = strictness[-60], strictness[-1]
+    assert ends[0][1] < ends[0][0] == ends[1][0]
+    assert ends[1][1] > 2 * ends[0][1]
 
 
 def test_the_tracker_waits_as_long_as_its_memory():
