@@ -125,7 +125,16 @@ def repeated(dataset: Dataset, times: int, folder: Path) -> None:
     }
     folder.mkdir(parents=True)
     (folder / native.NATIVE_JSON).write_text(json.dumps(content))
-    (folder / native.FOLDER_NAME).symlink_to(root / native.FOLDER_NAME, target_is_directory=True)
+    # Not a symbolic link: one that leads out of a data folder is not followed.
+    shutil.copytree(root / native.FOLDER_NAME, folder / native.FOLDER_NAME, copy_function=linked)
+
+
+def linked(source: str, target: str) -> None:
+    """Give a file a second name; on another disk, copy it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy(source, target)
 
 
 def as_rle(dataset: Dataset, folder: Path) -> None:
