@@ -11,4 +11,7 @@ def said_by(where: str, error: Exception) -> Exception:
     kind = next((kind for kind in kinds if isinstance(error, kind)), None)
     if kind is None:
         return RuntimeError(f"{where}: {type(error).__name__}: {error}")
-    return kind(f"{where}: {error}")
+    made = kind(f"{where}: {error}")
+    if isinstance(error, OSError) and isinstance(made, OSError):
+        made.errno = error.errno  # tells a full disk from a missing file
+    return made

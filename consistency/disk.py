@@ -39,6 +39,14 @@ def lock(file: int) -> bool:
     return True
 
 
+def system_start() -> bytes:
+    """Return what is another one after each start of this machine; nothing where nobody knows."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_bytes()
+    except OSError:
+        return b""
+
+
 def sync(path: Path) -> None:
     """Wait until a file, or a folder with all that is in it, is on the disk; OSError if it fails.
 

@@ -1,5 +1,6 @@
 """How commands end: exit codes, and signals that end them from outside."""
 
+import errno
 import os
 import signal
 import threading
@@ -43,6 +44,30 @@ def exit_code(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         return BY_SIGNAL + getattr(error, "number", signal.SIGINT)
     return BAD_INPUT if isinstance(error, (ValueError, OSError, ImportError)) else WORKER_DIED
+
+
+# What a disk, a memory or a network says that fails; a run that ends so may be continued.
+FAILING = (
+    errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EROFS,
+    errno.ESTALE, errno.ETIMEDOUT, errno.EFBIG,
+)  # fmt: skip
+
+
+def from_outside(error: BaseException) -> bool:
+    """Whether a run ended for a reason that does not lie in its input or its flags."""
+    if isinstance(error, OSError):
+        return error.errno in FAILING
+    return isinstance(error, (KeyboardInterrupt, RuntimeError, MemoryError))
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Add what the user should know beside the message, as Python 3.11 does."""
+    error.__notes__ = [*notes_of(error), note]  # type: ignore[attr-defined]
+
+
+def notes_of(error: BaseException) -> list[str]:
+    """Return what ``add_note`` has added."""
+    return list(getattr(error, "__notes__", ()))
 
 
 @contextmanager

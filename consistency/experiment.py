@@ -25,12 +25,14 @@ from consistency.masks.packed import PackedMasks
 from consistency.names import check_name
 from consistency.options import SORTS
 from consistency.plain_text import to_json, write_rows
-from consistency.publishing import replacing
+from consistency.publishing import CONTINUE, DISCARD, REFUSE, replacing
 
 
 @contextmanager
-def writing(folder: Path, overwrite: bool) -> Iterator[Path]:
-    """Yield an empty folder beside ``folder`` that takes its name when all has gone well.
+def writing(folder: Path, overwrite: bool, resume: bool = False) -> Iterator[Path]:
+    """Yield a folder beside ``folder`` that takes its name when all has gone well.
+
+    It is empty, or has been begun by an interrupted run if ``resume``.
 
     Raises
     ------
@@ -41,8 +43,10 @@ def writing(folder: Path, overwrite: bool) -> Iterator[Path]:
         If nothing can be written there.
     """
     check_name(folder.name, "experiment")
-    with replacing(folder, partial(check_free, overwrite=overwrite)) as partial_folder:
-        partial_folder.mkdir()
+    unfinished = CONTINUE if resume else DISCARD if overwrite else REFUSE
+    check = partial(check_free, overwrite=overwrite)
+    with replacing(folder, check, unfinished) as partial_folder:
+        partial_folder.mkdir(exist_ok=resume)
         yield partial_folder
 
 
@@ -56,11 +60,11 @@ def check_free(folder: Path, overwrite: bool) -> None:
         raise ValueError(
             f"{folder}: this experiment exists; add --overwrite or choose another name"
         )
-    if not _is_experiment(folder):
+    if not is_experiment(folder):
         raise ValueError(f"{folder}: is not an experiment, so it is not overwritten; move it away")
 
 
-def _is_experiment(folder: Path) -> bool:
+def is_experiment(folder: Path) -> bool:
     """Whether this tool wrote ``folder``: its run.json says so."""
     run = folder / "run.json"
     if not (run.is_file() and (folder / f"{folder.name}.json").is_file()):

@@ -28,11 +28,14 @@ from consistency.options import (
     SEQUENCE_NEEDS,
     output_needs,
 )
+from consistency.progress import Progress, silent
 
 if TYPE_CHECKING:  # NumPy is not loaded for --help
     from consistency.backend import Backend
+    from consistency.dataset import Dataset
     from consistency.pipeline import Report
 
+WHOLE = "is whole already; nothing was done"
 NEEDS = (
     *SEQUENCE_NEEDS, *BACKEND_NEEDS, *KERNEL_NEEDS, *ASSOCIATION_NEEDS, *output_needs("--output")
 )  # fmt: skip
@@ -72,6 +75,12 @@ def parser() -> Parser:
     add("--exp-name", type=plain_name, help="name of the experiment; default: that of DATA")
     add("--experiments", type=Path, default=EXPERIMENTS, help="where experiments are kept")
     add("--overwrite", action="store_true", help="replace an experiment of this name")
+    add("--resume", action="store_true", help="go on where an interrupted run ended")
+    add(
+        "--hash",
+        action="store_true",
+        help="--resume tells a changed input by its bytes, not by sizes and times; reads all twice",
+    )
     add("--quiet", action="store_true", help="no progress bars, no summary")
     work = group("where the work runs")
     add_backend_flags(work)
@@ -141,8 +150,6 @@ def is_bare(folder: Path) -> bool:
 
 def run(args: argparse.Namespace, backend: "Backend") -> int:
     """Mark what the command line names on ``backend``; returns the exit code."""
-    from consistency import pipeline
-
     options = options_of(args)
     folder = args.experiments / (args.exp_name or name_of(args.sequences or args.data_path))
     check_name(folder.name, "experiment")
@@ -150,12 +157,34 @@ def run(args: argparse.Namespace, backend: "Backend") -> int:
     chosen = sequences_of(args, source)
     if chosen is not None:
         return run_many(args, backend, chosen, folder)
-    dataset = open_input(source, args)
-    progress = bars(args.quiet)
-    report = pipeline.run(dataset, folder, backend, options, args.overwrite, progress)
+    report = mark_one(open_input(source, args), folder, backend, args, bars(args.quiet))
     if not args.quiet:
-        say(summary(report, folder, options))
+        say(summary(report, folder, options) if report else f"{folder}: {WHOLE}")
     return 0
+
+
+def mark_one(
+    dataset: "Dataset",
+    folder: Path,
+    backend: "Backend",
+    args: argparse.Namespace,
+    progress: Progress = silent,
+) -> "Report | None":
+    """Mark one sequence; None if it is whole already, and the user wants the rest."""
+    from consistency import pipeline
+    from consistency.publishing import is_unfinished
+    from consistency.resuming import Keeping, is_whole
+
+    options = options_of(args)
+    if args.resume and not is_unfinished(folder):
+        try:
+            if is_whole(dataset, folder, options):
+                return None
+        except ValueError:  # it is, of something else
+            if not args.overwrite:
+                raise
+    keeping = Keeping(args.resume, args.hash)
+    return pipeline.run(dataset, folder, backend, options, args.overwrite, progress, keeping)
 
 
 def sequences_of(args: argparse.Namespace, source: Source) -> list | None:
@@ -176,9 +205,13 @@ def sequences_of(args: argparse.Namespace, source: Source) -> list | None:
     return found or None
 
 
+def done_of(report: "Report | None") -> str:
+    """Return what was done with one of many sequences."""
+    return what_was_done(report.counters, report.seconds["total"]) if report else WHOLE
+
+
 def run_many(args: argparse.Namespace, backend: "Backend", chosen: list, folder: Path) -> int:
     """Mark each sequence into its folder of ``folder``; reports what failed at the end."""
-    from consistency import pipeline
     from consistency.sequences import Failure, Sequence, mark_all
 
     if folder.is_symlink():
@@ -186,26 +219,27 @@ def run_many(args: argparse.Namespace, backend: "Backend", chosen: list, folder:
     if (folder / f"{folder.name}.json").exists():
         raise ValueError(f"{folder}: is one experiment; choose another --exp-name for sequences")
 
-    def mark_one(sequence: Sequence) -> "Report":
+    def mark_next(sequence: Sequence) -> "Report | None":
         dataset = open_input(sequence.path, args)
         target = folder / sequence.name
-        report = pipeline.run(dataset, target, backend, options_of(args), args.overwrite)
+        report = mark_one(dataset, target, backend, args)
         if not args.quiet:
-            done = what_was_done(report.counters, report.seconds["total"])
-            say(f"{target}: {done}")
+            say(f"{target}: {done_of(report)}")
         return report
 
     began = perf_counter()
-    results = list(mark_all(chosen, mark_one, args.fail_fast, bars(args.quiet, "sequence")))
+    results = list(mark_all(chosen, mark_next, args.fail_fast, bars(args.quiet, "sequence")))
     failed = [result for result in results if isinstance(result, Failure)]
     for failure in failed:
         where = f"sequence {failure.sequence.name!r}"
         print(f"error: {where}: {one_line(failure.error)}", file=sys.stderr)
     if not args.quiet:
-        counts = [result.counters for result in results if not isinstance(result, Failure)]
+        done_now = [result for result in results if result and not isinstance(result, Failure)]
+        counts = [result.counters for result in done_now]
+        whole = f" {results.count(None)} were whole;" if None in results else ""
         total = {key: sum(c[key] for c in counts) for key in ("frames", "masks", "labels")}
         done = what_was_done(total, perf_counter() - began)
-        say(f"{folder}: {len(counts)} sequences, {done}; {len(failed)} failed")
+        say(f"{folder}: {len(counts)} sequences, {done};{whole} {len(failed)} failed")
     return BAD_INPUT if failed else 0
 
 

@@ -1,10 +1,12 @@
 """Measure ▸ track ▸ write: the whole job for one sequence, on any backend."""
 
+import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -15,13 +17,15 @@ import numpy as np
 from consistency import experiment
 from consistency.backend import Backend
 from consistency.dataset import Dataset
-from consistency.formats import with_frames, writing
+from consistency.formats import writing
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.writing import LabelledInput, Plan, WriteResult
-from consistency.measure.frame import FrameMeasurement, chunks, measure_chunk
+from consistency.journal import Journal
+from consistency.measurements import Measurements
 from consistency.options import IGNORE, KEEP_IDS, ONLY_IDS, Options
 from consistency.plain_text import to_json
 from consistency.progress import Progress, silent
+from consistency.resuming import Keeping, input_of, open_journal, parameters_of
 from consistency.track import given_ids, tables
 from consistency.track.association import associate
 from consistency.track.parameters import DEFAULTS, Parameters
@@ -38,6 +42,8 @@ from consistency.versions import versions
 
 MOTION_DIGITS = 6  # of a transform in run.json: a thousandth of a pixel at a thousand pixels
 WRITE_FRAMES = 4  # frames a worker writes at a time
+
+log = logging.getLogger("consistency")
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,12 @@ def run(
     options: Options,
     overwrite: bool = False,
     progress: Progress = silent,
+    keeping: Keeping | None = None,
 ) -> Report:
     """Label ``dataset`` and write the experiment ``folder``.
+
+    What is done is kept as ``keeping`` says, so that a later run can go on if this one is ended
+    from outside; None keeps nothing.
 
     Raises
     ------
@@ -94,9 +104,18 @@ def run(
         If a worker dies.
     """
     experiment.check_apart(dataset, folder)
-    with experiment.writing(folder, overwrite) as partial_folder:
-        labelling = label(dataset, backend, options, progress)
-        return write(labelling, partial_folder, folder.name, backend, options, progress)
+    resume = keeping is not None and keeping.resume
+    with experiment.writing(folder, overwrite, resume) as partial_folder:
+        journal = None
+        if keeping is not None:
+            where = folder, partial_folder
+            journal = open_journal(dataset, *where, options, keeping.by_content)
+        labelling = label(dataset, backend, options, progress, journal=journal)
+        report = write(labelling, partial_folder, folder.name, backend, options, progress, journal)
+        changed = journal and journal.changed()
+        if changed:
+            log.warning("%s: the input has changed since the run began: %s", folder, changed)
+        return report
 
 
 def write(
@@ -106,14 +125,18 @@ def write(
     backend: Backend,
     options: Options,
     progress: Progress = silent,
+    journal: Journal | None = None,
 ) -> Report:
-    """Write all files of the experiment ``name`` into the empty ``folder``; raises as ``run``."""
+    """Write all files of the experiment ``name`` into ``folder``; raises as ``run``.
+
+    The folder is empty, or holds what the journal says.
+    """
     began = perf_counter()
     dataset = labelling.dataset
     sequence = _sequence(dataset, labelling, name, options)
     plans = {output: writing.plan(output, sequence, options.writing) for output in options.output}
     writing_began = perf_counter()
-    _write(dataset, sequence, labelling, plans, folder, backend, progress)
+    _write(dataset, sequence, labelling, plans, folder, backend, progress, journal)
     ended = perf_counter()
     seconds = {
         "written": ended - writing_began,
@@ -128,6 +151,8 @@ def write(
     )
     content = run_record(dataset, backend, options, report)
     content |= {"versions": labelling.made_with} | camera(labelling.frames)
+    if journal is not None:
+        content["fingerprint"] = journal.fingerprint
     (folder / "run.json").write_text(to_json(content, indent=1) + "\n")
     return report
 
@@ -153,10 +178,11 @@ def label(
     options: Options,
     progress: Progress = silent,
     parameters: Parameters = DEFAULTS,
+    journal: Journal | None = None,
 ) -> Labelling:
     """Measure all frames and give every kept mask its label; writes nothing."""
     began, made_with = perf_counter(), versions()
-    measurements = Measurements(dataset, backend, options)
+    measurements = Measurements(dataset, backend, options, journal)
     measured = progress(measurements, "measure", len(dataset.frames))
     lineage = Lineage()
     if options.given_ids != IGNORE and not dataset.listed:
@@ -199,65 +225,6 @@ def _counters(dataset: Dataset, labelling: Labelling) -> dict[str, int]:
     }
 
 
-class Measurements:
-    """The measurements of a sequence in order, made as they are asked for.
-
-    Attributes
-    ----------
-    dataset : the input, with what has been found in the frames so far.
-    seconds_read, seconds_measured : what all workers spent on the frames so far.
-    seconds_waited : how long this process has waited for them.
-    """
-
-    def __init__(self, dataset: Dataset, backend: Backend, options: Options):
-        self._dataset, self._backend, self._options = dataset, backend, options.measuring()
-        self._frames = list(dataset.frames)
-        self.seconds_read = self.seconds_measured = self.seconds_waited = 0.0
-
-    def __iter__(self) -> Iterator[FrameMeasurement]:
-        """Yield a measurement for each frame; ValueError where a frame has another size."""
-        function = partial(
-            measure_chunk,
-            layout=self._dataset.layout,
-            options=self._options,
-            kernel=self._backend.intersections,
-        )
-        first: tuple[tuple[int, int], str] | None = None
-        pieces = chunks(self._dataset.frames, self._options.lookback, self._backend.workers)
-        with closing(self._backend.map(function, pieces)) as results:
-            for t, m in enumerate(self._waited_for(results)):
-                self._frames[t] = m.seen or self._frames[t]
-                if m.shape:
-                    first = first or (m.shape, m.name)
-                    _check_shape(m, *first)
-                self.seconds_read += m.seconds_read
-                self.seconds_measured += m.seconds_measured
-                yield m
-
-    @property
-    def dataset(self) -> Dataset:
-        """See the class; ValueError if what was found does not fit."""
-        return self._dataset if self._dataset.listed else with_frames(self._dataset, self._frames)
-
-    def _waited_for(self, results: Iterator[list]) -> Iterator[FrameMeasurement]:
-        """Yield what is in the lists one by one, and count the seconds spent waiting for them."""
-        while True:
-            asked = perf_counter()
-            group = next(results, None)
-            self.seconds_waited += perf_counter() - asked
-            if group is None:
-                return
-            yield from group
-
-
-def _check_shape(m: FrameMeasurement, shape: tuple[int, int], first: str) -> None:
-    if m.shape and m.shape != shape:
-        raise ValueError(
-            f"frame {m.name!r}: masks of {m.shape[0]} × {m.shape[1]} pixels, but "
-            f"{shape[0]} × {shape[1]} in frame {first!r}; all masks of a sequence have one size"
-        )
-
-
 def _write(
     dataset: Dataset,
     sequence: LabelledSequence,
@@ -266,17 +233,22 @@ def _write(
     folder: Path,
     backend: Backend,
     progress: Progress,
+    journal: Journal | None,
 ) -> None:
     frames, lineage = labelling.frames, labelling.lineage
+    if journal is not None:
+        labels = sha256()
+        for frame in frames:
+            labels.update(repr(frame.labels).encode())
+        journal.begin_writing(folder, labels.digest())
     items = _items(sequence, plans)
-    groups = [items[i : i + WRITE_FRAMES] for i in range(0, len(items), WRITE_FRAMES)]
     shared = {name: plan.shared for name, plan in plans.items()}
-    function = partial(writing.write_chunk, layout=dataset.layout, folder=folder, shared=shared)
+    how = {"layout": dataset.layout, "folder": folder, "shared": shared}
     tracks = tables.tracks(frames, lineage, find_parts(frames))
     experiment.write_csv(folder / "tracks.csv", tables.Track, tracks)
     covered = list(tables.changes(frames, lineage))
     with ExitStack() as stack:
-        results = stack.enter_context(closing(backend.map(function, groups)))
+        results = stack.enter_context(closing(_groups(items, how, backend, journal)))
         written = progress((result for group in results for result in group), "write", len(items))
         adders = _gatherers(sequence, plans, folder, stack)
 
@@ -290,6 +262,21 @@ def _write(
         experiment.write_json(folder / f"{sequence.name}.json", records())
     events = tables.events(frames, covered)
     experiment.write_csv(folder / "events.csv", tables.Event, events)
+
+
+def _groups(
+    items: list[LabelledInput],
+    how: dict[str, Any],
+    backend: Backend,
+    journal: Journal | None,
+) -> Generator[list[dict[str, WriteResult]], None, None]:
+    """Write all frames in workers; yields the results of one group after the other."""
+    groups = [items[i : i + WRITE_FRAMES] for i in range(0, len(items), WRITE_FRAMES)]
+    if journal is None:
+        with closing(backend.map(partial(writing.write_chunk, **how), groups)) as results:
+            yield from results
+        return
+    yield from journal.written_by(backend, groups, how)
 
 
 def _items(sequence: LabelledSequence, plans: dict[str, Plan]) -> list[LabelledInput]:
@@ -346,13 +333,9 @@ def camera(frames: list[TrackedFrame]) -> dict:
 
 def run_record(dataset: Dataset, backend: Backend, options: Options, report: Report) -> dict:
     """What run.json says of the input, the parameters in effect and the work."""
-    parameters = asdict(options.effective())
-    if options.given_ids == IGNORE and options.matching == "track":
-        parameters["tracker"] = asdict(DEFAULTS)
     return {
-        "input": dataset.opened_as
-        or {"path": str(dataset.layout.root.resolve()), "format": dataset.layout.format},
-        "parameters": parameters,
+        "input": input_of(dataset),
+        "parameters": parameters_of(options),
         "backend": {"name": backend.name, "workers": backend.workers},
         "counters": report.counters,
         "seconds": {stage: round(value, 4) for stage, value in report.seconds.items()},

@@ -4,6 +4,7 @@ While NAME is written, these stand beside it:
 
 .NAME.lock      locked by the run that writes NAME; it says which of the other names are its own
 .NAME.<random>  what is being written; another one holds the old NAME while names change
+.NAME.<random>.journal  what is known of unfinished work, where somebody keeps that
 
 The next run of that name finds what a killed run left.  Nothing else is ever deleted: a name must
 stand in the lock file, which carries the tool's mark, and look like one of the tool's.
@@ -22,10 +23,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from consistency import disk
+from consistency.endings import add_note, from_outside
 
 MADE_BY = "mask-label-consistency"
 RANDOM_BYTES = 8
+# What to do with unfinished work of an earlier run.
+REFUSE, CONTINUE, DISCARD = "refuse", "continue", "discard"
+# A journal has this file as soon as something is lost without it ...
+RECORDS = "measurements"
+# ... and this one when what it is about is complete and on the disk.
+COMPLETE = "complete"
 LOCK_BYTES = 4096  # more than a lock file holds
+WHAT_TO_DO = "--resume continues it, --overwrite starts anew"
 
 log = logging.getLogger("consistency")
 
@@ -44,7 +53,14 @@ class Claim:
         tokens = (secrets.token_hex(RANDOM_BYTES) for _ in range(2))
         return cls(path, *(path.with_name(f".{path.name}.{t}{path.suffix}") for t in tokens))
 
-    def journal(self) -> str:
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is work that a later run can go on with."""
+        if self.old.exists() or not (journal_of(self.partial) / RECORDS).is_file():
+            return False
+        return self.partial.exists() or not (journal_of(self.partial) / COMPLETE).exists()
+
+    def text(self) -> str:
         """Return what the lock file says."""
         names = {"partial": self.partial.name, "old": self.old.name}
         who = {"process": os.getpid(), "host": socket.gethostname()}
@@ -61,26 +77,34 @@ class Claim:
 
 
 @contextmanager
-def replacing(path: Path, check: Callable[[Path], None]) -> Iterator[Path]:
+def replacing(
+    path: Path, check: Callable[[Path], None], unfinished: str = REFUSE
+) -> Iterator[Path]:
     """Yield a new name beside ``path`` to write to; it takes the place of ``path`` at the end.
 
     Parameters
     ----------
     path : file or folder.
     check : raises ValueError if ``path`` must not be written; called before and after the work.
+    unfinished : what to do with the work of an earlier run that was interrupted and has a journal
+        (see ``journal_of``).  To CONTINUE yields the name that it has written to.
 
     Raises
     ------
     ValueError
-        If another run writes ``path``.
+        If another run writes ``path``, or there is unfinished work and this is to REFUSE.
     OSError
         If the disk fails; ``path`` is as it was.
     """
-    with _claimed(path) as claim:
+    with _claimed(path, unfinished) as claim:
         check(path)
         yield claim.partial
         disk.sync(claim.partial)
         check(path)
+        journal = journal_of(claim.partial)
+        if journal.exists():
+            (journal / COMPLETE).touch()
+            disk.sync_one(journal)
         _swap(claim)
 
 
@@ -99,30 +123,75 @@ def _swap(claim: Claim) -> None:
     _remove(claim.old)
 
 
+def journal_of(partial: Path) -> Path:
+    """Return the folder for the journal of work on ``partial``.
+
+    It stays with the work where a run is ended from outside; else both are removed.
+    """
+    return partial.with_name(f"{partial.name}.journal")
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether an interrupted run has left work on ``path`` that another one may continue."""
+    try:
+        with open(lock_of(path), "rb") as file:
+            left = _read(path, file.fileno())
+    except (OSError, ValueError):  # for who wants to write ``path`` to say
+        return False
+    return left is not None and left.unfinished
+
+
 @contextmanager
-def _claimed(path: Path) -> Iterator[Claim]:
+def _claimed(path: Path, unfinished: str) -> Iterator[Claim]:
     """Lock ``path``, repair what a killed run left, and clear up in the end."""
     missing = [folder for folder in path.parents if not folder.exists()]
     lock = lock_of(path)
     file = _locked(path, lock)
     try:
-        left = _read(path, file)
-        if left is not None:
-            _repair(left)
-        claim = Claim.of(path)
+        left = _left(path, file, unfinished)
+        claim = left or Claim.of(path)
+        keep = False
         try:
-            _write(file, claim.journal())
-            disk.sync_one(path.parent)
+            if left is None:
+                _write(file, claim.text())
+                disk.sync_one(path.parent)
             yield claim
+        except BaseException as error:
+            # Refused flags are no reason to give up what an earlier run has done.
+            keep = claim.unfinished and (left is not None or from_outside(error))
+            if keep and from_outside(error):
+                add_note(error, f"{path} is unfinished: {WHAT_TO_DO}")
+            raise
         finally:
-            _remove(claim.partial)
-            if not claim.partial.exists() and not claim.old.exists():
-                lock.unlink(missing_ok=True)
+            if not keep:
+                _clear(claim, lock)
     finally:
         os.close(file)
         for folder in missing:  # from the innermost; one that holds anything stays
             with suppress(OSError):
                 folder.rmdir()
+
+
+def _clear(claim: Claim, lock: Path) -> None:
+    """Remove what a run needed; the lock file last, and only if the rest is gone."""
+    journal = journal_of(claim.partial)
+    _remove(claim.partial)
+    _remove(journal)
+    if not any(left.exists() for left in (claim.partial, claim.old, journal)):
+        lock.unlink(missing_ok=True)
+
+
+def _left(path: Path, file: int, unfinished: str) -> Claim | None:
+    """Return unfinished work to continue; None if there is none, or no more."""
+    left = _read(path, file)
+    if left is None:
+        return None
+    if left.unfinished and unfinished == CONTINUE:
+        return left
+    if left.unfinished and unfinished == REFUSE:
+        raise ValueError(f"{path}: an interrupted run has left it unfinished: {WHAT_TO_DO}")
+    _repair(left)
+    return None
 
 
 def lock_of(path: Path) -> Path:
@@ -214,6 +283,7 @@ def _repair(left: Claim) -> None:
     disk.sync_one(path.parent)
     if path.exists():
         _remove(old)
+    _remove(journal_of(partial))
 
 
 def _remove(path: Path) -> None:

@@ -189,13 +189,13 @@ def test_killed_before_names_change_the_old_one_stays(where, mark, data, capsys)
     before = files(folder)
     killed_at(0, [*where, "--overwrite"])
     assert files(folder) == before
-    assert len(names(folder.parent)) == 3, "the premise: a lock and an unfinished experiment"
+    assert len(names(folder.parent)) == 4, "the premise: a lock, an unfinished one, its journal"
     assert mark_label.main(where) == 2
-    note, error = capsys.readouterr().err.splitlines()
-    assert note.startswith("note: ")
-    assert "removed the unfinished output of a run that was killed" in note
-    assert "this experiment exists; add --overwrite" in error
+    assert "an interrupted run has left it unfinished" in one_line(capsys)
     assert files(folder) == before
+    assert mark_label.main([*where, "--overwrite"]) == 0
+    note = capsys.readouterr().err
+    assert "removed the unfinished output of a run that was killed" in note
     assert names(folder.parent) == ["exp"]
 
 
@@ -243,7 +243,7 @@ def test_killed_while_the_old_one_is_deleted_the_next_start_goes_on(where, mark,
     monkeypatch.setattr(publishing, "_remove", lambda path: None)  # as if there were no time
     assert mark_label.main([*where, "--overwrite"]) == 0
     monkeypatch.undo()
-    assert len(names(folder.parent)) == 3, "the premise: the lock file and the old one are there"
+    assert len(names(folder.parent)) == 4, "the premise: lock file, journal and the old one"
     assert mark_label.main([*where, "--overwrite"]) == 0
     assert names(folder.parent) == ["exp"]
 
@@ -266,8 +266,11 @@ def test_an_error_at_the_second_rename_puts_the_old_one_back(
 
     monkeypatch.setattr(Path, "rename", rename)
     assert mark_label.main([*where, "--overwrite"]) == 2
-    assert "Input/output error" in one_line(capsys)
+    error = one_line(capsys)
+    assert "Input/output error" in error
+    assert "--resume continues it" in error
     assert files(folder) == before
+    assert mark_label.main([*where, "--overwrite", "--resume"]) == 0
     assert names(folder.parent) == ["exp"]
 
 
@@ -303,6 +306,8 @@ def test_a_disk_that_fails_to_sync_replaces_nothing(
     assert mark_label.main([*where, "--overwrite"]) == 2
     assert "Input/output error" in one_line(capsys)
     assert files(folder) == before
+    monkeypatch.undo()
+    assert mark_label.main([*where, "--overwrite", "--resume"]) == 0
     assert names(folder.parent) == ["exp"]
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # NumPy is not loaded for --help
     from consistency.backend import Backend
 
 # What workers of the pipeline import while this process is still opening its data.
-PRELOAD = ("consistency.measure.frame", "consistency.formats.writing")
+PRELOAD = ("consistency.measure.frame", "consistency.formats.writing", "consistency.journal")
 
 
 def add_backend_flags(parser: argparse._ActionsContainer) -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from backends.launcher import placement
 from consistency.cli.limits import limits_of
-from consistency.endings import exit_code, stopping
+from consistency.endings import exit_code, notes_of, stopping
 from consistency.limits import within
 from consistency.names import problem_of
 from consistency.progress import Item, Progress
@@ -40,7 +40,8 @@ def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace)
         return exit_code(error)
     except KeyboardInterrupt as error:
         if placement()[0] == 0:  # all ranks may have been signalled
-            print("interrupted; nothing half-written is left", file=sys.stderr)
+            left = notes_of(error) or ["nothing half-written is left"]
+            print(f"interrupted; {'; '.join(left)}", file=sys.stderr)
         return exit_code(error)
     finally:
         log.removeHandler(notes)
@@ -68,10 +69,10 @@ def one_line(error: Exception) -> str:
     """Return the message of ``error`` on one line, with what to do where the system says it."""
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, MemoryError):
-        return f"{text}; free some memory, or use fewer --workers"
-    if isinstance(error, OSError) and error.errno in NO_ROOM:
-        return f"{text}; free some room, or write to another disk"
-    return text
+        text += "; free some memory, or use fewer --workers"
+    elif isinstance(error, OSError) and error.errno in NO_ROOM:
+        text += "; free some room, or write to another disk"
+    return "; ".join([text, *notes_of(error)])
 
 
 def bars(quiet: bool, unit: str = "frame") -> Progress:

@@ -115,7 +115,7 @@ def _gather(
 ) -> Iterator[Callable[[int, list[dict]], None]]:
     """Write the JSON, an annotation per line, as frames come in."""
     path = folder / FILE
-    path.parent.mkdir()
+    path.parent.mkdir(exist_ok=True)
     height, width = sequence.shape
     images = [
         {"id": t + 1, "file_name": f.name, "width": width, "height": height, "frame_index": t}

@@ -30,7 +30,7 @@ def _gather(
         for t, frame in enumerate(sequence.labelled_frames)
         for label, (x, y) in zip(frame.labels, frame.centroids, strict=True)
     ]
-    (folder / FOLDER).mkdir()
+    (folder / FOLDER).mkdir(exist_ok=True)
     with open(folder / FOLDER / "tracks.csv", "w", newline="", encoding="utf-8") as file:
         write_rows(file, [("ID", "T", "Y", "X"), *sorted(rows)])
     present = {row[0] for row in rows}

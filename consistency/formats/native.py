@@ -252,6 +252,7 @@ def _write_masks(task: FrameTask, dtype: np.dtype) -> WriteResult[None]:
         paths.append(f"{relative}/{index}.npy")
         slices = task.reader.pixel_slices(index)
         path = task.folder / paths[-1]
+        task.files.append(paths[-1])
         npy.write_labelled(path, shape, slices, label, dtype, task.reader.buffer)
     return WriteResult(paths)
 

@@ -199,7 +199,7 @@ def _gather(
     import tifffile
 
     _, count, shape, dtype = plan.shared
-    (folder / "tiff").mkdir()
+    (folder / "tiff").mkdir(exist_ok=True)
     with ExitStack() as stack:
         files = []
         for layer in range(count):

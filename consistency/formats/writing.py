@@ -17,7 +17,7 @@ Each output has a folder of its own in the experiment's, so that several never m
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -60,6 +60,7 @@ class FrameTask:
     reader, labelled_frame : its masks and what is known of the kept ones.
     numbers : the plan's numbers of the kept masks.
     folder : of the experiment.
+    files : names, relative to the folder, of the files that are written for this frame.
     """
 
     t: int
@@ -67,10 +68,12 @@ class FrameTask:
     labelled_frame: LabelledFrame
     numbers: Sequence[int]
     folder: Path
+    files: list[str] = field(default_factory=list)
 
     def path(self, *parts: str) -> Path:
-        """Path of a file in the experiment; its folder is made if need be."""
+        """Path of a file to write in the experiment; its folder is made if need be."""
         path = self.folder.joinpath(*parts)
+        self.files.append(path.relative_to(self.folder).as_posix())
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -161,9 +164,20 @@ class LabelledInput:
 
 
 def write_chunk(
-    chunk: Sequence[LabelledInput], layout: Layout, folder: Path, shared: dict[str, Any]
+    chunk: Sequence[LabelledInput],
+    layout: Layout,
+    folder: Path,
+    shared: dict[str, Any],
+    files: list[str] | None = None,
 ) -> list[dict[str, WriteResult[Any]]]:
-    """Write all outputs of some frames; ``shared`` is {output: its plan's shared part}."""
+    """Write all outputs of some frames.
+
+    Parameters
+    ----------
+    shared : {output: its plan's shared part}.
+    files : gets the names of the files that were written, relative to ``folder``.
+    """
+    files = [] if files is None else files
     # One buffer for the whole chunk: memory is the same for a chunk of any length.
     buffer = Buffer()
     results: list[dict[str, WriteResult[Any]]] = []
@@ -174,7 +188,7 @@ def write_chunk(
         results.append({})
         for name in names:
             numbers = item.numbers.get(name, item.labelled_frame.labels)
-            task = FrameTask(item.t, source, item.labelled_frame, numbers, folder)
+            task = FrameTask(item.t, source, item.labelled_frame, numbers, folder, files)
             with _naming_frame(item.frame):
                 results[-1][name] = find(name).write_frame(task, shared[name])
     return results

@@ -127,7 +127,7 @@ def _gather(
 ) -> Iterator[Callable[[int, list[tuple[int, int, str]]], None]]:
     """Turn frames of objects into objects of frames, by way of a file: memory stays flat."""
     path = folder / FILE
-    path.parent.mkdir()
+    path.parent.mkdir(exist_ok=True)
     spool = path.with_suffix(".spool")
     places: dict[int, dict[int, tuple[int, int]]] = {}  # label: {frame: (offset, length)}
     categories: dict[int, int] = {}

@@ -87,8 +87,10 @@ class Chunk:
     halo: int
 
 
-def chunks(frames: Sequence[Frame], lookback: int, workers: int = 1) -> Iterator[Chunk]:
-    """Cut a sequence into chunks, each with its halo of ``lookback`` frames.
+def chunks(
+    frames: Sequence[Frame], lookback: int, workers: int = 1, start: int = 0
+) -> Iterator[Chunk]:
+    """Cut a sequence, from the frame ``start`` on, into chunks with a halo of ``lookback`` frames.
 
     Each is two thirds of one worker's share in what is left, so that chunks become shorter towards
     the end and all workers are done at about the same time (guided self-scheduling,
@@ -96,9 +98,8 @@ def chunks(frames: Sequence[Frame], lookback: int, workers: int = 1) -> Iterator
     labelled when nothing is left to measure.
     """
     # A halo is read twice; below four times its length it would cost more than a quarter.
-    shortest = min(SHORTEST_CHUNK * lookback, -(-len(frames) // workers))
+    shortest = min(SHORTEST_CHUNK * lookback, -(-(len(frames) - start) // workers))
     longest = longest_chunk(frames, workers)
-    start = 0
     while start < len(frames):
         # -(-a // b) is a / b rounded up.
         share = -(-(len(frames) - start) * 2 // (workers * 3))

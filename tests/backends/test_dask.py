@@ -52,7 +52,7 @@ def test_a_killed_worker_ends_the_run_with_one_line_and_exit_code_1(endless, tmp
     assert message.count("\n") == 1
     assert message.startswith("error: worker tcp://")
     assert " died, " in message
-    assert not list((tmp_path / "out").glob("*"))
+    assert not list((tmp_path / "out").glob("[!.]*"))
 
 
 @pytest.mark.usefixtures("needs_dask")
@@ -62,7 +62,7 @@ def test_an_interrupted_run_leaves_the_cluster_usable(endless, data, expected, t
         _, message = run.communicate(timeout=HANGS)
     assert run.returncode == 130
     assert message.count("\n") == 1
-    assert not list((tmp_path / "out").glob("*"))
+    assert not list((tmp_path / "out").glob("[!.]*"))
     again = tmp_path / "again"
     assert mark(data, again, *OPTIONS, *DASK.options()).returncode == 0
     assert content(again) == expected

@@ -60,7 +60,7 @@ def test_a_killed_worker_ends_the_run_with_one_line_and_exit_code_1(endless, tmp
     assert message.count("\n") == 1
     assert message.startswith("error: a worker process died")
     assert psutil.wait_procs(workers, timeout=10)[1] == []
-    assert not list((tmp_path / "out").glob("*"))
+    assert not list((tmp_path / "out").glob("[!.]*"))
 
 
 def test_an_interrupted_run_leaves_no_process(endless, tmp_path):

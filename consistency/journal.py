@@ -1,0 +1,388 @@
+"""What a run has done so far, on disk, so that a later one can go on with it.
+
+A journal is a folder beside the unfinished output (``publishing.journal_of``):
+
+about.json      the tool's mark; input, parameters and versions; a hash of ``input.gz``
+input.gz        the files of the input, with their sizes and times, or hashes
+measurements    what was measured, chunk after chunk
+written         what was written, chunk after chunk: the results, and size and time, or checksum, of
+                each file
+
+The last two are appended to, record by record, each with a checksum.  What follows a record that is
+cut short or damaged is cut off, and done again.  Labels are not kept: they follow from measurements
+in a moment, and are the same again.
+"""
+
+import io
+import json
+import logging
+import os
+import shutil
+import struct
+import zlib
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from consistency import fingerprint
+from consistency.backend import Backend
+from consistency.disk import system_start
+from consistency.encoding import classes_in, decode, encode
+from consistency.formats import writing
+from consistency.formats.source import load_json
+from consistency.formats.writing import LabelledInput, WriteResult
+from consistency.measure.frame import Chunk, FrameMeasurement, measure_chunk
+from consistency.publishing import MADE_BY, RECORDS
+
+FORMAT = 1  # of journals; another one is not read
+# Of a record: a mark, the checksum of what follows, and its length.
+HEAD = struct.Struct("<4sIQ")
+MARK = b"MLCj"
+WRITTEN = "written"
+SLICE = 1 << 20  # bytes that are read at a time
+MEASURED_CLASSES = tuple(classes_in(FrameMeasurement))
+
+log = logging.getLogger("consistency")
+
+
+@dataclass(frozen=True)
+class Input:
+    """Where the input of a run lies.
+
+    Attributes
+    ----------
+    paths : files, and folders with all that is in them.
+    without : what the run itself writes.
+    by_content : tell a change by the bytes, not by size and time alone.
+    """
+
+    paths: tuple[Path, ...]
+    without: Path
+    by_content: bool = False
+
+    def lines(self, by_content: bool) -> Iterator[str]:
+        """Yield what ``fingerprint.listed`` says of it."""
+        return fingerprint.listed(self.paths, self.without, by_content)
+
+
+class Journal:
+    """The journal of one run.
+
+    Attributes
+    ----------
+    fingerprint : of the input, {"by": what, "value": hash}.
+    """
+
+    def __init__(self, folder: Path, about: dict[str, Any], given: Input):
+        """Open the journal in ``folder``, or begin one.
+
+        Parameters
+        ----------
+        about : input, parameters and versions; content of a JSON file.
+
+        Raises
+        ------
+        ValueError
+            If the journal is about something else, with what has changed.
+        """
+        self._folder, self._input = folder, given
+        about = json.loads(json.dumps(about))
+        if (folder / RECORDS).is_file():
+            self.fingerprint = self._check(about)
+        else:
+            folder.mkdir(exist_ok=True)
+            value = fingerprint.digest(given.lines(given.by_content), folder / "input.gz")
+            self.fingerprint = {"by": HOW[given.by_content], "value": value}
+            content = {"made_by": MADE_BY, "format": FORMAT, "about": about}
+            text = json.dumps(content | {"fingerprint": self.fingerprint}, indent=1)
+            (folder / "about.json").write_text(text + "\n")
+
+    def _check(self, about: dict[str, Any]) -> dict[str, str]:
+        """Return the fingerprint of then; ValueError where anything differs by now."""
+        try:
+            kept = load_json(self._folder / "about.json")
+            before, known = kept["about"], kept["fingerprint"]
+            by_content = known["by"] == HOW[True]
+            if kept["made_by"] != MADE_BY or kept["format"] != FORMAT:
+                raise KeyError("format")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{self._folder}: the journal of the interrupted run cannot be read ({error}); "
+                "start anew with --overwrite"
+            ) from error
+        found = differences(before, about)
+        if not found and fingerprint.digest(self._input.lines(by_content)) != known["value"]:
+            lines = self._input.lines(by_content)
+            found = [fingerprint.changes(self._folder / "input.gz", lines) or "the input"]
+        if found:
+            raise ValueError(
+                "cannot go on with the interrupted run, as this has changed since: "
+                f"{'; '.join(found)}; change it back, or start anew with --overwrite"
+            )
+        return {"by": HOW[by_content], "value": known["value"]}
+
+    def changed(self) -> str:
+        """Tell which files of the input have changed since the run began; empty if none has."""
+        # A second reading of all bytes would cost too much: their times will do.
+        if (
+            self._by_content
+            or fingerprint.digest(self._input.lines(False)) == self.fingerprint["value"]
+        ):
+            return ""
+        return fingerprint.changes(self._folder / "input.gz", self._input.lines(False))
+
+    def measured(self, names: Sequence[str]) -> Iterator[list[FrameMeasurement]]:
+        """Yield what is known already, chunk after chunk, of the frames ``names`` from the first.
+
+        To be read to the end before anything is added.
+        """
+        path, done = self._folder / RECORDS, 0
+        for at, data in _records(path):
+            try:
+                group: list[FrameMeasurement] = decode(data, MEASURED_CLASSES)
+                here = [m.name for m in group]
+            except (ValueError, AttributeError, TypeError):
+                here = []
+            if not here or here != list(names[done : done + len(here)]):
+                _cut(path, at)
+                break
+            done += len(here)
+            yield group
+        if done:
+            log.warning("continued: %d of %d frames had been measured", done, len(names))
+
+    def add_measured(self, kept: "Kept") -> list[FrameMeasurement]:
+        """Keep the measurements of the next chunk; returns them."""
+        # Opened each time: to buffer is to lose, and a chunk takes a hundred times as long.
+        _append(self._folder / RECORDS, kept.data)
+        return kept.value
+
+    def begin_writing(self, folder: Path, labels: bytes) -> None:
+        """Empty ``folder``, unless it holds what was written of the same labels.
+
+        ``labels`` is a checksum of all of them.
+        """
+        # What was written before the system went down may not have reached the disk.
+        key = labels if self._by_content else labels + system_start()
+        path = self._folder / WRITTEN
+        if next(_records(path), (0, b""))[1] != key:
+            for old in folder.iterdir():
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+            path.write_bytes(b"")
+            _append(path, key)
+
+    def written_by(
+        self,
+        backend: Backend,
+        chunks: Iterable[Sequence[LabelledInput]],
+        how: dict[str, Any],
+    ) -> Generator[list[dict[str, WriteResult[Any]]], None, None]:
+        """Write all chunks in workers, but for what is there; yields the results of each.
+
+        ``how`` is for ``writing.write_chunk``.
+        """
+        known, handed_out = self._written(), deque[WriteTask]()
+
+        def tasks() -> Iterator[WriteTask]:
+            for chunk in chunks:
+                handed_out.append(WriteTask(chunk, next(known, None)))
+                yield handed_out[-1]
+
+        function = partial(write, by_content=self._by_content, **how)
+        with closing(backend.map(function, tasks())) as results:
+            for kept in results:
+                done = handed_out.popleft().known
+                if kept is not None:
+                    _append(self._folder / WRITTEN, kept.data)
+                    done = kept.value
+                assert done is not None  # as ``write`` promises
+                yield done.results
+
+    def _written(self) -> "Iterator[Written]":
+        """Yield what is known of what was written, chunk after chunk."""
+        path = self._folder / WRITTEN
+        for at, data in islice(_records(path), 1, None):  # the first is the key
+            try:
+                known: Written = decode(data, CLASSES)
+            except ValueError:
+                _cut(path, at)
+                return
+            yield known
+
+    @property
+    def _by_content(self) -> bool:
+        return self.fingerprint["by"] == HOW[True]
+
+
+HOW = {False: "size and time", True: "content"}
+
+
+def differences(before: Any, now: Any, where: str = "") -> list[str]:
+    """Tell what differs in two values of JSON files: ["parameters.min_iou 0.05, now 0.1"]."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = dict.fromkeys([*before, *now])
+        parts = [
+            differences(before.get(key), now.get(key), f"{where}.{key}" if where else key)
+            for key in keys
+        ]
+        return [line for part in parts for line in part]
+    return [] if before == now else [f"{where} was {before!r} and is {now!r}"]
+
+
+class Kept:
+    """A value, and how a journal keeps it; only that travels, and is the value where it arrives."""
+
+    def __init__(self, value: Any, classes: Sequence[type]):
+        self.data, self._classes = encode(value), classes
+        self._value = value
+
+    def __getstate__(self) -> tuple[bytes, Sequence[type]]:
+        return self.data, self._classes
+
+    def __setstate__(self, state: tuple[bytes, Sequence[type]]) -> None:
+        self.data, self._classes = state
+        self._value = decode(*state)
+
+    @property
+    def value(self) -> Any:
+        """What was kept."""
+        return self._value
+
+
+def measure(chunk: Chunk, **how: Any) -> Kept:
+    """Measure as ``measure_chunk`` does, in a worker."""
+    return Kept(measure_chunk(chunk, **how), MEASURED_CLASSES)
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """What a worker has written of one chunk of frames.
+
+    Attributes
+    ----------
+    results : what each output returned, one dict per frame.
+    files : names relative to the folder of the output, with size, and time or checksum.
+    """
+
+    results: list[dict[str, WriteResult[Any]]]
+    files: list[tuple[str, int, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class WriteTask:
+    """A chunk of frames to write; ``known`` is what a journal says of it, None if nothing."""
+
+    chunk: Sequence[LabelledInput]
+    known: Written | None
+
+
+def write(task: WriteTask, folder: Path, by_content: bool, **how: Any) -> Kept | None:
+    """Write a chunk as ``writing.write_chunk`` does, in a worker.
+
+    What is known is not written again if its files are still the same.  Returns None if it was
+    known: what is written then is the same once more.
+    """
+    stamp = partial(_checksum, space=np.empty(SLICE // 8, np.uint64)) if by_content else _time
+    if task.known is not None and _holds(task.known, folder, stamp):
+        return None
+    names: list[str] = []
+    results = writing.write_chunk(task.chunk, folder=folder, files=names, **how)
+    if task.known is not None:
+        return None
+    return Kept(Written(results, [(name, *stamp(folder / name)) for name in names]), CLASSES)
+
+
+CLASSES = (Written, WriteResult)
+Stamp = Callable[[Path], tuple[int, int]]  # returns size, and time or checksum
+
+
+def _holds(known: Written, folder: Path, stamp: Stamp) -> bool:
+    try:
+        return all(stamp(folder / name) == (*now,) for name, *now in known.files)
+    except OSError:
+        return False
+
+
+def _time(path: Path) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns
+
+
+def _checksum(path: Path, space: np.ndarray) -> tuple[int, int]:
+    """Return size and checksum of a file, read through ``space``, uint64 (SLICE // 8,).
+
+    The checksum is the sum of all 64-bit words.  A CRC would take a tenth of the time that writing
+    takes, and the sum, too, tells what a run or a disk may do to a file: to leave parts out.
+    Holes of a sparse file add nothing and are not read.
+    """
+    total, memory = 0, space.view(np.uint8).data
+    with io.FileIO(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        for start, stop in _stretches(file.fileno(), size):
+            for at in range(start, stop, SLICE):
+                file.seek(at)
+                count = file.readinto(memory[: min(SLICE, stop - at)])
+                words = -(-count // 8)
+                memory[count : 8 * words] = bytes(8 * words - count)
+                total += int(space[:words].sum())
+    return size, total % (1 << 64)
+
+
+def _stretches(file: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield where an open file has data; all of it where nobody knows."""
+    at = 0
+    while at < size:
+        start, stop = at, size
+        if hasattr(os, "SEEK_DATA"):
+            try:
+                start = os.lseek(file, at, os.SEEK_DATA)
+            except OSError:  # a hole to the end
+                return
+            stop = os.lseek(file, start, os.SEEK_HOLE)
+        yield start // 8 * 8, stop
+        at = stop
+
+
+def _append(path: Path, data: bytes) -> None:
+    with open(path, "ab") as file:
+        file.write(HEAD.pack(MARK, zlib.crc32(data), len(data)) + data)
+
+
+def _records(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the records of a file and where each begins; cut off what is not whole behind them."""
+    if not path.is_file():
+        return
+    with open(path, "rb") as file:
+        size, at = os.fstat(file.fileno()).st_size, 0
+        while at < size:
+            data = _record(file, size - at)
+            if data is None:
+                log.warning("%s: the journal is damaged or cut short at byte %d", path.name, at)
+                break
+            yield at, data
+            at = file.tell()
+    if at < size:
+        _cut(path, at)
+
+
+def _record(file: IO[bytes], left: int) -> bytes | None:
+    """Read the next record; None if it is not whole."""
+    head = file.read(HEAD.size)
+    if len(head) < HEAD.size:
+        return None
+    mark, value, length = HEAD.unpack(head)
+    if mark != MARK or length > left - HEAD.size:
+        return None
+    data = file.read(length)
+    return data if len(data) == length and zlib.crc32(data) == value else None
+
+
+def _cut(path: Path, at: int) -> None:
+    os.truncate(path, at)
