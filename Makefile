@@ -1,8 +1,8 @@
-# make demo: see the tool work.  make test: run everything that CI runs.
+# make demo: see the tool work.  make test: run everything that CI runs.  make fuzz: hours of damaged input.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint fuzz clean
 
 demo: .venv/run
 	$(BIN)/python data/make_demo.py --out data/demo --size 640x360 --overwrite
@@ -18,6 +18,9 @@ lint: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/mypy
+
+fuzz: .venv/test
+	$(BIN)/python tests/fuzz/fuzz.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -162,7 +162,8 @@ def of_format(name: str) -> Target:
     return Target(tuple(make), read_dataset)
 
 
-TARGETS = {name: of_format(name) for name in READERS} | {
+OF_FORMATS = {name: of_format(name) for name in READERS}
+TARGETS = {name: target for name, target in OF_FORMATS.items() if target.make} | {
     "experiment": Target(
         (experiment("--output", "rle"), experiment(), experiment("--output", "none")),
         read_experiment,

@@ -1,6 +1,6 @@
 """Reads damaged inputs one after the other, and tells what is neither read nor refused in one line.
 
-    python tests/fuzz/worker.py TARGET START COUNT SCRATCH
+    python tests/fuzz/worker.py TARGET[,TARGET ...] START COUNT SCRATCH
 
 Each find is a line of JSON on stdout.  The file SCRATCH/at holds the number of the input that is
 being read: who started this process sees where it died or hangs.
@@ -30,6 +30,7 @@ SECONDS = 5  # of processor time, for an input
 MEMORY = 1 << 30
 LIMITS = Limits(max_pixels=1 << 22, max_memory=MEMORY // 4)
 LONGEST = 700  # characters of a line
+GOOD = ("read", "refused")
 
 
 class TooLongError(BaseException):
@@ -41,7 +42,15 @@ def _too_long(*_: object) -> None:
 
 
 def outcome(name: str, path: Path, number: int) -> str:
-    """Read one input; returns "read", "refused", or what is wrong."""
+    """Read one input; returns one of GOOD, or what is wrong."""
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+        found = _outcome(name, path, number)
+    printed = found in GOOD and said.getvalue()
+    return f"prints {printed[:200]!r}" if printed else found
+
+
+def _outcome(name: str, path: Path, number: int) -> str:
     try:
         with warnings.catch_warnings(record=True) as heard, within(LIMITS):
             warnings.simplefilter("always")
@@ -98,23 +107,20 @@ def replace_files(folder: Path, old: Files, new: Files) -> None:
             (folder / name).write_bytes(content)
 
 
-def main(name: str, start: int, count: int, scratch: Path) -> None:
-    """Read inputs until the end."""
+def main(names: str, start: int, count: int, scratch: Path) -> None:
+    """Read inputs of one target after the other."""
     signal.signal(signal.SIGPROF, _too_long)
     logging.getLogger("consistency").addHandler(logging.NullHandler())
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     at = scratch / "at"
-    for number, path in inputs(name, start, count, scratch):
-        at.write_text(str(number))
-        said = io.StringIO()
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+    for name in names.split(","):
+        for number, path in inputs(name, start, count, scratch):
+            at.write_text(str(number))
             found = outcome(name, path, number)
-        if said.getvalue() and found in ("read", "refused"):
-            found = f"prints {said.getvalue()[:200]!r}"
-        if found not in ("read", "refused"):
-            print(json.dumps({"target": name, "number": number, "found": found}), flush=True)
+            if found not in GOOD:
+                print(json.dumps({"target": name, "number": number, "found": found}), flush=True)
     at.write_text("done")
 
 
