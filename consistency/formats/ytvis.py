@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.dataset import Dataset, Frame, Layout, in_order, short
 from consistency.formats import polygons
 from consistency.formats.buffer import Buffer
 from consistency.formats.coco import OBJECT, categories_of
@@ -64,7 +64,8 @@ def open_dataset(source: Source) -> Dataset:
 def _name(video: dict, path: Path) -> str:
     """Name of a video for --sequence: the folder of its images, or its id."""
     identity = value_of(video, "id", (int, str), f"{path}: video")
-    folders = {str(Path(str(name)).parent) for name in video.get("file_names") or ()}
+    names = value_of(video, "file_names", list, f"{path}: video {short(identity)}")
+    folders = {str(Path(str(name)).parent) for name in names}
     folder = folders.pop() if len(folders) == 1 else "."
     return str(identity) if folder == "." else folder
 
