@@ -106,9 +106,13 @@ def check_file(path: Path | str, what: str = "file") -> int:
         leads out of the data folder.
     """
     path = os.fspath(path)
-    check_inside(path)
     try:
-        found = os.stat(path)
+        found = os.lstat(path)
+        check_inside(path, stat.S_ISLNK(found.st_mode))
+        if stat.S_ISLNK(found.st_mode):
+            found = os.stat(path)
+    except OutsideError:
+        raise
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # a null character
         raise FileNotFoundError(f"{path}: no such {what}; restore it or drop it") from error
     if stat.S_ISDIR(found.st_mode):
@@ -118,26 +122,32 @@ def check_file(path: Path | str, what: str = "file") -> int:
     return found.st_size
 
 
-def check_inside(path: Path | str) -> None:
-    """Raise OutsideError if ``path``, its links followed, leads out of the data folder."""
+def check_inside(path: Path | str, is_link: bool = True) -> None:
+    """Raise OutsideError if ``path``, its links followed, leads out of the data folder.
+
+    ``is_link`` False: the path is known to be a file, and no link.
+    """
     limits = in_force()
     if limits.root is None or limits.follow_links:
         return
-    folder, name = os.path.split(os.path.abspath(path))
-    # A folder is looked at once for all of its files: that takes longer than to open one of them.
-    real = os.path.join(_real_folder(folder), name)
-    if os.path.islink(path):
-        real = os.path.realpath(path)
-    if real != limits.root and not real.startswith(os.path.join(limits.root, "")):
+    path = os.fspath(path)
+    if is_link:
+        good = _lies_in(path, os.getcwd(), limits.root)
+    else:  # a folder is looked at once for all of its files: it takes longer than to open one
+        good = _folder_lies_in(os.path.dirname(path), os.getcwd(), limits.root)
+    if not good:
         raise OutsideError(
             f"{path}: leads out of the data folder, to {os.path.realpath(path)}; copy it into the "
             "folder, or add --follow-links if you trust the data"
         )
 
 
-@lru_cache(maxsize=4096)
-def _real_folder(folder: str) -> str:
-    return os.path.realpath(folder)
+def _lies_in(path: str, here: str, root: str) -> bool:
+    real = os.path.realpath(os.path.join(here, path))
+    return real == root or real.startswith(os.path.join(root, ""))
+
+
+_folder_lies_in = lru_cache(maxsize=4096)(_lies_in)
 
 
 @lru_cache(maxsize=1)
