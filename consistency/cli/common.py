@@ -23,6 +23,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run ``work(args)`` and turn an error into one line on stderr and an exit code."""
+    if hasattr(sys.stdout, "reconfigure"):  # a terminal that has no "é" shows its number
+        sys.stdout.reconfigure(errors="backslashreplace")
     notes = Notes()
     log = logging.getLogger("consistency")
     log.addHandler(notes)
@@ -91,21 +93,14 @@ def bars(quiet: bool, unit: str = "frame") -> Progress:
 def say(line: str) -> None:
     """Print what was done, while a bar may be shown; where nobody can hear it, it is done, too."""
     try:
-        try:
-            _print(line)
-        except UnicodeEncodeError:  # a terminal that has no "é"
-            _print(line.encode("ascii", "backslashreplace").decode())
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            tqdm.write(line)  # takes the bar away and puts it back below the line
+        else:
+            print(line, flush=True)
     except (OSError, ValueError):  # closed, full; ValueError: by this process
         silence_stdout()
-
-
-def _print(line: str) -> None:
-    if sys.stderr.isatty():
-        from tqdm import tqdm
-
-        tqdm.write(line)  # takes the bar away and puts it back below the line
-    else:
-        print(line, flush=True)
 
 
 def fraction(text: str) -> float:

@@ -330,6 +330,14 @@ def test_success_is_success(case, tmp_path):
     assert (tmp_path / "é" / "é.json").is_file()
 
 
+def test_names_that_a_terminal_does_not_have_are_told_all_the_same(tmp_path):
+    data = sequences.write_native(tmp_path, [[{"segmentation": sequences.mask("a", 0)}]], ["é.png"])
+    call = ["env", "PYTHONIOENCODING=ascii", sys.executable, "-m", "consistency.validate", data]
+    done = start(call)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "from '\\xe9.png'" in done.stdout
+
+
 def test_a_full_disk_is_told_with_frame_and_remedy(tmp_path, capsys, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device", str(tmp_path / "0.png"))
