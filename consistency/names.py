@@ -10,7 +10,8 @@ def check_name(name: str, what: str) -> None:
     """Raise ValueError that begins with ``what`` and says why ``name`` cannot name a folder."""
     problem = problem_of(name)
     if problem:
-        raise ValueError(f"{what} {name!r} {problem}; choose another name")
+        shown = repr(name) if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]!r}..."
+        raise ValueError(f"{what} {shown} {problem}; choose another name")
 
 
 def problem_of(name: str) -> str:

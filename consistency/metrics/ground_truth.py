@@ -55,8 +55,12 @@ def open_truth(path: Path, experiment: Experiment, sequence: str | None = None) 
     if not any(frame.identities for frame in dataset.frames):
         raise ValueError(f"{path}: holds no identities; give truth.json or a labelled format")
     known = [v for frame in dataset.frames for v in frame.identities or () if v is not None]
-    if known and max(known, key=abs) > LARGEST_NUMBER:
-        raise ValueError(f"{path}: identity {short(max(known, key=abs))}; number the objects anew")
+    extreme = max(known, key=abs, default=0)
+    if abs(extreme) > LARGEST_NUMBER:
+        raise ValueError(f"{path}: identity {short(extreme)}; number the objects anew")
+    largest = max((label for frame in experiment.frames for label in frame.labels), default=0)
+    if largest > LARGEST_NUMBER:  # products, as --matching seed gives
+        raise ValueError(f"{experiment.folder}: label {short(largest)}; compared are 64 bits")
     names = [frame.name for frame in experiment.frames]
     dataset = replace(dataset, frames=pair_frames(dataset.frames, names, path))
     return Truth(dataset, own, dict(dataset.parents))
