@@ -81,7 +81,9 @@ def find(source: Source, name: str = AUTO) -> ModuleType:
     """
     if name != AUTO:
         if name not in READERS:
-            raise ValueError(f"input format {name!r}; allowed: {AUTO}, {', '.join(READERS)}")
+            raise ValueError(
+                f"{source.path}: input format {short(name)}; allowed: {AUTO}, {', '.join(READERS)}"
+            )
         return reader(name)
     fits = fitting(source)
     if len(fits) == 1:

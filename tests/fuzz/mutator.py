@@ -192,14 +192,22 @@ def damage_npz(random: Random, content: bytes) -> bytes:
         parts[random.choice(("masks.npy", "x.npy", "shape.npy", "../x.npy", "a"))] = parts.pop(name)
     elif kind > 1:
         parts[name] = damage_npy(random, parts[name])
-    packed = io.BytesIO()
     how = random.choice(
         (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
     )
-    with zipfile.ZipFile(packed, "w", how) as archive:
+    packed = pack(parts, how)
+    return damage_bytes(random, packed) if kind == 4 else packed
+
+
+def pack(parts: Files, how: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Return an archive, the same bytes whenever it is made."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
         for name, part in parts.items():
-            archive.writestr(name, part)
-    return damage_bytes(random, packed.getvalue()) if kind == 4 else packed.getvalue()
+            info = zipfile.ZipInfo(name)  # without the time of day
+            info.compress_type = how
+            archive.writestr(info, part)
+    return packed.getvalue()
 
 
 def damage_png(random: Random, content: bytes) -> bytes:
