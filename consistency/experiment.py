@@ -202,7 +202,9 @@ def _checked_run(run: Any, path: Path) -> dict:
     """Return the content of run.json; ValueError where it does not say what is read of it."""
     outputs = value_of(value_of(run, "parameters", dict, str(path)), "output", list, str(path))
     opened_as = value_of(run, "input", dict, str(path))
-    # Without a path the input was in memory.
+    # The path is null where the input was in memory.
+    if "path" not in opened_as:
+        raise ValueError(f"{path}: no 'path' of the input; mark it again")
     given = (opened_as.get(key) or "" for key in ("path", "format", "sort", "sequence"))
     texts = [*outputs, *given]
     steps = value_of(run, "motion", list, str(path)) if "motion" in run else []
