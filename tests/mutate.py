@@ -197,7 +197,7 @@ def main(argv: list[str] | None = None) -> int:
     alive = survivors(ROOT, chosen, args.workers, args.tests)
     print(f"\n{len(alive)} of {len(chosen)} changes survive")
     for change in alive:
-        print(_text(change), REASONS.get(change.name, "UNEXPLAINED"), sep=": ")
+        print(_text(change), REASONS.get(change.name, "no reason is known"), sep=": ")
     return 1 if any(change.name not in REASONS for change in alive) else 0
 
 
