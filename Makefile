@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint fuzz clean
+.PHONY: demo test lint fuzz faults clean
 
 demo: .venv/run
 	$(BIN)/python data/make_demo.py --out data/demo --size 640x360 --overwrite
@@ -12,6 +12,10 @@ demo: .venv/run
 
 test: .venv/test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Kill, fill and damage everything, in every backend that is there; writes docs/faults.md.  Minutes.
+faults: .venv/test
+	$(BIN)/python tests/faults/run.py --out docs/faults.md
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -172,13 +172,14 @@ def mark_one(
 ) -> "Report | None":
     """Mark one sequence; None if it is whole already, and the user wants the rest."""
     from consistency import pipeline
-    from consistency.publishing import is_unfinished
+    from consistency.publishing import clear_up, is_unfinished
     from consistency.resuming import Keeping, is_whole
 
     options = options_of(args)
     if args.resume and not is_unfinished(folder):
         try:
             if is_whole(dataset, folder, options):
+                clear_up(folder)
                 return None
         except ValueError:  # it is, of something else
             if not args.overwrite:

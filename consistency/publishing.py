@@ -141,6 +141,13 @@ def is_unfinished(path: Path) -> bool:
     return left is not None and left.unfinished
 
 
+def clear_up(path: Path) -> None:
+    """Remove what a killed run has left beside ``path``; ValueError if another run writes it."""
+    if lock_of(path).exists():
+        with _claimed(path, REFUSE):
+            pass
+
+
 @contextmanager
 def _claimed(path: Path, unfinished: str) -> Iterator[Claim]:
     """Lock ``path``, repair what a killed run left, and clear up in the end."""

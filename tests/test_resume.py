@@ -461,8 +461,6 @@ def test_killed_when_all_is_whole_the_journal_goes(tmp_path, run, monkeypatch, o
     assert list((tmp_path / "out").glob(".*.journal")), "the premise: it is there"
     before = content(tmp_path / "out")["e/e.json"]
     assert run("out", "--resume") == 0
-    assert run("out", "--resume", "--overwrite") == 0
-    assert run("out", "--overwrite") == 0
     assert whole(tmp_path)["e/e.json"] == before
 
 
