@@ -51,7 +51,7 @@ class Report:
     """What a run did: counters, and seconds by stage.
 
     ``read`` and ``measured`` add up what all workers spent; ``measuring`` is the wall time from the
-    first frame to the last label (tracks are followed a first time as frames come in);
+    first frame to the last label (tracking goes on as frames come in);
     ``propagated``, ``written`` and ``total`` are wall times.  ``median_length`` is that of tracks,
     in masks; ``alone`` is the number of masks that are the only one of their track.
     """

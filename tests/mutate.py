@@ -36,9 +36,8 @@ LONGEST = 120
 REASONS = {
     "sample_gaps": "a grid of gaps: what any one of them tells, its neighbours tell, too",
     "rounds": "a schedule from sure joins to doubtful ones: a later round makes up for another",
-    "near": "without effect below 6: where near · root(spread) exceeds far · spread, both are less "
-    "than least_reach",
-    "largest_gate": "without effect above gate_share: no similarity is larger than 1",
+    "first_links": "how precisely a rate is known: half as many still tell it",
+    "first_frames": "a bound for crowds, where first_links are seen in a few frames",
 }
 
 

@@ -12,7 +12,7 @@ from consistency.formats import in_memory
 from consistency.measure.frame import FrameMeasurer
 from consistency.options import ASSOCIATION_NEEDS, MOTIONS
 from consistency.track import tracker
-from consistency.track.parameters import DEFAULTS
+from consistency.track.blinking import Blinking
 
 if TYPE_CHECKING:  # what type checkers know is not installed with Python 3.10
     from typing_extensions import Unpack
@@ -51,7 +51,9 @@ class Tracker:
         chosen = labelling_of(parser.parse_keywords(options))
         self._intake = in_memory.Intake()
         self._measurer = FrameMeasurer(in_memory.layout(), chosen.measuring())
-        self._tracker = tracker.Tracker(chosen.frames_missed(), chosen.most_missed())
+        # The command knows beforehand how often masks blink; here it is what has been seen so far.
+        memory = chosen.frames_missed(), chosen.most_missed()
+        self._tracker = tracker.Tracker(*memory, known=Blinking())
         self._frames = 0
 
     def update(self, masks: object) -> np.ndarray:
@@ -61,8 +63,6 @@ class Tracker:
         """
         frame = self._intake.frame(masks, f"{self._frames:06d}")
         now = self._measurer.measure(frame)
-        # The command knows from a first pass how often masks blink; here it is what has been seen.
-        self._tracker.strictness = self._tracker.blinking.strictness(DEFAULTS)
         labels = self._tracker.step(now)
         self._frames += 1
         return labels_of_all(now, labels)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from consistency.measure.camera_motion import UNKNOWN
 from consistency.measure.frame import FrameMeasurement
 from consistency.options import AssociationOptions
+from consistency.track.blinking import Blinking
 from consistency.track.divisions import divide
 from consistency.track.iou_tracker import propagate_by_iou
 from consistency.track.linking import link
@@ -42,20 +43,13 @@ def associate(
 def _track(
     measurements: Iterable[FrameMeasurement], options: AssociationOptions, parameters: Parameters
 ) -> tuple[list[TrackedFrame], Lineage]:
-    """Track forward twice, find divisions, and link tracks over gaps if that is wanted.
-
-    The first time only tells how often masks blink, on which the second one depends.
-    """
+    """Track forward, find divisions, and link tracks over gaps if that is wanted."""
     memory, longest = options.frames_missed(), options.most_missed()
     how = memory, longest, frozenset(options.without)
-    record = Record()
-    # As lenient as can be: a strict tracker would not see that a mask was merely missing.
-    first = Tracker(*how, parameters=parameters)
-    for now in record.kept(measurements):
-        first.step(now)
-    tracker = Tracker(*how, first.blinking.strictness(parameters), parameters)
-    labelled = track_frames(record.replayed(), tracker)
-    frames = collect(labelled)
+    record = Record(measurements)
+    known = _blinking(record.beginning(), Tracker(*how, parameters=parameters))
+    tracker = Tracker(*how, known, parameters)
+    frames = collect(track_frames(record.whole(), tracker))
     found = divide(frames, tracker.lineage, options.on_split, parameters)
     # Where things divide and nothing blinks, what appears is new: there is nothing to join.
     if options.passes == 1 or (found.divides and not found.blinks):
@@ -68,6 +62,19 @@ def _track(
     labels, confidence = link(seen, record.thumbnails, found.daughters, absence, parameters)
     lineage = found.lineage.relabelled(found.frames, labels)
     return relabelled(found.frames, labels, confidence), lineage
+
+
+def _blinking(beginning: Iterable[FrameMeasurement], tracker: Tracker) -> Blinking:
+    """Track the beginning of a sequence only to learn how often masks blink.
+
+    As leniently as can be: a strict tracker would not see that a mask was merely missing.
+    """
+    enough = tracker.parameters.first_links, tracker.parameters.first_frames
+    for t, now in enumerate(beginning):
+        tracker.step(now)
+        if tracker.blinking.links >= enough[0] and t + 1 >= enough[1]:
+            break
+    return tracker.blinking
 
 
 def _longest_absence(options: AssociationOptions) -> int:

@@ -94,8 +94,7 @@ def learn(
     i, j = _inside_tracks(masks, tracks, p)
     past, future = look_back(masks, tracks, i, p), look_ahead(masks, tracks, j, p)
     damping, spread, turn = _motion(Geometry.of(masks, past, future), longest, p)
-    reach = np.maximum(p.near * np.sqrt(spread), p.far * spread)
-    reach = reach.clip(p.least_reach, p.largest_reach)
+    reach = (p.far * spread).clip(p.least_reach, p.largest_reach)
     other_past, other_future, weight = _strangers(masks, tracks, past, future, damping, reach, p)
     # Measured at once, as thumbnails are gathered in order of time.
     pairs = meter.measure(past.followed(other_past), future.followed(other_future), damping)

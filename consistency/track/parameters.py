@@ -10,6 +10,24 @@ area, so that distances mean the same for small and for large objects.
 
 from dataclasses import dataclass
 
+# Something is divided by these, or they count what there must be one of.
+POSITIVE = (
+    "piece_span",
+    "first_innovation",
+    "tail_sigmas",
+    "full_blink_rate",
+    "prior_links",
+    "daughter_reach",
+    "daughter_middle",
+    "daughter_share_spread",
+    "daughter_ratio_spread",
+    "daughter_tails",
+    "link_tails",
+    "least_spread",
+    "side_masks",
+    "shrinkage",
+)
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -113,10 +131,13 @@ class Parameters:
     full_blink_rate: float = 0.03
     # What the rate is before anything is seen: one blink in so many links.
     prior_links: float = 100.0
+    # The beginning of a sequence is tracked beforehand to learn the rate, up to so many links: its
+    # standard error is then 0.4 % at a rate of 3 % ...
+    first_links: int = 2000
+    # ... and at least for so many frames: a mask must be seen, be missing, and be seen again.
+    first_frames: int = 30
     # Where masks blink, a track's gate is this share of its usual similarity ...
     gate_share: float = 0.4
-    # ... and at most this.
-    largest_gate: float = 0.5
     # Least weight of the newest similarity in what is usual for a track.
     level_gain: float = 0.2
     # Where masks blink, a track of n masks is trusted less by this share / n: a scrap that has just
@@ -188,8 +209,7 @@ class Parameters:
     unknown_damping: float = 0.5
     unknown_spread: float = 0.3
     least_spread: float = 0.05
-    # A pair is looked at up to max(near · sqrt(spread), far · spread) ...
-    near: float = 4.0
+    # A pair is looked at up to so many spreads ...
     far: float = 12.0
     # ... within these bounds, object sizes.
     least_reach: float = 3.0
@@ -229,6 +249,14 @@ class Parameters:
     # Probability = sigmoid(bias + slope · log odds), fitted to the links of all tuning sequences.
     confidence_bias: float = 2.0
     confidence_slope: float = 0.7
+
+    def __post_init__(self) -> None:
+        """ValueError for a number with which nothing can be computed."""
+        for name in POSITIVE:
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}: {getattr(self, name)}; it has to be above 0")
+        if not 0 <= self.damping_quantile <= 1:
+            raise ValueError(f"damping_quantile: {self.damping_quantile}; it is a share, 0 to 1")
 
 
 DEFAULTS = Parameters()

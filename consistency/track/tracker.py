@@ -39,7 +39,9 @@ class Tracker:
     long_memory : a longer absence, after which it has to lie where it is expected; the camera's
         motion must have been known all the while.
     without : some of ``options.CUES``, to be left out.
-    strictness : how much a mask has to look like the track, 0-1 (``Blinking.strictness``).
+    known : how often masks blinked when the beginning was tracked before, which says how much a
+        mask has to look like its track; as soon as this tracker has seen more it goes by that.
+        None: it is as lenient as can be.
     parameters : the tuned numbers.
 
     Attributes
@@ -52,13 +54,13 @@ class Tracker:
         memory: int = MEMORY,
         long_memory: int = LONG_MEMORY,
         without: frozenset[str] = frozenset(),
-        strictness: float = 0.0,
+        known: Blinking | None = None,
         parameters: Parameters = DEFAULTS,
     ):
         self.memory, self.long_memory = memory, max(memory, long_memory)
         self.without = without
-        self.strictness, self.parameters = strictness, parameters
-        self.blinking = Blinking()
+        self.parameters = parameters
+        self.blinking, self._known = Blinking(), known
         self._tracks = np.zeros(0, STATE)
         self._pool = ThumbnailPool()
         self._next_label, self._t = 1, 0
@@ -69,6 +71,14 @@ class Tracker:
     def lineage(self) -> Lineage:
         """What is known so far."""
         return Lineage(dict(self._parents), tuple(self._changes))
+
+    @property
+    def strictness(self) -> float:
+        """How much a mask has to look like the track, 0-1."""
+        if self._known is None:
+            return 0.0
+        more = self.blinking.links > self._known.links
+        return (self.blinking if more else self._known).strictness(self.parameters)
 
     def step(self, now: FrameMeasurement) -> list[int]:
         """Return a label for each kept mask of the next frame."""
@@ -134,8 +144,7 @@ class Tracker:
         p = self.parameters
         found_camera = not now.motion.still and "motion" not in self.without
         least = p.least_similarity_known_motion if found_camera else p.least_similarity
-        own = np.minimum(p.gate_share * tracks["level"], p.largest_gate)
-        return np.maximum(least, own * self.strictness)
+        return np.maximum(least, p.gate_share * tracks["level"] * self.strictness)
 
     def _splits(
         self,

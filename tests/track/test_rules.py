@@ -30,7 +30,10 @@ def piece(share):
 def labels(frames, strictness=0.0, camera=None, **tracker):
     """Labels of the boxes of each frame, in their order."""
     shown = [[one if isinstance(one, np.ndarray) else boxes(one)[0] for one in f] for f in frames]
-    follow = Tracker(strictness=strictness, **tracker)
+    # So many that those of the scene itself change nothing.
+    many = 10**9
+    known = Blinking(many, round(many * strictness * DEFAULTS.full_blink_rate))
+    follow = Tracker(known=known if strictness else None, **tracker)
     result = []
     for now in measure_all(shown, motion="none", duplicate_iou=1.0):
         given = follow.step(now if camera is None else replace(now, motion=camera))

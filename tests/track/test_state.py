@@ -1,5 +1,6 @@
 """What a track remembers, where it is expected, and how far from there it is looked for."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,7 @@ from labelling import boxes, measure_all
 
 from consistency.masks.thumbnails import ThumbnailPool
 from consistency.track.gating import Gate, innovations
-from consistency.track.parameters import DEFAULTS
+from consistency.track.parameters import DEFAULTS, POSITIVE
 from consistency.track.state import (
     LARGEST,
     LAST,
@@ -227,3 +228,9 @@ def test_what_is_usual_for_a_track_follows_its_recent_links():
     assert levels[29] == pytest.approx(1)
     assert 0.42 < levels[33] < 0.8  # after four of 0.3
     assert all(a >= b for a, b in pairwise(levels[29:]))
+
+
+@pytest.mark.parametrize("name", [*POSITIVE, "damping_quantile"])
+def test_numbers_with_which_nothing_can_be_computed_are_refused(name):
+    with pytest.raises(ValueError, match=name):
+        replace(DEFAULTS, **{name: -1})

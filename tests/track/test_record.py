@@ -1,0 +1,37 @@
+"""What is kept of measurements for a second time."""
+
+from labelling import boxes, measure_all
+
+from consistency.track.association import _blinking
+from consistency.track.parameters import DEFAULTS
+from consistency.track.record import Record
+from consistency.track.tracker import Tracker
+
+
+def measured(frames):
+    return measure_all([boxes((60, 40, 30, 30), (10, 10, 20, 20))] * frames, motion="none")
+
+
+def same(one, other):
+    pairs = (one.thumbnails.words, other.thumbnails.words), (one.areas, other.areas)
+    return one.name == other.name and all((a == b).all() for a, b in pairs)
+
+
+def test_what_was_kept_comes_again_and_then_the_rest():
+    given = measured(7)
+    record = Record(given)
+    beginning = record.beginning()
+    early = [next(beginning) for _ in range(3)]
+    whole = list(record.whole())
+    assert [now.name for now in early] == [now.name for now in given[:3]]
+    assert len(whole) == 7
+    assert all(same(a, b) for a, b in zip(given, whole, strict=True))
+
+
+def test_only_the_beginning_is_tracked_to_learn_how_often_masks_blink():
+    links, frames = DEFAULTS.first_links, DEFAULTS.first_frames
+    many = Record(measured(links))  # two masks: twice as many links as are wanted
+    known = _blinking(many.beginning(), Tracker())
+    assert links <= known.links < links + 4
+    few = _blinking(Record(measured(frames)).beginning(), Tracker())
+    assert few.links == 2 * (frames - 1)
