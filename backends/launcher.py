@@ -24,6 +24,11 @@ def placement(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
     return 0, 1
 
 
+def is_launched(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a launcher started this process, be it alone."""
+    return any(rank in environment for rank, _ in VARIABLES)
+
+
 def check_alone(name: str) -> None:
     """Refuse backend ``name``, which knows of no ranks, as one of several ranks."""
     size = placement()[1]

@@ -170,7 +170,9 @@ def open_experiment(folder: Path) -> Experiment:
     folder = Path(folder)
     path = folder / f"{folder.name}.json"
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such experiment; run mark_label.py first")
+        renamed = native.experiment_name(folder)
+        what = f"rename {renamed}.json to {path.name}" if renamed else "run mark_label.py first"
+        raise FileNotFoundError(f"{path}: no such experiment; {what}")
     run = _checked_run(load_json(folder / "run.json"), folder / "run.json")
     content = load_json(path)
     with inside(folder), naming_file(path):

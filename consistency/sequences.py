@@ -1,5 +1,6 @@
 """Many sequences in one run: which ones, each into its own folder, and what failed."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from consistency import formats
+from consistency.formats.photographs import is_segmented
 from consistency.formats.source import Source, read_table
 from consistency.limits import check_inside, inside
 from consistency.names import check_name
 from consistency.options import AUTO
 from consistency.progress import Progress, silent
+
+log = logging.getLogger("consistency")
 
 COLUMNS = ("name", "path", "split")
 
@@ -39,23 +43,29 @@ class Failure:
 
 
 def in_folder(source: Source, input_format: str = AUTO) -> list[Sequence]:
-    """List the sequences in the folders of a folder, in natural order.
+    """List the sequences in the folders of a folder, or its files, in natural order.
 
     Empty where the folder is itself a dataset, or none of its folders is one.  Where one of them
     is, all count: what is wrong with another is for the run to say.
 
     Raises ValueError if the folder is a dataset but for some of its files.
     """
-    if not source.path.is_dir() or formats.fitting(source, input_format):
+    if not source.path.is_dir():
         return []
+    fits = formats.fitting(source, input_format)
+    if fits:
+        return [Sequence(name, path) for name, path in formats.parts(source, fits).items()]
     if input_format == AUTO:
         formats.check_close(source)
-    folders = source.folders
+    folders = [folder for folder in source.folders if not is_segmented(folder)]
     if not any(formats.fitting(source.inside(folder), input_format) for folder in folders):
         return []
     with inside(source.root):
         for folder in folders:  # each is a data folder of its own from now on
             check_inside(folder)
+    left = [folder.name for folder in source.folders if folder not in folders]
+    if left:
+        log.warning("%s: left out, images without masks: %s", source.path, ", ".join(left[:3]))
     return [Sequence(folder.name, folder) for folder in folders]
 
 

@@ -102,3 +102,20 @@ def disjoint(tmp_path: Path) -> Path:
 def overlapping(tmp_path: Path) -> Path:
     """A data set with masks that overlap."""
     return sequences.overlapping(tmp_path / "data")
+
+
+@pytest.fixture
+def refuse(tmp_path, capsys):
+    """Return a function that runs the tool and returns its one line of error."""
+
+    def run(path, *flags: str) -> str:
+        out = tmp_path / "experiments"
+        arguments = ["--data-path", str(path), "--experiments", str(out), *flags]
+        assert mark_label.main(arguments) == 2
+        assert not out.exists() or not list(out.iterdir())
+        message = capsys.readouterr().err
+        assert message.count("\n") == 1
+        assert message.startswith("error: ")
+        return message
+
+    return run

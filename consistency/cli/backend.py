@@ -1,12 +1,14 @@
 """Flags that say where the work runs."""
 
 import argparse
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends import ALIASES, BACKENDS, open_backend
+from backends.launcher import is_launched
 from consistency.cli.common import positive
 
 if TYPE_CHECKING:  # NumPy is not loaded for --help
@@ -14,6 +16,9 @@ if TYPE_CHECKING:  # NumPy is not loaded for --help
 
 # What workers of the pipeline import while this process is still opening its data.
 PRELOAD = ("consistency.measure.frame", "consistency.formats.writing", "consistency.journal")
+
+
+log = logging.getLogger("consistency")
 
 
 def add_backend_flags(parser: argparse._ActionsContainer) -> None:
@@ -45,4 +50,6 @@ def chosen_backend(
         if backend is not None and not backend.shares_folder:
             paths = {name: value for name, value in vars(args).items() if isinstance(value, Path)}
             vars(args).update({name: path.absolute() for name, path in paths.items()})
+        if args.multi == "mpi" and backend is not None and not is_launched():
+            log.warning("--multi mpi without a launcher is one rank; for four: mpirun -n 4 ...")
         yield backend

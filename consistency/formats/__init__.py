@@ -11,6 +11,10 @@ A module that reads (READERS) has
 ``misfit(source) -> str`` (optional)
     what keeps a folder that ``matches`` but for some name from being this format: better an error
     than another format that fits its folders;
+``unclear(source) -> str`` (optional)
+    what a folder may be that no format reads unless it is named, and how to name it;
+``parts(source) -> {name: path}`` (optional)
+    the files of a folder that ``matches`` where each is a sequence of its own;
 ``read_masks(layout, frame, buffer) -> PackedMasks``
     all masks of one frame in the order of its records; called in workers;
 ``read_unlisted(layout, frame) -> (Frame, PackedMasks)`` (where there are unlisted frames)
@@ -33,8 +37,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from consistency.dataset import Dataset, Frame, Layout, check_records, short
+from consistency.formats import not_masks
 from consistency.formats.damage import naming_file, naming_frame
-from consistency.formats.source import Source, read_text, without_collection
+from consistency.formats.source import NATIVE_JSON, Source, read_text, without_collection
 from consistency.limits import OutsideError, inside, within
 from consistency.options import AUTO, LEXICAL, NATURAL, SORTS
 
@@ -67,6 +72,7 @@ WRITERS = {
 
 
 IGNORED_SHOWN = 3  # of the names of what was ignored
+DEEPEST, MOST_LOOKED_AT = 3, 20  # levels of folders, and folders of one, in search of masks
 
 log = logging.getLogger("consistency")
 
@@ -89,14 +95,52 @@ def find(source: Source, name: str = AUTO) -> ModuleType:
     if len(fits) == 1:
         return next(iter(fits.values()))
     if fits:
+        shown = [f"{n}{getattr(module, 'SHOWN', '')}" for n, module in fits.items()]
         raise ValueError(
-            f"{source.path}: looks like {' and like '.join(fits)}; choose one with "
+            f"{source.path}: looks like {' and like '.join(shown)}; choose one with "
             f"--input-format {{{','.join(fits)}}}"
         )
     if source.left_out:
         raise source.left_out[0]
     check_close(source)
-    raise ValueError(f"{source.path}: no masks found; {source.hint()}")
+    raise ValueError(
+        f"{source.path}: {not_masks.recognised(source) or f'no masks found; {hint(source)}'}"
+    )
+
+
+def hint(source: Source) -> str:
+    """What to do about a path that no format fits."""
+    if source.path.is_file():
+        return "the file is in none of the formats of docs/formats.md"
+    deeper = _deeper(source)
+    if deeper is not None:
+        return f"they are in folders inside it: give {deeper}"
+    inside = [p.name for p in source.folders[:3]]
+    other = f", or a folder inside it ({', '.join(inside)})" if inside else ""
+    name = source.path.name
+    return (
+        f"expected {name}/{NATIVE_JSON}, {name}/numpy_masks/ or another format of "
+        f"docs/formats.md{other}"
+    )
+
+
+def _deeper(source: Source) -> Path | None:
+    """Return the nearest folder with masks or sequences below ``source``, as DAVIS has them."""
+    level = [source]
+    for _ in range(DEEPEST):
+        level = [s.inside(f) for s in level for f in s.folders[:MOST_LOOKED_AT]][:MOST_LOOKED_AT]
+        for folder in level:
+            inner = [folder, *map(folder.inside, folder.folders[:1])]
+            if any(_fits_any(each) for each in inner):
+                return folder.path
+    return None
+
+
+def _fits_any(source: Source) -> bool:
+    try:
+        return bool(fitting(source))
+    except (ValueError, OSError):  # of a damaged file, in a folder that nobody has named
+        return False
 
 
 def check_close(source: Source) -> None:
@@ -109,6 +153,10 @@ def check_close(source: Source) -> None:
                 f"{problem}; rename it or move it away, or say with --input-format what "
                 f"{source.path.name} holds"
             )
+        unclear = getattr(reader(name), "unclear", None)
+        question = unclear(source) if unclear is not None and source.path.is_dir() else ""
+        if question:
+            raise ValueError(question)
 
 
 def fitting(source: Source, name: str = AUTO) -> dict[str, ModuleType]:
@@ -117,6 +165,14 @@ def fitting(source: Source, name: str = AUTO) -> dict[str, ModuleType]:
     modules = {n: reader(n) for n in names}
     with naming_file(source.path), inside(source.root):
         return {n: module for n, module in modules.items() if _fits(module, source)}
+
+
+def parts(source: Source, fits: dict[str, ModuleType]) -> dict[str, Path]:
+    """Return the sequences that are files of ``source``; none where it is one, or is not clear."""
+    if len(fits) != 1:
+        return {}
+    own = getattr(next(iter(fits.values())), "parts", None)
+    return own(source) if own is not None else {}
 
 
 def _fits(module: ModuleType, source: Source) -> bool:

@@ -38,6 +38,7 @@ COLOUR_MODES = {"RGB", "RGBA"}
 BYTES = {"RGB": 3, "RGBA": 4, "I": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}  # of a pixel; else 1
 # What an image may be, whatever its ending: Pillow would hand others to programs outside.
 FORMATS = ("PNG", "BMP", "DIB", "TIFF", "GIF", "JPEG", "PPM", "WEBP")
+GREYS = 64  # values of an image that may be a photograph
 MOST_DEFLATED = 1032  # bytes of zeros that one byte can stand for (zlib, "Technical details")
 
 
@@ -301,12 +302,25 @@ def label_frames(root: Path, files: Iterable[Path]) -> Iterator[Frame]:
         yield Frame(file.name, (), file.relative_to(root).as_posix(), listed=False)
 
 
+def check_labels(path: Path, image: np.ndarray) -> None:
+    """Raise ValueError for an image whose values change from pixel to pixel: a photograph."""
+    flat = image.ravel()
+    changes = np.count_nonzero(flat[1:] != flat[:-1])
+    # Objects of a label image are wider than two pixels, in most rows.
+    if changes > flat.size / 2 and np.unique(flat).size > GREYS:
+        raise ValueError(
+            f"{path}: looks like a photograph, not like a label image: its numbers change at "
+            f"{changes} of {flat.size} pixels; give the folder of its masks"
+        )
+
+
 def read_unlisted(root: Path, frame: Frame, void: Sequence[int] = ()) -> tuple[Frame, PackedMasks]:
     """Read a frame of ``label_frames``: each value of a pixel is a mask and its identity.
 
     ``void`` values are not objects.  Raises ValueError with the frame and the file.
     """
     image = read_numbers(root / frame.source)
+    check_labels(root / frame.source, image)
     values, masks = values_and_masks(image, lambda value: value not in void)
     records = tuple({"segmentation": frame.source, "value": value} for value in values)
     return Frame(frame.name, records, identities=tuple(values)), masks

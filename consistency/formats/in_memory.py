@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from consistency.dataset import Frame, Layout
-from consistency.formats import rle
+from consistency.formats import npy, rle
 from consistency.formats.buffer import Buffer
 from consistency.masks.packed import PackedMasks
 from consistency.masks.packing import Packer
@@ -136,8 +136,7 @@ def _of_stack(stack: np.ndarray) -> Sequence[np.ndarray]:
             f"array of shape {stack.shape}; a frame is (n, h, w): masks[None] makes one of one "
             "mask, np.stack([image == v for v in np.unique(image) if v]) of a label image"
         )
-    n, h, w = stack.shape
-    if w < min(n, h):
+    if npy.looks_transposed(stack.shape):
         raise ValueError(
             f"array of shape {stack.shape}, which looks like (h, w, n); a frame is (n, h, w): give "
             "np.moveaxis(masks, -1, 0), or list(masks) if there are so many masks"

@@ -50,6 +50,12 @@ def matches(source: Source) -> bool:
     return bool(values) and min(values) >= INSTANCES
 
 
+def parts(source: Source) -> dict[str, Path]:
+    """Return the text files of a folder, each a sequence."""
+    texts = source.files(".txt")
+    return {path.stem: path for path in texts} if not source.images and len(texts) > 1 else {}
+
+
 def _has_lines(path: Path) -> bool:
     check_file(path)
     with open(path, encoding="utf-8", errors="replace") as file:

@@ -3,6 +3,7 @@
 DATA/sk_masks.json                  {frame: [{"segmentation": PATH or RLE, ...}, ...]}
 DATA/numpy_masks/<frame>/<i>.npy    without the JSON: one (h, w) array per mask
 DATA/numpy_masks/<frame>.npy|.npz   without the JSON: one (n, h, w) stack per frame
+DATA/<frame>/<i>.npy, <frame>.npy   the same without the folder, where there is nothing else
 
 DATA may also be the JSON file itself, whatever its name, or the folder of an experiment, whose
 labels are then the identities.
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order, natural_key, short
-from consistency.formats import npy, rle
+from consistency.formats import npy, numpy_folders, rle
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.source import NATIVE_JSON, Source
@@ -25,22 +26,37 @@ from consistency.masks.packed import PackedMasks
 from consistency.masks.packing import Packer
 from consistency.options import WritingOptions
 
-FOLDER_NAME = "numpy_masks"
-RECORD_BYTES = 300  # that a mask takes before its pixels are read
-
 
 def matches(source: Source) -> bool:
     """Whether ``source`` holds the JSON or the folder of the native layout."""
     if source.path.is_file():
         return _is_frames(source.content)
-    return _records_file(source.path).is_file() or (source.path / FOLDER_NAME).is_dir()
+    return _records_file(source.path).is_file() or numpy_folders.find(source) is not None
+
+
+unclear = numpy_folders.unclear
 
 
 def _records_file(folder: Path) -> Path:
     """The JSON of a data folder or of an experiment."""
     # An experiment wins over a sk_masks.json beside it: its labels are what is asked for.
     own = folder / f"{folder.resolve().name}.json"
-    return own if _is_experiment(own) else folder / NATIVE_JSON
+    if _is_experiment(own):
+        return own
+    renamed = experiment_name(folder)
+    if renamed and not (folder / NATIVE_JSON).exists():
+        raise ValueError(
+            f"{folder}: is experiment {renamed!r} under another name; rename {renamed}.json to "
+            f"{own.name}, else its labels are not found"
+        )
+    return folder / NATIVE_JSON
+
+
+def experiment_name(folder: Path) -> str | None:
+    """Name that the experiment in ``folder`` had when it was written; None if it is none."""
+    if not (folder / "run.json").is_file() or not (folder / "tracks.csv").is_file():
+        return None
+    return next((p.stem for p in sorted(folder.glob("*.json")) if p.name != "run.json"), None)
 
 
 def _is_experiment(file: Path) -> bool:
@@ -70,7 +86,8 @@ def open_dataset(source: Source) -> Dataset:
     file = path if path.is_file() else _records_file(path)
     if file.is_file():
         return dataset_of_records(file.parent, source.load(file), file, _order(file))
-    frames = in_order(_frames_of_folder(source.inside(path / FOLDER_NAME)), path / FOLDER_NAME)
+    folder = numpy_folders.find(source) or source
+    frames = in_order(numpy_folders.frames(folder, path), folder.path)
     return Dataset(Layout(path, "native"), frames)
 
 
@@ -123,32 +140,6 @@ def _check_record(record: object, where: str) -> None:
             f"{where}: {short(value)} leads outside the data folder; use a path inside it, or add "
             "--follow-links if you trust the data"
         )
-
-
-def _frames_of_folder(folder: Source) -> Iterator[Frame]:
-    for entry in folder.entries:
-        relative = f"{FOLDER_NAME}/{entry.name}"
-        if entry.is_dir():
-            names = [p.name for p in folder.inside(entry).entries if p.suffix == ".npy"]
-            yield Frame(entry.name, tuple({"segmentation": f"{relative}/{n}"} for n in names))
-        elif entry.suffix in (".npy", ".npz"):
-            count = _stack_length(entry)
-            yield Frame(
-                entry.stem, tuple({"segmentation": relative} for _ in range(count)), "stack"
-            )
-
-
-def _stack_length(path: Path) -> int:
-    with npy.open_array(path) as (_, header):
-        npy.check_numbers(header, path)
-        if len(header.shape) != 3 or 0 in header.shape[1:]:
-            raise ValueError(
-                f"{path}: shape {header.shape}; the stack of a frame is (masks, height, width), "
-                f"a single mask goes to {path.with_suffix('')}/0.npy"
-            )
-        check_pixels(header.shape[1:], f"{path}: ")
-        check_memory(header.shape[0] * RECORD_BYTES, f"{path}: {header.shape[0]} masks")
-        return header.shape[0]
 
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
@@ -244,7 +235,7 @@ def _plan_masks(sequence: LabelledSequence, options: WritingOptions) -> Plan[np.
 
 def _write_masks(task: FrameTask, dtype: np.dtype) -> WriteResult[None]:
     """Write mask × label as numpy_masks/<frame stem>/<mask index>.npy, (h, w) of ``dtype``."""
-    relative = f"{FOLDER_NAME}/{task.reader.frame.stem}"
+    relative = f"{numpy_folders.NAME}/{task.reader.frame.stem}"
     (task.folder / relative).mkdir(parents=True, exist_ok=True)
     paths = []
     shape = task.labelled_frame.shape or (0, 0)  # without masks, and none is written

@@ -151,7 +151,7 @@ def check_numbers(header: Header, path: Path) -> None:
 
 
 def foreground(pixels: np.ndarray, path: Path) -> np.ndarray:
-    """Return uint8 or bool pixels, non-zero is foreground; refuse NaN and negative values."""
+    """Return uint8 or bool pixels, non-zero is foreground; refuse NaN, negative and fractions."""
     kind = pixels.dtype.kind
     # Nothing to check or to convert, and these are nearly all masks: the fast way.
     if kind == "b" or pixels.dtype == np.uint8:
@@ -160,7 +160,20 @@ def foreground(pixels: np.ndarray, path: Path) -> np.ndarray:
         raise ValueError(f"{path}: holds NaN; write 0 for background")
     if kind in "if" and pixels.size and pixels.min() < 0:
         raise ValueError(f"{path}: holds negative values; write 0 for background")
+    # Whole numbers are labels, or 255: anything else says how sure a model is.
+    fractions = pixels[pixels != np.floor(pixels)] if kind == "f" else pixels[:0]
+    if fractions.size:
+        raise ValueError(
+            f"{path}: holds fractions such as {fractions[0]:.3g}; if they are probabilities, save "
+            "mask > 0.5, or above what your model calls foreground"
+        )
     return pixels != 0
+
+
+def looks_transposed(shape: tuple[int, ...]) -> bool:
+    """Whether a stack that should be (masks, height, width) is rather (height, width, masks)."""
+    n, height, width = shape
+    return 0 < width < min(n, height)
 
 
 def slices(

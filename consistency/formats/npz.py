@@ -28,6 +28,7 @@ from consistency.masks.packed import PackedMasks
 PACKED = ("packbits", "packed")
 INDEX = "frame_indices"
 IDENTITY = "object_ids"
+NARROWEST = 8  # height by width of an image; no camera has it
 
 
 def matches(source: Source) -> bool:
@@ -79,6 +80,11 @@ def _frames_of_labels(path: Path, name: str | None) -> Iterator[Frame]:
             raise ValueError(
                 f"{path}: {header.dtype} of shape {header.shape}; label images of a sequence are "
                 "(t, h, w) of integers, masks (n, h, w) need frame_indices"
+            )
+        if header.shape[2] and header.shape[1] > NARROWEST * header.shape[2]:
+            raise ValueError(
+                f"{path}: shape {header.shape} looks like (h, w, t); label images of a sequence "
+                "are (t, h, w): save numpy.moveaxis(images, -1, 0).copy()"
             )
         for t, image in enumerate(_images(file, path, header)):
             if header.dtype.kind == "i" and image.min() < 0:

@@ -25,3 +25,21 @@ def find_photograph(frame: Frame, folder: Path) -> Path:
         f"{folder}: no image for frame {frame.name!r}; name the images like the frames, for "
         f"example {frame.stem}.png or {frame.stem}.jpg"
     )
+
+
+# Folders that data sets keep beside those of masks.
+FOLDERS = ("jpegimages", "imagesets")
+PHOTOGRAPHS = (".jpg", ".jpeg", ".webp")  # which lose pixels, so that no mask is kept so
+RESULTS = ("RES", "GT", "ST")  # what the Cell Tracking Challenge calls what belongs to images 01
+
+
+def is_segmented(folder: Path) -> bool:
+    """Whether a folder holds images that others beside it hold the masks of."""
+    if folder.name.lower() in FOLDERS:
+        return True
+    if folder.name.isdigit() and any(
+        folder.with_name(f"{folder.name}_{ending}").is_dir() for ending in RESULTS
+    ):
+        return True
+    files = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    return bool(files) and all(path.suffix.lower() in PHOTOGRAPHS for path in files)

@@ -1,13 +1,20 @@
 """Binary images: a folder per frame, a PNG (BMP, TIFF) file per mask, non-zero is foreground.
 
 DATA/<frame>/<i>.png
+DATA/<frame>_<i>.png      all in one folder; a label image per frame may be named so, too
 """
+
+import re
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import amg, images
 from consistency.formats.buffer import Buffer
 from consistency.formats.source import MASK_SUFFIXES, Source
 from consistency.masks.packed import PackedMasks
+
+PAIR = re.compile(r"(.*\d)_(\d+)")  # frame, index
+NUMBERED = re.compile(r"\D*\d+")
+SHOWN = " (an image per mask, FRAME_INDEX.png)"  # where another format fits as well
 
 
 def matches(source: Source) -> bool:
@@ -17,6 +24,8 @@ def matches(source: Source) -> bool:
     is read as masks if the user names this format, and not found by content.
     """
     folders = source.folders
+    if source.images and not folders:
+        return bool(_pairs(source)) and _is_binary(source)
     if not folders or source.images or any((f / amg.TABLE).exists() for f in folders):
         return False
     inside = [source.inside(folder) for folder in folders]
@@ -41,6 +50,50 @@ def misfit(source: Source) -> str:
     return f"{first}: the other folders hold the masks of a frame, 0.png, 1.png, ..."
 
 
+def unclear(source: Source) -> str:
+    """What folders that are named as frames hold, of which each may be a sequence; empty if none.
+
+    The files of a frame's masks are counted anew in every folder, and are as many as there are
+    objects; those of a sequence are numbered alike, and as many in most folders.
+    """
+    inside = [source.inside(folder) for folder in source.folders]
+    filled = [folder for folder in inside if folder.images]
+    if source.images or len(filled) < 2 or not all(map(_is_named_as_frame, inside)):
+        return ""
+    if not _is_binary(filled[0]):
+        return ""
+    first = filled[0].images[0]
+    return (
+        f"{first}: binary images in folders named as frames; if each is a mask of frame "
+        f"{filled[0].path.name!r} add --input-format png, if each is a frame of sequence "
+        f"{filled[0].path.name!r} add --input-format labelmaps"
+    )
+
+
+def _is_named_as_frame(folder: Source) -> bool:
+    """Whether a folder has a number for a name, and images that are counted from 0 or 1."""
+    found = [re.findall(r"\d+", path.stem) for path in folder.images]
+    numbers = [int(digits[-1]) for digits in found if digits]
+    counted = sorted(numbers) in ([*range(len(numbers))], [*range(1, len(numbers) + 1)])
+    whole = len(numbers) == len(folder.images) == len(folder.entries)
+    return bool(NUMBERED.fullmatch(folder.path.name)) and counted and whole
+
+
+def _pairs(source: Source) -> dict[str, list[str]]:
+    """Group images named FRAME_INDEX by frame, in order; empty unless all are and some share one.
+
+    ``cam1_0001.png`` is one, too, if cam1_0000.png and cam2_0000.png are there.
+    """
+    found: dict[str, list[str]] = {}
+    for path in source.images:
+        match = PAIR.fullmatch(path.stem)
+        if match is None:
+            return {}
+        found.setdefault(match[1], []).append(path.name)
+    shared = max(map(len, found.values()), default=0) > 1
+    return found if len(found) > 1 and shared else {}
+
+
 def _is_counted(folder: Source) -> bool:
     stems = [path.stem for path in folder.images]
     return len(stems) == len(folder.entries) and stems == [str(i) for i in range(len(stems))]
@@ -54,6 +107,18 @@ def _is_binary(folder: Source) -> bool:
 
 def open_dataset(source: Source) -> Dataset:
     """List the frames; ValueError if a folder holds anything but images."""
+    if source.images and not source.folders:
+        pairs = _pairs(source)
+        if not pairs:
+            raise ValueError(
+                f"{source.images[0]}: not all images are named FRAME_INDEX, as 0000_0.png; rename "
+                "them so, or move those of each frame to a folder"
+            )
+        frames = [
+            Frame(name, tuple({"segmentation": file} for file in files))
+            for name, files in pairs.items()
+        ]
+        return Dataset(Layout(source.path, "png"), in_order(frames, source.path))
     frames = []
     for folder in source.folders:
         inside = source.inside(folder)

@@ -129,17 +129,6 @@ class Source:
 
         return read_header(self.images[0]) if self.images else None
 
-    def hint(self) -> str:
-        """What to do about a path that no format fits."""
-        if self.path.is_file():
-            return "the file is in none of the formats of docs/formats.md"
-        inside = [p.name for p in self.folders[:3]]
-        deeper = f", or a folder inside it ({', '.join(inside)})" if inside else ""
-        return (
-            f"expected {self.path.name}/sk_masks.json, {self.path.name}/numpy_masks/ or another "
-            f"format of docs/formats.md{deeper}"
-        )
-
 
 def load_json(path: Path) -> Any:
     """Read a JSON file; ValueError with line and column if it is not one or has a key twice."""

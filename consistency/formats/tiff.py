@@ -108,7 +108,9 @@ def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
     packed: list[PackedMasks] = []
     for name in names:
         with _open(layout.root / name) as pages:
-            values, masks = images.values_and_masks(pages(t))
+            image = pages(t)
+            images.check_labels(layout.root / name, image)
+            values, masks = images.values_and_masks(image)
         records += [{"segmentation": name, "value": value} for value in values]
         packed += [masks] if values else []
     identities = tuple(record["value"] for record in records)

@@ -1,10 +1,13 @@
 """Which frame of the ground truth shows which frame of an experiment."""
 
+import logging
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 
 from consistency.dataset import Frame
+
+log = logging.getLogger("consistency")
 
 
 def pair_frames(truth: Sequence[Frame], names: Sequence[str], where: Path) -> tuple[Frame, ...]:
@@ -36,6 +39,13 @@ def pair_frames(truth: Sequence[Frame], names: Sequence[str], where: Path) -> tu
             f"{where}: {len(theirs)} frames of ground truth for {len(ours)} of the experiment; "
             "both must be of one sequence"
         )
+    log.warning(
+        "%s: no frame of the ground truth has a name or number of the experiment's; paired by "
+        "position: %r with %r, ...",
+        where,
+        truth[0].name,
+        names[0],
+    )
     return tuple(truth)
 
 

@@ -12,25 +12,7 @@ import sequences
 import tifffile
 from PIL import Image
 
-import mark_label
 from consistency import validate
-
-
-@pytest.fixture
-def refuse(tmp_path, capsys):
-    """Return a function that runs the tool and returns its one line of error."""
-
-    def run(path, *flags: str) -> str:
-        out = tmp_path / "experiments"
-        arguments = ["--data-path", str(path), "--experiments", str(out), *flags]
-        assert mark_label.main(arguments) == 2
-        assert not out.exists() or not list(out.iterdir())
-        message = capsys.readouterr().err
-        assert message.count("\n") == 1
-        assert message.startswith("error: ")
-        return message
-
-    return run
 
 
 def cut(path, keep: float = 0.6) -> None:
@@ -325,7 +307,7 @@ def test_colliding_stems(tmp_path, refuse):
 
 def test_folder_of_folders_names_them(tmp_path, refuse):
     samples.davis(tmp_path / "data" / "480p" / "camel")
-    assert "a folder inside it (480p)" in refuse(tmp_path / "data")
+    assert f"in folders inside it: give {tmp_path / 'data' / '480p'}\n" in refuse(tmp_path / "data")
 
 
 def test_validate_lists_all_problems(tmp_path, capsys):
