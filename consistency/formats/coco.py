@@ -92,12 +92,11 @@ def _write_frame(task: FrameTask, tracked: bool) -> WriteResult[list[dict]]:
     rows = []
     for k, segmentation in enumerate(task.reader.run_lengths()):
         record = dict(task.reader.frame.records[int(task.labelled_frame.kept[k])])
-        category = record.get("category_id")
         rows.append(
             record
             | {
                 "image_id": task.t + 1,
-                "category_id": category if type(category) is int else OBJECT,
+                "category_id": category_of(record),
                 "segmentation": segmentation,
                 "area": int(task.labelled_frame.areas[k]),
                 "bbox": task.labelled_frame.boxes[k].tolist(),
@@ -134,6 +133,21 @@ def _gather(
 
         yield add
         file.write(f'],\n"categories": {to_json(categories_of(used, sequence))}}}\n')
+
+
+def category_of(record: dict) -> int:
+    """Category of a mask: its own, or OBJECT."""
+    category = record.get("category_id")
+    return category if type(category) is int else OBJECT
+
+
+def used_categories(sequence: LabelledSequence) -> set[int]:
+    """Categories of all kept masks."""
+    return {
+        category_of(frame.records[index])
+        for frame, labels in zip(sequence.frames, sequence.labelled_frames, strict=True)
+        for index in labels.kept.tolist()
+    }
 
 
 def categories_of(used: set[int], sequence: LabelledSequence) -> list[dict]:

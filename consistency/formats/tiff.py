@@ -21,6 +21,7 @@ from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import images
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
+from consistency.formats.layers import Layers, draw_layers, plan_layers
 from consistency.formats.source import Source
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.masks.packed import PackedMasks
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from tifffile import TiffFile
 
 LAYER = re.compile(r"(.+)_layer(\d+)")
-Layers = tuple[dict[int, int], int, tuple[int, int], np.dtype]
-LIMIT = 2**32 - 1
 ZLIB_LEVEL = 2  # label images are long runs of one value: fast levels are as small as slow ones
 
 
@@ -152,44 +151,13 @@ def _join(frame: Frame, layers: Sequence[PackedMasks]) -> PackedMasks:
 
 
 def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan[Layers, None]:
-    """Give each label a layer; ``shared`` is ({label: layer}, layers, shape, dtype)."""
-    layers = colour_greedily(sequence)
-    largest = max(layers, default=1)
-    if largest > LIMIT:
-        raise ValueError(f"label {largest}: tiff holds labels up to {LIMIT}; use --output rle")
-    count = max(layers.values(), default=0) + 1
-    return Plan((layers, count, sequence.shape, np.min_scalar_type(largest)), None)
+    return Plan(plan_layers(sequence, "tiff"), None)
 
 
-def colour_greedily(sequence: LabelledSequence) -> dict[int, int]:
-    """Layer of each label, from 0: the first in which it overlaps no label before it."""
-    others = defaultdict(set)
-    labels = set()
-    for frame in sequence.labelled_frames:
-        labels.update(frame.labels)
-        for i, j, _ in frame.overlaps.tolist():
-            others[frame.labels[i]].add(frame.labels[j])
-            others[frame.labels[j]].add(frame.labels[i])
-    layers: dict[int, int] = {}
-    # Labels with many neighbours first (Welsh and Powell 1967): it usually takes fewer layers.
-    for label in sorted(labels, key=lambda label: (-len(others[label]), label)):
-        taken = {layers.get(other) for other in others[label]}
-        layers[label] = next(k for k in range(len(layers) + 1) if k not in taken)
-    return layers
-
-
-def _write_frame(task: FrameTask, shared: Layers) -> WriteResult[list[bytes]]:
+def _write_frame(task: FrameTask, layers: Layers) -> WriteResult[list[bytes]]:
     """Return the compressed page of each layer: kilobytes, as label images are."""
-    layers, count, shape, dtype = shared
-    pages = []
-    for layer in range(count):
-        image = np.zeros(shape, dtype)
-        mine = [k for k, label in enumerate(task.labelled_frame.labels) if layers[label] == layer]
-        if mine:
-            numbers = np.asarray(task.numbers, dtype)
-            image, _ = task.reader.kept().paint(numbers, mine)
-        # Compressed in the worker: the main process only appends, and kilobytes travel.
-        pages.append(zlib.compress(image.tobytes(), ZLIB_LEVEL))
+    # Compressed in the worker: the main process only appends, and kilobytes travel.
+    pages = [zlib.compress(image.tobytes(), ZLIB_LEVEL) for image in draw_layers(task, layers)]
     return WriteResult(rows=pages)
 
 
@@ -200,16 +168,17 @@ def _gather(
     """Append the pages of every frame to the stacks."""
     import tifffile
 
-    _, count, shape, dtype = plan.shared
+    layers, shape, dtype = plan.shared, plan.shared.shape, plan.shared.dtype
     (folder / "tiff").mkdir(exist_ok=True)
     with ExitStack() as stack:
         files = []
-        for layer in range(count):
-            name = f"{sequence.name}_layer{layer}.tif" if count > 1 else f"{sequence.name}.tif"
+        for name in layers.names(sequence.name):
             bytes_needed = len(sequence.frames) * shape[0] * shape[1] * dtype.itemsize
             # Offsets of a plain TIFF have 32 bits.  Pages are compressed, but how well is not known
             # yet.
-            writer = tifffile.TiffWriter(folder / "tiff" / name, bigtiff=bytes_needed > 2**32)
+            writer = tifffile.TiffWriter(
+                folder / "tiff" / f"{name}.tif", bigtiff=bytes_needed > 2**32
+            )
             files.append(stack.enter_context(writer))
 
         def add(t: int, pages: list[bytes]) -> None:

@@ -15,7 +15,7 @@ from typing import IO, Any
 from consistency.dataset import Dataset, Frame, Layout, in_order, short
 from consistency.formats import polygons
 from consistency.formats.buffer import Buffer
-from consistency.formats.coco import OBJECT, categories_of
+from consistency.formats.coco import categories_of, category_of
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.source import (
     Source,
@@ -115,10 +115,10 @@ def _write_frame(task: FrameTask, shared: None) -> WriteResult[list[tuple[int, i
     rows = []
     for k, segmentation in enumerate(task.reader.run_lengths()):
         record = task.reader.frame.records[int(task.labelled_frame.kept[k])]
-        category = record.get("category_id")
+        category = category_of(record)
         area, box = int(task.labelled_frame.areas[k]), task.labelled_frame.boxes[k].tolist()
         mask = to_json([segmentation, area, box])
-        rows.append((task.numbers[k], category if type(category) is int else OBJECT, mask))
+        rows.append((task.numbers[k], category, mask))
     return WriteResult(rows=rows)
 
 
