@@ -18,7 +18,7 @@ from consistency import experiment
 from consistency.backend import Backend
 from consistency.dataset import Dataset
 from consistency.formats import writing
-from consistency.formats.labelled import LabelledSequence
+from consistency.formats.labelled import LabelledSequence, Track
 from consistency.formats.writing import LabelledInput, Plan, WriteResult
 from consistency.journal import Journal
 from consistency.measurements import Measurements
@@ -104,6 +104,7 @@ def run(
         If a worker dies.
     """
     experiment.check_apart(dataset, folder)
+    writing.require_extras(options.output)
     resume = keeping is not None and keeping.resume
     with experiment.writing(folder, overwrite, resume) as partial_folder:
         journal = None
@@ -132,6 +133,7 @@ def write(
     The folder is empty, or holds what the journal says.
     """
     began = perf_counter()
+    writing.require_extras(options.output)
     dataset = labelling.dataset
     sequence = _sequence(dataset, labelling, name, options)
     plans = {output: writing.plan(output, sequence, options.writing) for output in options.output}
@@ -167,8 +169,10 @@ def _sequence(
         parents = {child + shift: mother + shift for child, mother in dataset.parents.items()}
     if options.given_ids == ONLY_IDS:
         tracked = given_ids.has_identities(dataset.frames)
+    frames = labelling.frames
+    tracks = tables.tracks(frames, labelling.lineage, find_parts(frames))
     return LabelledSequence(
-        name, dataset.frames, labelling.frames, parents, dataset.categories, tracked
+        name, dataset.frames, frames, parents, dataset.categories, tracked, tracks
     )
 
 
@@ -244,8 +248,7 @@ def _write(
     items = _items(sequence, plans)
     shared = {name: plan.shared for name, plan in plans.items()}
     how = {"layout": dataset.layout, "folder": folder, "shared": shared}
-    tracks = tables.tracks(frames, lineage, find_parts(frames))
-    experiment.write_csv(folder / "tracks.csv", tables.Track, tracks)
+    experiment.write_csv(folder / "tracks.csv", Track, sequence.tracks)
     covered = list(tables.changes(frames, lineage))
     with ExitStack() as stack:
         results = stack.enter_context(closing(_groups(items, how, backend, journal)))

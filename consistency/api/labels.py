@@ -13,6 +13,7 @@ from consistency.api.sources import Source
 from consistency.cli.keywords import KeywordParser, as_keywords
 from consistency.cli.output import add_output_choice, add_output_flags
 from consistency.cli.tracking import with_outputs
+from consistency.formats.labelled import Track
 from consistency.options import Options, output_needs
 from consistency.pipeline import Labelling
 from consistency.track import tables
@@ -66,7 +67,7 @@ class Labels(Sequence[np.ndarray]):
         return f"<Labels of {len(self)} frames, {masks} masks, {objects} objects>"
 
     @cached_property
-    def tracks(self) -> list[tables.Track]:
+    def tracks(self) -> list[Track]:
         """One line for each label, in order of labels."""
         frames = self.labelling.frames
         return tables.tracks(frames, self.labelling.lineage, find_parts(frames))

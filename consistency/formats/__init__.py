@@ -68,6 +68,11 @@ WRITERS = {
     "tiff": "tiff.OUTPUT",
     "nerfstudio": "nerfstudio.OUTPUT",
     "napari": "napari.OUTPUT",
+    "yolo": "yolo.OUTPUT",
+    "cvat": "cvat.OUTPUT",
+    "geff": "geff.OUTPUT",
+    "ome-zarr": "ome_zarr.OUTPUT",
+    "parquet": "parquet.OUTPUT",
 }
 
 

@@ -47,6 +47,37 @@ class LabelledFrame(KeptMasks):
     labels: list[int]
 
 
+@dataclass(frozen=True)
+class Track:
+    """One line of tracks.csv.
+
+    Attributes
+    ----------
+    label : the label.
+    first, last : names of the first and the last frame with a mask.
+    frames : number of frames with a mask.
+    gaps : number of absences between them.
+    mean_area : pixels.
+    mean_iou : mean IoU of its masks in consecutive frames, 0-1; empty if there are none.
+    parent : label of the track that it split from; empty if it did not.
+    part_of : label of the track that it is a part of; empty if there is none.
+    mean_confidence, least_confidence : of the links between its masks, probabilities, 0-1; empty if
+        there are none, or nothing tells it.
+    """
+
+    label: int
+    first: str
+    last: str
+    frames: int
+    gaps: int
+    mean_area: float
+    mean_iou: float | None
+    parent: int | None = None
+    part_of: int | None = None
+    mean_confidence: float | None = None
+    least_confidence: float | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledSequence:
     """All that outputs may know of the sequence; no pixels.
@@ -58,6 +89,7 @@ class LabelledSequence:
     parents : {label: label it came from by division}.
     categories : {category_id of the records: name}, as far as the input has them.
     tracked : whether a label means the same object in all frames.
+    tracks : one for each label, in their order.
     """
 
     name: str
@@ -66,6 +98,7 @@ class LabelledSequence:
     parents: dict[int, int] = field(default_factory=dict)
     categories: dict[int, str] = field(default_factory=dict)
     tracked: bool = True
+    tracks: Sequence[Track] = ()
 
     @property
     def shape(self) -> tuple[int, int]:

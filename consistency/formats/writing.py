@@ -15,7 +15,8 @@ An output is an ``Output`` beside the reader of its format, and a line in ``form
 Each output has a folder of its own in the experiment's, so that several never meet.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,16 +105,44 @@ Gather = Callable[[LabelledSequence, Plan[Shared, Own], Path], AbstractContextMa
 
 
 @dataclass(frozen=True)
+class Extra:
+    """A package that only some outputs need.
+
+    ``name`` : of the package, and of the extra that installs it.
+    ``attribute`` : of the package, that versions which are too old do not have.
+    ``version`` : how an error calls those that have it.
+    """
+
+    name: str
+    attribute: str = ""
+    version: str = ""
+
+    def require(self, output: str) -> None:
+        """Raise ImportError with the command that installs the package if it is not there."""
+        try:
+            package = importlib.import_module(self.name)
+        except ImportError:
+            package = None
+        if package is None or (self.attribute and not hasattr(package, self.attribute)):
+            raise ImportError(
+                f"output {output} needs {self.name}{self.version}: "
+                f'pip install "mask-label-consistency[{self.name}]", in a checkout ".[{self.name}]"'
+            )
+
+
+@dataclass(frozen=True)
 class Output(Generic[Shared, Own, Rows]):
     """The functions of one output, see the module's docstring.
 
     ``tracks`` : whether it makes sense only where labels mean the same object in all frames.
+    ``extra`` : the package that it needs beyond those that are always there.
     """
 
     write_frame: Callable[[FrameTask, Shared], WriteResult[Rows]]
     plan: Callable[[LabelledSequence, WritingOptions], Plan[Shared, Own]] = plain_plan
     gather: Gather[Shared, Own, Rows] | None = None
     tracks: bool = False
+    extra: Extra | None = None
 
 
 def plan(name: str, sequence: LabelledSequence, options: WritingOptions) -> Plan[Any, Any]:
@@ -125,6 +154,17 @@ def plan(name: str, sequence: LabelledSequence, options: WritingOptions) -> Plan
             "label it with mark_label.py"
         )
     return output.plan(sequence, options)
+
+
+def require_extras(names: Iterable[str]) -> None:
+    """Raise ImportError if an output needs a package that is not there.
+
+    Asked before the first mask is read: who has waited an hour wants no such answer.
+    """
+    for name in names:
+        extra = find(name).extra
+        if extra is not None:
+            extra.require(name)
 
 
 def find(name: str) -> Output[Any, Any, Any]:

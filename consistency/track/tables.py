@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from consistency.formats.labelled import LabelledFrame
+from consistency.formats.labelled import LabelledFrame, Track
 from consistency.formats.writing import WriteResult
 from consistency.track.results import Lineage, TrackedFrame, written_confidence
 
@@ -18,37 +18,6 @@ class _Presence:
 
     frames: list[int] = field(default_factory=list)
     masks: list[int] = field(default_factory=list)  # index among the kept masks of that frame
-
-
-@dataclass(frozen=True)
-class Track:
-    """One line of tracks.csv.
-
-    Attributes
-    ----------
-    label : the label.
-    first, last : names of the first and the last frame with a mask.
-    frames : number of frames with a mask.
-    gaps : number of absences between them.
-    mean_area : pixels.
-    mean_iou : mean IoU of its masks in consecutive frames, 0-1; empty if there are none.
-    parent : label of the track that it split from; empty if it did not.
-    part_of : label of the track that it is a part of; empty if there is none.
-    mean_confidence, least_confidence : of the links between its masks, probabilities, 0-1; empty if
-        there are none, or nothing tells it.
-    """
-
-    label: int
-    first: str
-    last: str
-    frames: int
-    gaps: int
-    mean_area: float
-    mean_iou: float | None
-    parent: int | None = None
-    part_of: int | None = None
-    mean_confidence: float | None = None
-    least_confidence: float | None = None
 
 
 @dataclass(frozen=True)

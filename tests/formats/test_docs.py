@@ -11,7 +11,7 @@ import sequences
 
 import mark_label
 from consistency import convert
-from consistency.formats import READERS, WRITERS
+from consistency.formats import READERS, WRITERS, writing
 
 TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"\| `(python [^`]+)` \|", TEXT)
@@ -37,6 +37,10 @@ DATA = {
 def test_example_of_the_table(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = shlex.split(command)
+    try:
+        writing.require_extras(set(words) & set(WRITERS))
+    except ImportError as error:
+        pytest.skip(str(error))
     main = {"mark_label.py": mark_label.main}.get(words[1], convert.main)
     name = re.search(r"data/(\w+)", command).group(1)
     (tmp_path / "data").mkdir()

@@ -16,7 +16,7 @@ from pycocotools import mask as coco
 from pycocotools.coco import COCO
 
 from consistency import convert
-from consistency.formats import WRITERS, open_dataset
+from consistency.formats import WRITERS, open_dataset, writing
 from consistency.options import WritingOptions
 
 # pycocotools 2.0.11 with NumPy 2
@@ -33,6 +33,18 @@ PLACES = {
     "ctc": "ctc/01_RES",
     "tiff": "tiff",
 }
+
+
+def _available(name):
+    try:
+        writing.require_extras([name])
+    except ImportError:
+        return False
+    return True
+
+
+# All that write pixels or tables, as far as their packages are installed here.
+EVERYTHING = [name for name in WRITERS if name != "none" and _available(name)]
 GAPS_ARE_CUT = {"ctc"}
 RENUMBERED = {"mots"}
 
@@ -262,7 +274,7 @@ def test_outputs_work_in_other_processes(overlapping, tmp_path):
     from consistency.options import Options
     from consistency.pipeline import run
 
-    everything = tuple(name for name in WRITERS if name != "none")
+    everything = tuple(EVERYTHING)
     options = Options(output=everything, writing=WritingOptions(flatten="small-on-top"))
     dataset = open_dataset(overlapping)
     run(dataset, tmp_path / "far" / "exp", Pickling(), options)
@@ -294,8 +306,7 @@ def test_a_frame_is_read_once_for_all_outputs(overlapping, tmp_path, monkeypatch
 def test_frames_without_masks_are_there_in_every_output(tmp_path):
     frames = [[], [{"segmentation": sequences.mask("a", 0)}], []]
     data = sequences.write_native(tmp_path / "data", frames)
-    everything = [name for name in WRITERS if name != "none"]
-    experiment = sequences.mark(data, tmp_path / "out", "--output", *everything)
+    experiment = sequences.mark(data, tmp_path / "out", "--output", *EVERYTHING)
     for output, place in PLACES.items():
         dataset = open_dataset(experiment / place)
         # a text of masks does not know of frames before the first and behind the last

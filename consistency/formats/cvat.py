@@ -1,0 +1,171 @@
+"""CVAT XML 1.1: exact masks by image, and outlines by track; only written.
+
+cvat/masks.xml     images with masks as run lengths, all their pixels; "group_id" and the attribute
+                   "track_id" are the label
+cvat/tracks.xml    tracks of polygons, one for each label, to edit: CVAT has no tracks of masks
+
+A polygon shows the outline of the largest piece, without holes: a CVAT track has one shape a frame.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import TextIO
+from xml.sax.saxutils import escape, quoteattr
+
+import numpy as np
+
+from consistency.formats.coco import categories_of, category_of, used_categories
+from consistency.formats.labelled import LabelledSequence
+from consistency.formats.outlines import outline
+from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
+from consistency.options import WritingOptions
+
+FOLDER = "cvat"
+Shared = tuple[dict[int, str], bool]  # name of each category; whether labels are tracks
+Rows = tuple[str, list[str], int]  # masks of a frame, points of each polygon, polygons that differ
+
+log = logging.getLogger("consistency")
+
+
+def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan[Shared, None]:
+    categories = categories_of(used_categories(sequence), sequence)
+    names = {each["id"]: str(each["name"]) for each in categories}
+    return Plan((names, sequence.tracked), None)
+
+
+def _write_frame(task: FrameTask, shared: Shared) -> WriteResult[Rows]:
+    """Return the elements of a frame's masks, and the corners of its polygons."""
+    (names, tracked), labelled = shared, task.labelled_frame
+    masks, corners, differ = [], [], 0
+    for k, box in enumerate(labelled.boxes.tolist()):
+        pixels = task.reader.kept().crop(k, box)
+        category = category_of(task.reader.frame.records[int(labelled.kept[k])])
+        label = task.numbers[k] if tracked else None
+        masks.append(_mask(pixels, box, names[category], label))
+        if tracked:
+            found = outline(pixels, *box[:2])
+            differ += found.holes > 0 or len(found.polygons) > 1
+            corners.append(_points(found.polygons[0]))
+    return WriteResult(rows=("".join(masks), corners, differ))
+
+
+def _mask(pixels: np.ndarray, box: list[int], name: str, label: int | None) -> str:
+    x, y, width, height = box
+    group = "" if label is None else f' group_id="{label}"'
+    own = "" if label is None else f'<attribute name="track_id">{label}</attribute>'
+    return (
+        f'<mask label={quoteattr(name)} source="file" occluded="0" rle="{_runs(pixels)}" '
+        f'left="{x}" top="{y}" width="{width}" height="{height}" z_order="0"{group}>{own}</mask>\n'
+    )
+
+
+def _runs(pixels: np.ndarray) -> str:
+    """Run lengths of a box, row after row, background first."""
+    flat = pixels.ravel()
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    runs = np.diff(edges, prepend=0, append=flat.size).tolist()
+    return ", ".join(map(str, [0, *runs] if flat[0] else runs))
+
+
+def _points(polygon: np.ndarray) -> str:
+    """Corners in CVAT's coordinates, in which the centre of the first pixel is 0.5, 0.5."""
+    return ";".join(f"{x + 0.5},{y + 0.5}" for x, y in polygon.tolist())
+
+
+@contextmanager
+def _gather(
+    sequence: LabelledSequence, plan: Plan[Shared, None], folder: Path
+) -> Iterator[Callable[[int, Rows], None]]:
+    """Write the images as they come in, the tracks when all are known."""
+    (names, tracked), (height, width) = plan.shared, sequence.shape
+    (folder / FOLDER).mkdir(exist_ok=True)
+    polygons: dict[int, list[tuple[int, str]]] = {}
+    differ = 0
+    with open(folder / FOLDER / "masks.xml", "w", encoding="utf-8") as file:
+        _write_head(file, sequence, names, "annotation")
+
+        def add(t: int, rows: Rows) -> None:
+            nonlocal differ
+            masks, corners, count = rows
+            differ += count
+            name = quoteattr(sequence.frames[t].name)
+            file.write(f'<image id="{t}" name={name} width="{width}" height="{height}">\n')
+            file.write(f"{masks}</image>\n")
+            for label, points in zip(sequence.labelled_frames[t].labels, corners, strict=False):
+                polygons.setdefault(label, []).append((t, points))
+
+        yield add
+        file.write("</annotations>\n")
+    if tracked:
+        _write_tracks(folder / FOLDER / "tracks.xml", sequence, names, polygons)
+    if differ:
+        log.warning(
+            "cvat: tracks.xml shows %d masks as the outline of their largest piece, without holes; "
+            "masks.xml has all pixels",
+            differ,
+        )
+
+
+def _write_head(file: TextIO, sequence: LabelledSequence, names: dict[int, str], mode: str) -> None:
+    """Write what comes before images or tracks."""
+    attribute = (
+        "<attribute><name>track_id</name><mutable>False</mutable><input_type>number</input_type>"
+        "<default_value>0</default_value><values>0;4294967295;1</values></attribute>"
+    )
+    labels = "".join(
+        f"<label><name>{escape(name)}</name><attributes>{attribute}</attributes></label>\n"
+        for name in dict.fromkeys(names.values())
+    )
+    height, width = sequence.shape
+    file.write(
+        '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n'
+        f"<meta><task><name>{escape(sequence.name)}</name><size>{len(sequence.frames)}</size>"
+        f"<mode>{mode}</mode>\n<labels>\n{labels}</labels>\n"
+        f"<original_size><width>{width}</width><height>{height}</height></original_size>"
+        "</task></meta>\n"
+    )
+
+
+def _write_tracks(
+    path: Path,
+    sequence: LabelledSequence,
+    names: dict[int, str],
+    polygons: dict[int, list[tuple[int, str]]],
+) -> None:
+    """Write a track for each label, with the category of its first mask."""
+    first: dict[int, int] = {}
+    for frame, labels in zip(sequence.frames, sequence.labelled_frames, strict=True):
+        for index, label in zip(labels.kept.tolist(), labels.labels, strict=True):
+            first.setdefault(label, category_of(frame.records[index]))
+    with open(path, "w", encoding="utf-8") as file:
+        _write_head(file, sequence, names, "interpolation")
+        for label, shapes in sorted(polygons.items()):
+            name = quoteattr(names[first[label]])
+            file.write(f'<track id="{label}" label={name} source="file">\n')
+            file.writelines(_shapes(shapes, len(sequence.frames)))
+            file.write("</track>\n")
+        file.write("</annotations>\n")
+
+
+def _shapes(shapes: list[tuple[int, str]], length: int) -> Iterator[str]:
+    """Yield a polygon for each frame, and one that is outside where an absence begins."""
+    # Of several masks of one label in a frame, which "seed" makes, the first counts.
+    single = [next(group) for _, group in groupby(shapes, key=lambda shape: shape[0])]
+    present = {t for t, _ in single}
+    for t, points in single:
+        yield _polygon(t, points, outside=0)
+        if t + 1 < length and t + 1 not in present:
+            yield _polygon(t + 1, points, outside=1)
+
+
+def _polygon(t: int, points: str, outside: int) -> str:
+    return (
+        f'<polygon frame="{t}" keyframe="1" outside="{outside}" occluded="0" points="{points}" '
+        'z_order="0"></polygon>\n'
+    )
+
+
+OUTPUT = Output(_write_frame, _plan, _gather)
