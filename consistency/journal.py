@@ -13,7 +13,6 @@ cut short or damaged is cut off, and done again.  Labels are not kept: they foll
 in a moment, and are the same again.
 """
 
-import io
 import json
 import logging
 import os
@@ -21,7 +20,7 @@ import shutil
 import struct
 import zlib
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -29,16 +28,21 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-
 from consistency import fingerprint
 from consistency.backend import Backend
 from consistency.disk import system_start
-from consistency.encoding import classes_in, decode, encode
-from consistency.formats import writing
+from consistency.encoding import decode
 from consistency.formats.source import load_json
 from consistency.formats.writing import LabelledInput, WriteResult
-from consistency.measure.frame import Chunk, FrameMeasurement, measure_chunk
+from consistency.kept_work import (
+    MEASURED_CLASSES,
+    WRITTEN_CLASSES,
+    Kept,
+    WriteTask,
+    Written,
+    write,
+)
+from consistency.measure.frame import FrameMeasurement
 from consistency.publishing import MADE_BY, RECORDS
 
 FORMAT = 1  # of journals; another one is not read
@@ -46,8 +50,6 @@ FORMAT = 1  # of journals; another one is not read
 HEAD = struct.Struct("<4sIQ")
 MARK = b"MLCj"
 WRITTEN = "written"
-SLICE = 1 << 20  # bytes that are read at a time
-MEASURED_CLASSES = tuple(classes_in(FrameMeasurement))
 
 log = logging.getLogger("consistency")
 
@@ -158,7 +160,7 @@ class Journal:
         if done:
             log.warning("continued: %d of %d frames had been measured", done, len(names))
 
-    def add_measured(self, kept: "Kept") -> list[FrameMeasurement]:
+    def add_measured(self, kept: Kept) -> list[FrameMeasurement]:
         """Keep the measurements of the next chunk; returns them."""
         # Opened each time: to buffer is to lose, and a chunk takes a hundred times as long.
         _append(self._folder / RECORDS, kept.data)
@@ -205,12 +207,12 @@ class Journal:
                 assert done is not None  # as ``write`` promises
                 yield done.results
 
-    def _written(self) -> "Iterator[Written]":
+    def _written(self) -> Iterator[Written]:
         """Yield what is known of what was written, chunk after chunk."""
         path = self._folder / WRITTEN
         for at, data in islice(_records(path), 1, None):  # the first is the key
             try:
-                known: Written = decode(data, CLASSES)
+                known: Written = decode(data, WRITTEN_CLASSES)
             except ValueError:
                 _cut(path, at)
                 return
@@ -234,120 +236,6 @@ def differences(before: Any, now: Any, where: str = "") -> list[str]:
         ]
         return [line for part in parts for line in part]
     return [] if before == now else [f"{where} was {before!r} and is {now!r}"]
-
-
-class Kept:
-    """A value, and how a journal keeps it; only that travels, and is the value where it arrives."""
-
-    def __init__(self, value: Any, classes: Sequence[type]):
-        self.data, self._classes = encode(value), classes
-        self._value = value
-
-    def __getstate__(self) -> tuple[bytes, Sequence[type]]:
-        return self.data, self._classes
-
-    def __setstate__(self, state: tuple[bytes, Sequence[type]]) -> None:
-        self.data, self._classes = state
-        self._value = decode(*state)
-
-    @property
-    def value(self) -> Any:
-        """What was kept."""
-        return self._value
-
-
-def measure(chunk: Chunk, **how: Any) -> Kept:
-    """Measure as ``measure_chunk`` does, in a worker."""
-    return Kept(measure_chunk(chunk, **how), MEASURED_CLASSES)
-
-
-@dataclass(frozen=True, eq=False)
-class Written:
-    """What a worker has written of one chunk of frames.
-
-    Attributes
-    ----------
-    results : what each output returned, one dict per frame.
-    files : names relative to the folder of the output, with size, and time or checksum.
-    """
-
-    results: list[dict[str, WriteResult[Any]]]
-    files: list[tuple[str, int, int]]
-
-
-@dataclass(frozen=True, eq=False)
-class WriteTask:
-    """A chunk of frames to write; ``known`` is what a journal says of it, None if nothing."""
-
-    chunk: Sequence[LabelledInput]
-    known: Written | None
-
-
-def write(task: WriteTask, folder: Path, by_content: bool, **how: Any) -> Kept | None:
-    """Write a chunk as ``writing.write_chunk`` does, in a worker.
-
-    What is known is not written again if its files are still the same.  Returns None if it was
-    known: what is written then is the same once more.
-    """
-    stamp = partial(_checksum, space=np.empty(SLICE // 8, np.uint64)) if by_content else _time
-    if task.known is not None and _holds(task.known, folder, stamp):
-        return None
-    names: list[str] = []
-    results = writing.write_chunk(task.chunk, folder=folder, files=names, **how)
-    if task.known is not None:
-        return None
-    return Kept(Written(results, [(name, *stamp(folder / name)) for name in names]), CLASSES)
-
-
-CLASSES = (Written, WriteResult)
-Stamp = Callable[[Path], tuple[int, int]]  # returns size, and time or checksum
-
-
-def _holds(known: Written, folder: Path, stamp: Stamp) -> bool:
-    try:
-        return all(stamp(folder / name) == (*now,) for name, *now in known.files)
-    except OSError:
-        return False
-
-
-def _time(path: Path) -> tuple[int, int]:
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns
-
-
-def _checksum(path: Path, space: np.ndarray) -> tuple[int, int]:
-    """Return size and checksum of a file, read through ``space``, uint64 (SLICE // 8,).
-
-    The checksum is the sum of all 64-bit words.  A CRC would take a tenth of the time that writing
-    takes, and the sum, too, tells what a run or a disk may do to a file: to leave parts out.
-    Holes of a sparse file add nothing and are not read.
-    """
-    total, memory = 0, space.view(np.uint8).data
-    with io.FileIO(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        for start, stop in _stretches(file.fileno(), size):
-            for at in range(start, stop, SLICE):
-                file.seek(at)
-                count = file.readinto(memory[: min(SLICE, stop - at)])
-                words = -(-count // 8)
-                memory[count : 8 * words] = bytes(8 * words - count)
-                total += int(space[:words].sum())
-    return size, total % (1 << 64)
-
-
-def _stretches(file: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield where an open file has data; all of it where nobody knows."""
-    at = 0
-    while at < size:
-        start, stop = at, size
-        if hasattr(os, "SEEK_DATA"):
-            try:
-                start = os.lseek(file, at, os.SEEK_DATA)
-            except OSError:  # a hole to the end
-                return
-            stop = os.lseek(file, start, os.SEEK_HOLE)
-        yield start // 8 * 8, stop
-        at = stop
 
 
 def _append(path: Path, data: bytes) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 from consistency.backend import Backend
 from consistency.dataset import Dataset
 from consistency.formats import with_frames
-from consistency.journal import Journal, measure
+from consistency.journal import Journal
+from consistency.kept_work import measure
 from consistency.measure.frame import FrameMeasurement, chunks, measure_chunk
 from consistency.options import Options
 

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mark_label
-from consistency import convert, journal, publishing
+from consistency import convert, encoding, journal, kept_work, publishing
 from consistency.endings import Interrupted
 from consistency.formats import writing
 from consistency.track.parameters import DEFAULTS
@@ -110,9 +111,9 @@ def test_wherever_a_run_is_interrupted_the_bytes_are_the_same(
 def test_nothing_is_done_twice(tmp_path, run, interrupted, monkeypatch):
     interrupted(3)  # all is measured, and 4 of 9 frames are written
     measured, written = [], []
-    true_measure, true_write = journal.measure_chunk, writing.write_chunk
+    true_measure, true_write = kept_work.measure_chunk, writing.write_chunk
     monkeypatch.setattr(
-        journal, "measure_chunk", lambda c, **how: (measured.append(c), true_measure(c, **how))[1]
+        kept_work, "measure_chunk", lambda c, **how: (measured.append(c), true_measure(c, **how))[1]
     )
     monkeypatch.setattr(
         writing,
@@ -504,14 +505,14 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_a_value_comes_back_as_it_was(value):
-    assert repr(journal.decode(journal.encode(value))) == repr(value)
+    assert repr(encoding.decode(encoding.encode(value))) == repr(value)
 
 
 @pytest.mark.parametrize("kind", ["<f8", "<u8", "<i4", "|b1", ">i2", "<f4"])
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0), (2, 3, 1)])
 def test_an_array_comes_back_as_it_was(kind, shape):
     array = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(kind)
-    back = journal.decode(journal.encode({"a": (array, array)}))["a"][1]
+    back = encoding.decode(encoding.encode({"a": (array, array)}))["a"][1]
     assert (back.dtype, back.shape, back.tolist()) == (array.dtype, array.shape, array.tolist())
     back[...] = 1  # is its own
 
@@ -519,24 +520,24 @@ def test_an_array_comes_back_as_it_was(kind, shape):
 def test_what_cannot_be_kept_is_refused():
     for value in (object(), {1, 2}, np.array([object()]), DEFAULTS):
         with pytest.raises((TypeError, ValueError)):
-            journal.decode(journal.encode(value))
+            encoding.decode(encoding.encode(value))
 
 
 @given(st.data())
 def test_damaged_bytes_are_a_value_or_an_error(drawn):
-    good = bytearray(journal.encode([1, (2.5, "x"), {"k": b"yes"}, np.arange(5)]))
-    plain = bytearray(journal.zlib.decompress(bytes(good)))
+    good = bytearray(encoding.encode([1, (2.5, "x"), {"k": b"yes"}, np.arange(5)]))
+    plain = bytearray(zlib.decompress(bytes(good)))
     for _ in range(drawn.draw(st.integers(1, 4))):
         plain[drawn.draw(st.integers(0, len(plain) - 1))] = drawn.draw(st.integers(0, 255))
     try:
-        journal.decode(journal.zlib.compress(bytes(plain)))
+        encoding.decode(zlib.compress(bytes(plain)))
     except ValueError:
         return
 
 
 def test_a_class_with_another_field_is_refused():
-    written = journal.Written([], [])
-    text = journal.zlib.decompress(journal.encode(written)).replace(b'"files"', b'"fileS"')
+    written = kept_work.Written([], [])
+    text = zlib.decompress(encoding.encode(written)).replace(b'"files"', b'"fileS"')
     with pytest.raises(ValueError, match="has other fields"):
-        journal.decode(journal.zlib.compress(text), (journal.Written,))
+        encoding.decode(zlib.compress(text), (kept_work.Written,))
     assert json.loads(json.dumps({"made_by": publishing.MADE_BY}))

@@ -20,7 +20,7 @@ from fault_scene import STRIKE, Done, Scene, Skipped
 from launch import HANGS, ROOT
 from places import Place
 
-from consistency import disk, experiment, journal, publishing
+from consistency import disk, experiment, journal, kept_work, publishing
 from consistency.formats import npy, writing
 
 CONTINUED = "continued, same bytes"
@@ -200,13 +200,13 @@ def corrupted_about(scene: Scene) -> str:
 
 def changes_while_read(scene: Scene) -> str:
     path = scene.data / "numpy_masks" / "8" / "0.npy"
-    begins = journal.measure_chunk
+    begins = kept_work.measure_chunk
 
     def measure(chunk, **how):
         np.save(path, np.zeros((40, 60), bool))
         return begins(chunk, **how)
 
-    with patch.object(journal, "measure_chunk", measure):
+    with patch.object(kept_work, "measure_chunk", measure):
         done = scene.run("--overwrite")
     said = done.check(0, "note: ", "the input has changed since the run began", "8/0.npy")
     return f"{said} that names the file"
@@ -214,13 +214,13 @@ def changes_while_read(scene: Scene) -> str:
 
 def vanishes(scene: Scene) -> str:
     path = scene.data / "numpy_masks" / "8" / "0.npy"
-    kept, times, begins = path.read_bytes(), path.stat().st_mtime_ns, journal.measure_chunk
+    kept, times, begins = path.read_bytes(), path.stat().st_mtime_ns, kept_work.measure_chunk
 
     def measure(chunk, **how):
         path.unlink(missing_ok=True)
         return begins(chunk, **how)
 
-    with patch.object(journal, "measure_chunk", measure):
+    with patch.object(kept_work, "measure_chunk", measure):
         said = scene.run("--overwrite").check(2, "frame '8.png'", "8/0.npy: no such mask file")
     scene.check_old()
     assert [p.name for p in scene.out.iterdir()] == ["e"]
