@@ -8,6 +8,7 @@ demo: .venv/run
 	$(BIN)/python data/make_demo.py --out data/demo --size 640x360 --overwrite
 	$(BIN)/python mark_label.py --data-path data/demo --exp-name demo --overwrite
 	$(BIN)/python vis.py --exp-name demo --side-by-side --overwrite
+	$(BIN)/python data/make_samples.py --out data
 	@echo "Look at vis_consistent/demo.gif (before | after) and experiments/demo/tracks.csv"
 
 test: .venv/test
