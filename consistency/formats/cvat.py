@@ -8,6 +8,7 @@ A polygon shows the outline of the largest piece, without holes: a CVAT track ha
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
@@ -24,6 +25,8 @@ from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.options import WritingOptions
 
 FOLDER = "cvat"
+# Characters that no XML 1.0 may hold, not even escaped (section 2.2).  Frames never have them.
+NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 Shared = tuple[dict[int, str], bool]  # name of each category; whether labels are tracks
 Rows = tuple[str, list[str], int]  # masks of a frame, points of each polygon, polygons that differ
 
@@ -33,6 +36,9 @@ log = logging.getLogger("consistency")
 def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan[Shared, None]:
     categories = categories_of(used_categories(sequence), sequence)
     names = {each["id"]: str(each["name"]) for each in categories}
+    for name in names.values():
+        if NOT_XML.search(name):
+            raise ValueError(f"category {name!r}: has a character that XML cannot hold; rename it")
     return Plan((names, sequence.tracked), None)
 
 

@@ -176,17 +176,30 @@ def test_cvat_tracks_show_the_largest_piece_and_go_outside(tmp_path):
             np.testing.assert_array_equal(drawn([corners]), filled(largest_piece(pixels)))
 
 
-def test_names_are_quoted(tmp_path):
+def one_mask(folder, category):
+    """A COCO file of one mask, whose category has that name."""
     content = {
         "images": [{"id": 1, "file_name": "a & b.png", "height": 20, "width": 30}],
         "annotations": [
             {"id": 1, "image_id": 1, "category_id": 2, "segmentation": [[2, 2, 9, 2, 9, 9, 2, 9]]}
         ],
-        "categories": [{"id": 2, "name": '<"no: yes">'}],
+        "categories": [{"id": 2, "name": category}],
     }
-    (tmp_path / "x.json").write_text(json.dumps(content))
-    flags = [str(tmp_path / "x.json"), str(tmp_path / "out"), "--to", "cvat", "yolo", "--quiet"]
-    assert convert.main(flags) == 0
+    (folder / "x.json").write_text(json.dumps(content))
+    return str(folder / "x.json")
+
+
+@pytest.mark.parametrize("name", ["bell\x07", "half \ud800"])
+def test_a_category_that_xml_cannot_hold_is_refused(name, tmp_path, capsys):
+    flags = [one_mask(tmp_path, name), str(tmp_path / "out"), "--to", "cvat"]
+    assert convert.main(flags) == 2
+    wanted = f"error: category {name!r}: has a character that XML cannot hold; rename it\n"
+    assert capsys.readouterr().err == wanted
+
+
+def test_names_are_quoted(tmp_path):
+    data = one_mask(tmp_path, '<"no: yes">')
+    assert convert.main([data, str(tmp_path / "out"), "--to", "cvat", "yolo", "--quiet"]) == 0
     image = ET.parse(tmp_path / "out" / "cvat" / "masks.xml").find("image")
     assert (image.get("name"), image[0].get("label")) == ("a & b.png", '<"no: yes">')
     names = (tmp_path / "out" / "yolo" / "data.yaml").read_text().split("names: ")[1]
