@@ -25,7 +25,7 @@ import numpy as np  # noqa: E402
 
 from backends import open_backend  # noqa: E402
 from consistency.dataset import Dataset  # noqa: E402
-from consistency.formats import native, npy, open_dataset, read_masks, rle  # noqa: E402
+from consistency.formats import native, npy, numpy_folders, open_dataset, read_masks, rle  # noqa: E402
 from consistency.formats.buffer import Buffer  # noqa: E402
 from consistency.measure.frame import chunks, measure_chunk  # noqa: E402
 from consistency.options import MeasureOptions, Options  # noqa: E402
@@ -126,7 +126,7 @@ def repeated(dataset: Dataset, times: int, folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / native.NATIVE_JSON).write_text(json.dumps(content))
     # Not a symbolic link: one that leads out of a data folder is not followed.
-    shutil.copytree(root / native.FOLDER_NAME, folder / native.FOLDER_NAME, copy_function=linked)
+    shutil.copytree(root / numpy_folders.NAME, folder / numpy_folders.NAME, copy_function=linked)
 
 
 def linked(source: str, target: str) -> None:
