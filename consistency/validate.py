@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
 
 def validate(args: argparse.Namespace) -> int:
     """Examine all frames; returns 0, or 2 if there are problems."""
+    from consistency.measure.doubts import doubts
     from consistency.measure.inspection import examine, problems, summary_lines
 
     with chosen_backend(args) as backend:
@@ -42,6 +43,8 @@ def validate(args: argparse.Namespace) -> int:
     seen = (f.seen or frame for f, frame in zip(findings, dataset.frames, strict=True))
     dataset = with_frames(dataset, seen)
     print("\n".join(summary_lines(dataset, findings)))
+    warnings = list(doubts(findings))
+    print("\n  ".join([f"warnings: {len(warnings)}", *warnings]))
     return BAD_INPUT if any(problems(findings)) else 0
 
 

@@ -34,6 +34,9 @@ SAMPLES = {
     "tiff": samples.tiff_stack,
     "npz": samples.npz_masks,
     "png": samples.png_folders,
+    "video": samples.video_objects,
+    "labelme": samples.labelme,
+    "cvat": samples.cvat_tracks,
 }
 FRAMES = 4
 

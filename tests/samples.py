@@ -305,6 +305,89 @@ def png_folders(folder):
     return folder
 
 
+def video_objects(folder):
+    """Run lengths, records with them, and rows of true and false."""
+    folder.mkdir()
+    content = {
+        f"{t}.jpg": {
+            "1": run_lengths(mask("a", t)),
+            **({"2": {"segmentation": run_lengths(mask("b", t))}} if "b" in present(t) else {}),
+            **({"3": mask("c", t).tolist()} if "c" in present(t) else {}),
+        }
+        for t in range(CELLS)
+    }
+    (folder / "x.json").write_text(json.dumps(content))
+    return folder / "x.json"
+
+
+def video_lists(folder):
+    folder.mkdir()
+    content = [[record(k, t) for k in present(t)] for t in range(CELLS)]
+    (folder / "x.json").write_text(json.dumps(content))
+    return folder / "x.json"
+
+
+def outline(k: str, t: int) -> list[list[int]]:
+    """Corners of an object: around the box, over a bridge to the hole, around it and back."""
+    y, x, height, width = sequences.CORNERS[k]
+    left, top, right, bottom = x + t, y, x + t + width, y + height
+    box = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]
+    inner = left + 2, top + 2
+    hole = [[inner[0] + dx, inner[1] + dy] for dx, dy in ((0, 0), (0, 2), (2, 2), (2, 0), (0, 0))]
+    return box + hole
+
+
+def labelme(folder):
+    folder.mkdir()
+    for t in range(CELLS):
+        shapes = [
+            {"label": "cup", "shape_type": "polygon", "points": outline(k, t), "group_id": IDS[k]}
+            for k in present(t)
+        ]
+        size = {"imageHeight": HEIGHT, "imageWidth": WIDTH}
+        content = {"version": "5.5.0", "imagePath": f"..\\f\\{t}.jpg", "shapes": shapes, **size}
+        (folder / f"{t}.json").write_text(json.dumps(content))
+    return folder
+
+
+def cvat_shape(k: str, t: int, more: str) -> str:
+    """A polygon, and of c a mask in a box that is larger than it."""
+    if k != "c":
+        points = ";".join(f"{x}.00,{y}.00" for x, y in outline(k, t))
+        return f'<polygon {more} points="{points}" occluded="0" z_order="0"></polygon>'
+    box = mask(k, t)[5:30, 20:50].ravel()
+    edges = np.flatnonzero(np.diff(box.astype(int), prepend=0)).tolist()
+    runs = ", ".join(map(str, np.diff([0, *edges, box.size])))
+    place = 'left="20" top="5" width="30" height="25"'
+    return f'<mask {more} rle="{runs}" {place} occluded="0" z_order="0"></mask>'
+
+
+def cvat_images(folder):
+    folder.mkdir()
+    images = []
+    for t in range(CELLS):
+        shapes = "".join(cvat_shape(k, t, 'label="cup"') for k in present(t))
+        size = f'width="{WIDTH}" height="{HEIGHT}"'
+        images.append(f'<image id="{t}" name="f/{t}.jpg" {size}>{shapes}</image>')
+    text = f"<annotations><version>1.1</version>{''.join(images)}</annotations>"
+    (folder / "annotations.xml").write_text(f'<?xml version="1.0" encoding="utf-8"?>{text}')
+    return folder / "annotations.xml"
+
+
+def cvat_tracks(folder):
+    folder.mkdir()
+    size = f"<original_size><width>{WIDTH}</width><height>{HEIGHT}</height></original_size>"
+    tracks = []
+    for k in OBJECTS:
+        shapes = [cvat_shape(k, t, f'frame="{t}" outside="0" keyframe="1"') for t in OBJECTS[k]]
+        shapes.append(cvat_shape(k, 3, 'frame="3" outside="1" keyframe="1"'))
+        tracks.append(f'<track id="{IDS[k] - 1}" label="cup">{"".join(shapes)}</track>')
+    meta = f"<meta><task><size>{CELLS}</size>{size}</task></meta>"
+    text = f"<annotations><version>1.1</version>{meta}{''.join(tracks)}</annotations>"
+    (folder / "annotations.xml").write_text(text)
+    return folder / "annotations.xml"
+
+
 def native_file(folder):
     path = sequences.disjoint(folder) / "sk_masks.json"
     return path.rename(path.with_name("anything.json"))
@@ -339,4 +422,9 @@ SAMPLES = {
     npz_label_maps: ("npz", 1),
     npy_label_maps: ("npz", 1),
     png_folders: ("png", 0),
+    video_objects: ("video", 1),
+    video_lists: ("video", 0),
+    labelme: ("labelme", 1),
+    cvat_images: ("cvat", 0),
+    cvat_tracks: ("cvat", 1),
 }

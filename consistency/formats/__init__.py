@@ -50,7 +50,7 @@ if TYPE_CHECKING:  # NumPy is not loaded for --help
 # Each with a reader; SEVERAL can hold several sequences, of which --sequence names one.
 READERS = (
     "native", "amg", "sa1b", "sav", "coco", "ytvis", "mots", "davis", "labelmaps", "panoptic",
-    "ctc", "tiff", "npz", "png",
+    "ctc", "tiff", "npz", "png", "video", "labelme", "cvat",
 )  # fmt: skip
 SEVERAL = ("ytvis", "mots")
 

@@ -1,4 +1,12 @@
-"""CVAT XML 1.1: exact masks by image, and outlines by track; only written.
+"""CVAT XML 1.1, for images and for video: polygons and masks; a track is an identity.
+
+<image name width height><polygon label points/><mask label rle left top width height/></image>
+<track id label><polygon frame outside points/><mask frame outside rle .../></track>
+
+Read are both; frames of tracks have numbers, and the size of the task in <meta>.  The rle of a mask
+runs along the rows of its box, zeros first.  Pixels of a polygon are those of COCO's rule.
+
+Written:
 
 cvat/masks.xml     images with masks as run lengths, all their pixels; "group_id" and the attribute
                    "track_id" are the label
@@ -13,24 +21,158 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
+from consistency.dataset import Dataset, Frame, Layout, frame_range, in_order, short
+from consistency.formats import polygons as outlined
+from consistency.formats import rle
+from consistency.formats.buffer import Buffer
 from consistency.formats.coco import categories_of, category_of, used_categories
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.outlines import outline
+from consistency.formats.source import Source, is_number, read_text
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
+from consistency.limits import check_file
+from consistency.masks.packed import PackedMasks
 from consistency.options import WritingOptions
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 FOLDER = "cvat"
 # Characters that no XML 1.0 may hold, not even escaped (section 2.2).  Frames never have them.
 NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+BOX = ("left", "top", "width", "height")  # of a mask, in pixels
+SHAPES = ("polygon", "mask")
+LOOKED_AT = 4096  # characters that tell the format
+LONGEST_NUMBER = 30  # characters of a coordinate
 Shared = tuple[dict[int, str], bool]  # name of each category; whether labels are tracks
 Rows = tuple[str, list[str], int]  # masks of a frame, points of each polygon, polygons that differ
 
 log = logging.getLogger("consistency")
+
+
+def matches(source: Source) -> bool:
+    """Whether this is an XML file of annotations."""
+    if not source.is_file(".xml"):
+        return False
+    check_file(source.path)
+    with open(source.path, encoding="utf-8", errors="replace") as file:
+        return "<annotations" in file.read(LOOKED_AT)
+
+
+def open_dataset(source: Source) -> Dataset:
+    """List the frames; ValueError with the frame for what is no mask."""
+    path = source.path
+    tree = _parse(path)
+    if tree.find("track") is not None:
+        frames = in_order(_frames_of_tracks(tree, path), path, key=None)
+    else:
+        frames = in_order((_frame_of_image(i, path) for i in tree.iterfind("image")), path)
+    return Dataset(Layout(path, "cvat", "F"), frames)
+
+
+def _parse(path: Path) -> "Element":
+    """Parse a file that defines nothing: entities can be made to take all memory, or read files."""
+    from xml.etree import ElementTree
+
+    text = read_text(path)
+    if "<!" in text.replace("<!--", ""):
+        raise ValueError(f"{path}: has definitions (<!DOCTYPE, <!ENTITY), which CVAT never writes")
+    try:
+        return ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise ValueError(f"{path}: invalid XML ({error}); export it again") from error
+
+
+def _frame_of_image(image: "Element", path: Path) -> Frame:
+    name = image.get("name", "")
+    where = f"{path}: image {name!r}"
+    size = _size(image.get("width"), image.get("height"), where)
+    records = []
+    for i, shape in enumerate(image):
+        if shape.tag != "tag":
+            at = f"{where}, shape {i}"
+            own = shape.findtext("attribute[@name='track_id']")
+            label = {} if own is None else {"track_id": _number(own, at)}
+            records.append(_record(shape, shape.get("label", ""), size, at) | label)
+    known = [record.get("track_id") for record in records]
+    return Frame(Path(name).name, tuple(records), size, tuple(known) if any(known) else None)
+
+
+def _frames_of_tracks(tree: "Element", path: Path) -> Iterator[Frame]:
+    width, height = (tree.findtext(f".//original_size/{side}") for side in ("width", "height"))
+    size = _size(width, height, f"{path}: original_size")
+    found: dict[int, list[dict]] = {}
+    for track in tree.iterfind("track"):
+        where = f"{path}: track {track.get('id')!r}"
+        identity = _number(track.get("id"), where)
+        for shape in track:
+            t = _number(shape.get("frame"), f"{where}: frame")
+            if shape.get("outside") != "1":
+                record = _record(shape, track.get("label", ""), size, f"{where}, frame {t}")
+                found.setdefault(t, []).append(record | {"track_id": identity})
+    length = tree.findtext("./meta/task/size") or tree.findtext("./meta/job/size")
+    last = [_number(length, f"{path}: size") - 1] if length else []
+    # CVAT itself counts tracks from 0, which stands for none here.
+    tracks = [record["track_id"] for records in found.values() for record in records]
+    shift = 1 if 0 in tracks else 0
+    for t in frame_range([0, *found, *last], path):
+        records = tuple(found.get(t, ()))
+        identities = tuple(record["track_id"] + shift for record in records)
+        yield Frame(f"{t:06d}", records, size, identities)
+
+
+def _size(width: str | None, height: str | None, where: str) -> tuple[int, int]:
+    return rle.read_size({"size": [_number(height, where), _number(width, where)]})
+
+
+def _number(text: str | None, where: str) -> int:
+    if text is None or not is_number(text.strip()):
+        raise ValueError(f"{where}: {short(text)} is not a whole number; export it again")
+    return int(text)
+
+
+def _record(shape: "Element", label: str, size: tuple[int, int], where: str) -> dict:
+    if shape.tag not in SHAPES:
+        raise ValueError(f"{where}: is a {short(shape.tag)}; masks are {' and '.join(SHAPES)}s")
+    if shape.tag == "mask":
+        return {"segmentation": _runs_of_mask(shape, size, where), "class_name": label}
+    corners = [_float(v, where) for v in shape.get("points", "").replace(";", ",").split(",")]
+    outlined.check([corners], size, where)
+    return {"segmentation": [corners], "class_name": label}
+
+
+def _float(text: str, where: str) -> float:
+    try:
+        return float(text[:LONGEST_NUMBER])
+    except ValueError as error:
+        raise ValueError(f"{where}: {short(text)} is not a coordinate; export it again") from error
+
+
+def _runs_of_mask(shape: "Element", size: tuple[int, int], where: str) -> dict:
+    """Return the run lengths of a mask, which is given in its box."""
+    left, top, width, height = (_number(shape.get(key), where) for key in BOX)
+    runs = np.array([_number(v, where) for v in shape.get("rle", "").split(",")], np.int64)
+    inside = left + width <= size[1] and top + height <= size[0]
+    if not inside or (runs > width * height).any() or runs.sum() != width * height:
+        raise ValueError(
+            f"{where}: runs of {runs.sum()} pixels in a box of {width} × {height} at {left}, "
+            f"{top}; the image has {size[1]} × {size[0]}"
+        )
+    pixels = np.zeros(size, np.uint8)
+    values = np.arange(runs.size) % 2
+    box = np.repeat(values.astype(np.uint8), runs).reshape(height, width)
+    pixels[top : top + height, left : left + width] = box
+    return rle.of_labels(pixels).get(1) or rle.empty(size)
+
+
+def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
+    """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    return outlined.read_frame(frame)
 
 
 def _plan(sequence: LabelledSequence, options: WritingOptions) -> Plan[Shared, None]:

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from consistency.dataset import Dataset, Frame, Layout
 from consistency.formats import read_frame
 from consistency.formats.buffer import Buffer
 from consistency.masks.intersections import self_intersections
+from consistency.masks.packed import PackedMasks
 from consistency.measure.duplicates import find_duplicates
 from consistency.options import MeasureOptions
 
@@ -29,6 +32,9 @@ class Finding:
         job drops as duplicates.
     overlapping : pairs of masks that share pixels.
     problem : why the frame cannot be read, or None.
+    scattered : number of masks of several pieces.
+    extent : left, top, right, bottom of the box around all masks, in pixels; None without pixels.
+    digest : equal where the masks are.
     seen : the frame with its records.
     """
 
@@ -39,6 +45,9 @@ class Finding:
     duplicates: int = 0
     overlapping: int = 0
     problem: str | None = None
+    scattered: int = 0
+    extent: tuple[int, int, int, int] | None = None
+    digest: bytes = b""
     seen: Frame | None = None
 
 
@@ -51,6 +60,7 @@ def examine(frame: Frame, layout: Layout) -> Finding:
         return Finding(frame.name, None, len(frame.records), problem=problem)
     within = self_intersections(masks)
     areas = np.diagonal(within)
+    boxes, _ = masks.boxes_and_centroids()
     order = np.argsort(-areas, kind="stable")
     _, dropped = find_duplicates(within, areas, order, DUPLICATE_IOU, None)
     reasons = Counter(d.reason for d in dropped)
@@ -63,8 +73,31 @@ def examine(frame: Frame, layout: Layout) -> Finding:
         reasons.total(),
         # Each pair once; the diagonal holds areas.
         int(np.count_nonzero(np.triu(within, 1))),
+        scattered=sum(map(partial(_is_scattered, masks, boxes), range(masks.count))),
+        extent=_extent(boxes),
+        digest=blake2b(
+            masks.position.tobytes() + masks.mask.tobytes() + masks.word.tobytes()
+        ).digest(),
         seen=None if frame.listed else seen,
     )
+
+
+def _is_scattered(masks: PackedMasks, boxes: np.ndarray, i: int) -> bool:
+    """Whether mask ``i`` consists of several pieces, which do not even touch at a corner."""
+    from scipy import ndimage  # takes a third of a second, and only validation needs it
+
+    if not boxes[i, 2]:
+        return False
+    return ndimage.label(masks.crop(i, boxes[i]), np.ones((3, 3)))[1] > 1
+
+
+def _extent(boxes: np.ndarray) -> tuple[int, int, int, int] | None:
+    filled = boxes[boxes[:, 2] > 0]
+    if not filled.size:
+        return None
+    left, top = filled[:, :2].min(axis=0).tolist()
+    right, bottom = (filled[:, :2] + filled[:, 2:]).max(axis=0).tolist()
+    return left, top, right, bottom
 
 
 def problems(findings: list[Finding]) -> Iterator[str]:
@@ -77,6 +110,7 @@ def problems(findings: list[Finding]) -> Iterator[str]:
             yield (
                 f"frame {f.frame!r}: masks of {f.shape[0]} × {f.shape[1]} pixels, but "
                 f"{first.shape[0]} × {first.shape[1]} in frame {first.frame!r}"
+                + ("; height and width are swapped" if f.shape == first.shape[::-1] else "")
             )
 
 

@@ -1,0 +1,89 @@
+"""What LabelMe, CVAT and segmenters of videos may write, and is not a mask, or not safe."""
+
+import json
+
+import numpy as np
+import pytest
+import samples
+import sequences
+
+from consistency.formats import open_dataset, read_masks
+from consistency.formats.buffer import Buffer
+
+
+def labelme(folder, **shape):
+    path = samples.labelme(folder) / "0.json"
+    content = json.loads(path.read_text())
+    content["shapes"][0].update(shape)
+    path.write_text(json.dumps(content))
+    return folder
+
+
+def cvat(folder, old: str, new: str):
+    path = samples.cvat_tracks(folder)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    return path
+
+
+def video(folder, mask):
+    folder.mkdir()
+    good = {"size": [2, 3], "counts": [0, 6]}
+    (folder / "x.json").write_text(json.dumps({"0": {"1": good}, "1": {"1": mask}}))
+    return folder / "x.json"
+
+
+BOMB = '<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb">]><annotations>'
+WRONG = [
+    (lambda f: labelme(f, shape_type="circle"), "0.json: shape 0: shape_type 'circle'; masks are"),
+    (lambda f: labelme(f, group_id="x"), "shape 0: group_id 'x' is not a whole number"),
+    (lambda f: labelme(f, points=[[0, 0], [900, 0], [0, 9]]), "x from 0 to 900 outside the image"),
+    (lambda f: labelme(f, points=[1, 2]), "'points' is not a list of [x, y]"),
+    (lambda f: cvat(f, "<annotations>", BOMB), "has definitions (<!DOCTYPE, <!ENTITY)"),
+    (lambda f: cvat(f, "</track>", ""), "annotations.xml: invalid XML (mismatched tag"),
+    (lambda f: cvat(f, "<polygon", "<box"), "annotations.xml: invalid XML"),
+    (lambda f: cvat(f, 'rle="', 'rle="7, '), "pixels in a box of 30 × 25 at 20, 5"),
+    (lambda f: cvat(f, 'left="20"', 'left="40"'), "at 40, 5; the image has 53 × 37"),
+    (lambda f: cvat(f, 'frame="0"', 'frame="-1"'), "frame: '-1' is not a whole number"),
+    (lambda f: video(f, [[0, 1], [1]]), "frame '1', object '1': rows are lists of 0 and 1"),
+    (lambda f: video(f, [[0, 2], [1, 0]]), "frame '1', object '1': rows are lists of 0 and 1"),
+    (lambda f: video(f, {"counts": [6]}), "frame '1': run lengths need a size"),
+]
+
+
+@pytest.mark.parametrize("case", range(len(WRONG)))
+def test_what_is_no_mask_is_one_line(case, tmp_path, refuse):
+    make, message = WRONG[case]
+    assert message in refuse(make(tmp_path / "data"))
+
+
+def test_shapes_of_one_group_are_one_mask(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    boxes = [([[1, 1], [4, 3]], 7), ([[10, 5], [12, 9]], 7), ([[6, 6], [8, 8]], None)]
+    shapes = [
+        {"label": "a", "shape_type": "rectangle", "points": points, "group_id": group}
+        for points, group in boxes
+    ]
+    content = {"imagePath": "0.jpg", "imageHeight": 10, "imageWidth": 14, "shapes": shapes}
+    (folder / "0.json").write_text(json.dumps(content))
+    dataset = open_dataset(folder)
+    packed = read_masks(dataset.layout, dataset.frames[0], Buffer())
+    both, third = np.zeros((2, 10, 14), bool)
+    both[1:3, 1:4] = both[5:9, 10:12] = third[6:8, 6:8] = True
+    np.testing.assert_array_equal(packed.unpack(0), both)
+    np.testing.assert_array_equal(packed.unpack(1), third)
+    assert dataset.frames[0].identities == (7, None)
+    assert [record["class_name"] for record in dataset.frames[0].records] == ["a", "a"]
+
+
+def test_what_is_written_for_cvat_is_read_back(tmp_path):
+    data = sequences.overlapping(tmp_path / "data")
+    experiment = sequences.mark(data, tmp_path / "out", "--output", "rle", "cvat")
+    expected = sequences.labelled(experiment)
+    masks = open_dataset(experiment / "cvat" / "masks.xml")
+    sequences.assert_same(sequences.pixels_of(masks), expected)
+    tracks = open_dataset(experiment / "cvat" / "tracks.xml")
+    found = sequences.pixels_of(tracks)
+    assert [sorted(frame) for frame in found] == [sorted(frame) for frame in expected]
