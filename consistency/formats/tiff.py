@@ -107,9 +107,7 @@ def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
     packed: list[PackedMasks] = []
     for name in names:
         with _open(layout.root / name) as pages:
-            image = pages(t)
-            images.check_labels(layout.root / name, image)
-            values, masks = images.values_and_masks(image)
+            values, masks = images.values_and_masks(pages(t))
         records += [{"segmentation": name, "value": value} for value in values]
         packed += [masks] if values else []
     identities = tuple(record["value"] for record in records)

@@ -199,7 +199,7 @@ def test_images_of_cells_are_no_label_images(tmp_path, refuse, capsys):
     for t in FRAMES:
         samples.save(tmp_path / "set" / "01" / f"t{t:03d}.tif", noise[t])
     message = refuse(tmp_path / "set" / "01")
-    assert "t000.tif: looks like a photograph, not like a label image" in message
+    assert "frame 't000.tif': looks like a photograph, not like a label image" in message
     samples.ctc(tmp_path / "set" / "01_RES")
     flags = ["--experiments", str(tmp_path / "out"), "--quiet"]
     assert mark_label.main([str(tmp_path / "set"), *flags]) == 0
