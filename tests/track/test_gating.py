@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from labelling import boxes as rectangles
 from labelling import measure_all
@@ -61,15 +61,19 @@ def table(evidence, name, shape):
 
 @settings(deadline=None, max_examples=200)
 @given(seed=st.integers(0, 10**6))
+@example(seed=884)
 def test_no_pair_that_counts_is_left_out(seed):
     tracks, predicted, detections = seen(seed)
     shape, all_masks = (tracks.size, detections.masks.size), replace(DEFAULTS, most_candidates=1000)
     least = np.full(tracks.size, 1e-9)
     everything = pairwise_similarity(tracks, predicted, detections, least, 10, all_masks)
     sieved = pairwise_similarity(tracks, predicted, detections, least + 0.3, 10, DEFAULTS)
+    # Bounds are of pixels.  Shapes are moved by whole cells, which is too much by up to half a cell:
+    # of slivers of two or three cells that is a fifth of the IoU, for which there is the slack.
+    sure = 0.3 / DEFAULTS.bound_slack
     for name in ("similarity", "place"):
         full, some = table(everything, name, shape), table(sieved, name, shape)
-        np.testing.assert_array_equal(some[full >= 0.3], full[full >= 0.3])
+        np.testing.assert_array_equal(some[full >= sure], full[full >= sure])
         assert (some <= full).all()
 
 
