@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -20,6 +20,20 @@ import mark_label
 # Frames whose masks are the same few files: long enough that no run ends by itself.
 FRAMES, MASKS = 2000, squares(*((x, 5, 12) for x in range(0, 40, 2)))
 PLACES = [place for place in MOST if place.backend != "cupy"]
+
+
+@pytest.fixture(autouse=True)
+def heard():
+    """Children that hear what is sent to them.
+
+    A shell starts what it puts into the background deaf to Ctrl-C, nohup starts it deaf to SIGHUP,
+    and children inherit that.
+    """
+    numbers = signal.SIGINT, signal.SIGHUP
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +56,6 @@ def running(command, out):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # A shell starts what it puts into the background deaf to Ctrl-C, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as run:
         try:
             until = time.monotonic() + HANGS
@@ -65,8 +77,12 @@ def marking(data, out, place):
 def left_of(run):
     """The processes of a run, and the memory that they share by name."""
     processes = [psutil.Process(run.pid), *psutil.Process(run.pid).children(recursive=True)]
-    maps = "".join(Path(f"/proc/{p.pid}/maps").read_text() for p in processes)
-    return processes, set(re.findall(r"/dev/shm/\S+(?=\n)", maps))
+    shared: set[str] = set()
+    for process in processes:
+        with suppress(OSError):  # it may have ended by now
+            maps = Path(f"/proc/{process.pid}/maps").read_text()
+            shared.update(re.findall(r"/dev/shm/\S+(?=\n)", maps))
+    return processes, shared
 
 
 def check_nothing_is_left(processes, shared, out, message):

@@ -68,8 +68,8 @@ def test_no_pair_that_counts_is_left_out(seed):
     least = np.full(tracks.size, 1e-9)
     everything = pairwise_similarity(tracks, predicted, detections, least, 10, all_masks)
     sieved = pairwise_similarity(tracks, predicted, detections, least + 0.3, 10, DEFAULTS)
-    # Bounds are of pixels.  Shapes are moved by whole cells, which is too much by up to half a cell:
-    # of slivers of two or three cells that is a fifth of the IoU, for which there is the slack.
+    # Bounds are of pixels.  Shapes are moved by whole cells, up to half a cell too far: of slivers
+    # of two or three cells that is a fifth of the IoU, for which there is the slack.
     sure = 0.3 / DEFAULTS.bound_slack
     for name in ("similarity", "place"):
         full, some = table(everything, name, shape), table(sieved, name, shape)
