@@ -77,6 +77,8 @@ WRITERS = {
 
 
 IGNORED_SHOWN = 3  # of the names of what was ignored
+# Enough for DAVIS (Annotations/480p/<sequence>), and small enough for a home folder: the search
+# serves one line of an error.
 DEEPEST, MOST_LOOKED_AT = 3, 20  # levels of folders, and folders of one, in search of masks
 
 log = logging.getLogger("consistency")
@@ -96,6 +98,7 @@ def find(source: Source, name: str = AUTO) -> ModuleType:
                 f"{source.path}: input format {short(name)}; allowed: {AUTO}, {', '.join(READERS)}"
             )
         return reader(name)
+    # All formats are asked, not the first that fits: the order of the table must decide nothing.
     fits = fitting(source)
     if len(fits) == 1:
         return next(iter(fits.values()))
@@ -106,7 +109,10 @@ def find(source: Source, name: str = AUTO) -> ModuleType:
             f"--input-format {{{','.join(fits)}}}"
         )
     if source.left_out:
+        # Nothing fits, but a format would have read a file behind a link: that is the likelier
+        # reason.
         raise source.left_out[0]
+    # Last of all: a near miss is worth an error only where nothing fits as it is.
     check_close(source)
     raise ValueError(
         f"{source.path}: {not_masks.recognised(source) or f'no masks found; {hint(source)}'}"
@@ -135,6 +141,7 @@ def _deeper(source: Source) -> Path | None:
     for _ in range(DEEPEST):
         level = [s.inside(f) for s in level for f in s.folders[:MOST_LOOKED_AT]][:MOST_LOOKED_AT]
         for folder in level:
+            # One level more: where sequences lie side by side, the user wants the folder of all.
             inner = [folder, *map(folder.inside, folder.folders[:1])]
             if any(_fits_any(each) for each in inner):
                 return folder.path
@@ -174,6 +181,7 @@ def fitting(source: Source, name: str = AUTO) -> dict[str, ModuleType]:
 
 def parts(source: Source, fits: dict[str, ModuleType]) -> dict[str, Path]:
     """Return the sequences that are files of ``source``; none where it is one, or is not clear."""
+    # A user who has not chosen among several formats is asked by ``find``, with a better error.
     if len(fits) != 1:
         return {}
     own = getattr(next(iter(fits.values())), "parts", None)
@@ -190,6 +198,7 @@ def _fits(module: ModuleType, source: Source) -> bool:
 
 def reader(name: str) -> ModuleType:
     """Return the module of the format ``name``."""
+    # By name and only when asked for: Pillow, tifffile and others load slowly.
     return importlib.import_module(f"{__name__}.{name}")
 
 
@@ -213,6 +222,7 @@ def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, "PackedMasks"]:
     """Return a frame that is not listed with its records, and its masks; as ``read_masks``."""
     with within(layout.limits), naming_frame(frame):
         found, masks = reader(layout.format).read_unlisted(layout, frame)
+        # What is listed at once was checked on opening; these records are new.
         check_records(found, layout.root)
         return found, masks
 
@@ -280,12 +290,14 @@ def open_source(source: Source, input_format: str = AUTO, sort: str = NATURAL) -
     if source.ignored:
         some = ", ".join(str(p.relative_to(path)) for p in source.ignored[:IGNORED_SHOWN])
         log.warning("%s: ignored %d hidden or foreign: %s", path, len(source.ignored), some)
+    # A name that nothing looks at would pass for one that was found.
     if sequence is not None and dataset.layout.format not in SEVERAL:
         raise ValueError(
             f"{path}: holds one sequence, as every {dataset.layout.format} does; leave out "
             f"--sequence {sequence}"
         )
     opened_as = {
+        # Absolute, as run.json may be read from another folder.
         "path": str(path.resolve()),
         "format": dataset.layout.format,
         "sort": sort if sort in SORTS else str(Path(sort).resolve()),
@@ -314,6 +326,7 @@ def _sorted(frames: tuple[Frame, ...], sort: str) -> tuple[Frame, ...]:
         raise FileNotFoundError(
             f"{sort}: no such list; --sort takes {NATURAL}, {LEXICAL} or a file"
         )
+    # Full names win where the stem of one frame is the name of another.
     by_name = {frame.stem: frame for frame in frames} | {frame.name: frame for frame in frames}
     wanted = [line.strip() for line in read_text(Path(sort)).splitlines() if line.strip()]
     missing = [name for name in wanted if name not in by_name]

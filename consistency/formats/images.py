@@ -69,10 +69,12 @@ def readable(path: Path) -> Iterator[None]:
             warnings.simplefilter("ignore")  # Pillow's of large images; the limit here is ours
             yield
         if complaints:  # tifffile goes on with the pages that it can find
+            # Such a file would else be read as a shorter sequence without a word.
             raise OSError(complaints[0])
     except (MemoryError, PermissionError):
         raise
     except Exception as error:  # of a damaged file anything may come
+        # The line is already the one of this module, with its own remedy.
         if isinstance(error, ValueError) and str(error).startswith(str(path)):
             raise
         reason = short_reason(error) or type(error).__name__
@@ -94,6 +96,7 @@ def _heard(name: str) -> Iterator[list[str]]:
     messages: list[str] = []
     handler = _Listener(messages)
     logger = logging.getLogger(name)
+    # The line becomes an error: the handlers above must not print it as well.
     propagate, logger.propagate = logger.propagate, False
     logger.addHandler(handler)
     try:
@@ -108,6 +111,7 @@ def _opened(path: Path) -> Iterator["Image"]:
     """Open an image with Pillow, whose own limit of pixels gives way to the one in force."""
     from PIL import Image as pillow
 
+    # There is no argument for it: the limit is a global of Pillow, put back behind the image.
     limit = pillow.MAX_IMAGE_PIXELS
     pillow.MAX_IMAGE_PIXELS = None
     try:
@@ -130,6 +134,7 @@ class _Bounded(io.BufferedReader):
 def _libraries_silent() -> Iterator[None]:
     """Lead what libraries of C print to stderr to nowhere; what is wrong they raise, too."""
     sys.stderr.flush()
+    # libtiff writes to descriptor 2 itself; replacing sys.stderr would not reach it.
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
@@ -180,6 +185,7 @@ def _tiff_header(path: Path) -> Header:
         page = first_page(path, file)
         shape = file.series[0].shape
         numbers = page.samplesperpixel == 1 and page.dtype.kind in "bui"
+        # ImageJ writes one page for all frames of a large stack: the shape of the series tells.
         pages = max(len(file.pages), int(np.prod(shape[:-2])) if len(shape) > 2 else 1)
         kind = "numbers" if numbers else "colour" if page.samplesperpixel in (3, 4) else "other"
         return Header(kind, page.shape[:2], pages, page.dtype.itemsize * 8)
@@ -196,6 +202,8 @@ def read_pixels(path: Path) -> np.ndarray:
             return _read_tiff(path)
         with _opened(path) as image:
             check_size(path, (image.size[1], image.size[0]), BYTES.get(image.mode, 1))
+            # A header of a few bytes may claim any size.   It is believed as far as the file could
+            # be unpacked to that size: a bit a pixel is the least that PNG has.
             packed = image.size[0] * image.size[1] // 8  # bytes, at a bit a pixel
             if image.format == "PNG" and packed > MOST_DEFLATED * path.stat().st_size:
                 raise ValueError(f"{path}: damaged image (too short for its size); write it again")
@@ -215,6 +223,7 @@ def _read_tiff(path: Path) -> np.ndarray:
 def page_pixels(path: Path, page: Any) -> np.ndarray:
     """Pixels of one page of an open TIFF file, integer (h, w) or colours."""
     check_size(path, page.shape, page.dtype.itemsize if page.dtype else 1)
+    # A damaged header may ask for more memory than there is, and tifffile takes it first.
     if sum(page.databytecounts) > path.stat().st_size:
         raise ValueError(f"{path}: damaged image (too short for what it holds); write it again")
     try:
@@ -237,6 +246,7 @@ def numbers(path: Path, pixels: np.ndarray) -> np.ndarray:
         )
     if pixels.dtype.kind == "i" and pixels.size and pixels.min() < 0:
         raise ValueError(f"{path}: holds negative values; write 0 for background")
+    # A view costs nothing, and all that follows may count on integers.
     return pixels.view(np.uint8) if pixels.dtype == bool else pixels
 
 
@@ -253,6 +263,7 @@ def runs_of(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns their starts, int64 (r + 1,), the last of them the number of pixels, and values (r,).
     """
     flat = image.ravel()
+    # Compared, not subtracted: a difference of unsigned numbers wraps around.
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
     # A label image has thousands of runs for millions of pixels: all that follows works on runs.
     return np.append(starts, flat.size), flat[starts]
@@ -260,6 +271,7 @@ def runs_of(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def values_of(image: np.ndarray) -> list[int]:
     """Non-zero values of a label image, ascending."""
+    # Sorting the runs instead of the pixels is what makes np.unique cheap here.
     values = np.unique(runs_of(image)[1])
     return values[values != 0].tolist()
 
@@ -275,6 +287,7 @@ def _pack_values(
     """Pack the runs of ``runs_of`` that have one of ``values``."""
     if not len(values):
         return Packer(shape).finish()
+    # Callers give values in the order of their records, searchsorted wants them ascending.
     order = np.argsort(values)
     ascending = np.asarray(values, np.int64)[order]
     # searchsorted answers one beyond the end for what is larger than all values.
@@ -332,6 +345,7 @@ def read_label_frame(
     root: Path, frame: Frame, read: Callable[[Path], np.ndarray] = read_numbers
 ) -> PackedMasks:
     """Pack a frame of ``label_frames`` that has been listed."""
+    # Without a record there is no file to ask for the size.
     if not frame.records:
         return Packer((0, 0)).finish()
     image = read(root / frame.records[0]["segmentation"])
@@ -340,6 +354,7 @@ def read_label_frame(
 
 def read_binary_frame(root: Path, frame: Frame) -> PackedMasks:
     """Pack a frame whose records name one image per mask; non-zero is foreground."""
+    # Replaced by one of the right size when the first mask has told it.
     packer = Packer((0, 0))
     for i, record in enumerate(frame.records):
         path = root / record["segmentation"]

@@ -52,6 +52,7 @@ def _parse(major: int, raw: bytes) -> Header:
     read = (
         np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
     )
+    # Versions 2 and 3 differ only in the encoding of field names, which no array of masks has.
     return Header(*read(io.BytesIO(raw), max_header_size=MAX_HEADER))
 
 
@@ -133,9 +134,12 @@ def read_header(file: io.RawIOBase, path: Path) -> Header:
     length = int.from_bytes(size, "little")
     text = file.read(min(length, MAX_HEADER))
     try:
+        # The raw bytes are the key of the cache: the masks of a sequence share one header, and
+        # parsing it takes longer than reading a small mask.
         header = _parse(magic[6], size + text)
     except Exception as error:  # it goes through Python's tokenizer and parser
         raise ValueError(f"{path}: broken .npy header; write the file again") from error
+    # Here and not only in numpy.load, which is never called: objects are pickles.
     if header.dtype.hasobject:
         raise ValueError(
             f"{path}: holds Python objects, which are refused because loading them can run code; "
@@ -156,6 +160,7 @@ def foreground(pixels: np.ndarray, path: Path) -> np.ndarray:
     # Nothing to check or to convert, and these are nearly all masks: the fast way.
     if kind == "b" or pixels.dtype == np.uint8:
         return pixels.view(np.uint8)
+    # NaN is not equal to 0 and would pass for foreground.
     if kind == "f" and np.isnan(pixels).any():
         raise ValueError(f"{path}: holds NaN; write 0 for background")
     if kind in "if" and pixels.size and pixels.min() < 0:
@@ -173,6 +178,7 @@ def foreground(pixels: np.ndarray, path: Path) -> np.ndarray:
 def looks_transposed(shape: tuple[int, ...]) -> bool:
     """Whether a stack that should be (masks, height, width) is rather (height, width, masks)."""
     n, height, width = shape
+    # Few masks and wide images are the rule; the last axis is the smallest only if it counts masks.
     return 0 < width < min(n, height)
 
 
@@ -185,7 +191,10 @@ def slices(
     """
     left = count * dtype.itemsize
     while left:
+        # SLICE_BYTES is a power of two, so no element of a usual dtype is cut at the end of a
+        # slice.
         view = buffer.bytes[: min(left, SLICE_BYTES)]
+        # Neither a system call nor a member of an archive has to fill the buffer in one go.
         filled = 0
         while filled < len(view):
             got = file.readinto(view[filled:])
@@ -198,6 +207,7 @@ def slices(
 
 def read_into(file: io.RawIOBase, path: Path, array: np.ndarray) -> None:
     """Fill a C-ordered ``array`` with the next elements; ValueError where the file ends early."""
+    # Both are views: the bytes land in ``array`` itself.
     view, filled = array.reshape(-1).view(np.uint8).data, 0
     while filled < len(view):
         got = file.readinto(view[filled:])
@@ -247,6 +257,8 @@ def write_labelled(
     """
     dtype = np.dtype(dtype)
     out = buffer.out[: SLICE_BYTES * dtype.itemsize].view(dtype)
+    # A scalar of the dtype decides the type of the product.   A Python int would have to fit uint8,
+    # the type of the pixels (NumPy 2).
     value = dtype.type(label)
     with open(path, "wb", buffering=0) as file:
         header = header_bytes(shape, dtype)
@@ -257,6 +269,7 @@ def write_labelled(
             # Two passes over a slice in cache: a bool file may hold bytes other than 0 and 1.
             np.not_equal(pixels.view(np.uint8), 0, out=marked)
             for start, stop in filled_stretches(marked):
+                # 0 or 1 times the label, without a branch per pixel and without a new array.
                 np.multiply(marked[start:stop].view(np.uint8), value, out=piece[start:stop])
                 file.seek(begin + start * dtype.itemsize)
                 write_all(file, piece[start:stop].data.cast("B"))
@@ -269,8 +282,11 @@ def filled_stretches(marked: np.ndarray) -> list[tuple[int, int]]:
     """Stretches (start, stop) of a bool (pixels,) in whole blocks that hold all True."""
     blocks = marked[: marked.size // BLOCK * BLOCK].reshape(-1, BLOCK).any(axis=1)
     rest = marked[blocks.size * BLOCK :]
+    # False at both ends, so that every stretch has a start and a stop; the rest of less than a
+    # block counts as one.
     filled = np.concatenate([[False], blocks, [rest.any()], [False]])
     edges = np.flatnonzero(filled[1:] != filled[:-1]) * BLOCK
+    # The last block may reach beyond the slice.
     stops = np.minimum(edges[1::2], marked.size)
     return list(zip(edges[0::2].tolist(), stops.tolist(), strict=True))
 
