@@ -48,9 +48,12 @@ def plan(
     ``dtype`` None: the smallest that holds all numbers.  Raises ValueError if the rule is "score"
     and a mask has none.
     """
+    # Large masks on top would hide the parts of an object altogether.
     rule = options.flatten or SMALL_ON_TOP
     if rule == SCORE:
         for frame, labels in zip(sequence.frames, sequence.labelled_frames, strict=True):
+            # Looked at before the first file is written: one mask in the last frame may lack a
+            # score.
             for index in labels.kept.tolist():
                 score_of(frame.records[index], f"frame {frame.name!r}, mask {index}")
     dtype = np.dtype(dtype or np.min_scalar_type(numbering.largest))
@@ -63,6 +66,7 @@ def require_disjoint(sequence: LabelledSequence, options: WritingOptions, output
     if options.flatten:
         return
     for frame in sequence.labelled_frames:
+        # Overlaps were counted while measuring; no pixel is read for this.
         if len(frame.overlaps):
             i, j, pixels = frame.overlaps[0]
             raise ValueError(
@@ -75,6 +79,7 @@ def require_disjoint(sequence: LabelledSequence, options: WritingOptions, output
 def score_of(record: dict, where: str) -> float:
     """predicted_iou · stability_score, or "score"; ValueError if a record has neither."""
     values: list[Any] = [record.get("predicted_iou"), record.get("stability_score")]
+    # Both or neither: one factor alone is on another scale than the product.
     values = values if None not in values else [record.get("score")]
     if not all(isinstance(value, int | float) for value in values):
         raise ValueError(
@@ -109,6 +114,7 @@ def paint_order(task: FrameTask, rule: str) -> list[int]:
         records = task.reader.frame.records
         priority = [score_of(records[index], "") for index in kept]
     else:
+        # What is painted last is on top.
         sign = -1 if rule == SMALL_ON_TOP else 1
         priority = [sign * area for area in labels.areas.tolist()]
     drawn = [k for k in range(len(kept)) if task.numbers[k] > 0]

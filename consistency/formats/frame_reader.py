@@ -38,6 +38,7 @@ class FrameReader:
     def run_lengths(self) -> list[dict]:
         """COCO run lengths of the kept masks, in the order of their labels."""
         if self._run_lengths is None:
+            # The input's own text, where it has one, is passed on byte by byte and needs no pixels.
             self._run_lengths = self._given() or self._encoded()
         return self._run_lengths
 
@@ -53,6 +54,8 @@ class FrameReader:
         if not self.labelled_frame.labels:
             return []
         kept, boxes = self.kept(), self.labelled_frame.boxes
+        # Mask by mask costs the pixels of all boxes, at once the pixels of the frame; an image
+        # cannot hold masks that overlap.
         looked_at = int((boxes[:, 2] * boxes[:, 3]).sum())
         if len(self.labelled_frame.overlaps) or looked_at < kept.shape[0] * kept.shape[1]:
             return [rle.encode(kept, i, box) for i, box in enumerate(boxes)]

@@ -202,7 +202,7 @@ def read_pixels(path: Path) -> np.ndarray:
             return _read_tiff(path)
         with _opened(path) as image:
             check_size(path, (image.size[1], image.size[0]), BYTES.get(image.mode, 1))
-            # A header of a few bytes may claim any size.   It is believed as far as the file could
+            # A header of a few bytes may claim any size.  It is believed as far as the file could
             # be unpacked to that size: a bit a pixel is the least that PNG has.
             packed = image.size[0] * image.size[1] // 8  # bytes, at a bit a pixel
             if image.format == "PNG" and packed > MOST_DEFLATED * path.stat().st_size:

@@ -38,6 +38,7 @@ def plan_layers(sequence: LabelledSequence, output: str) -> Layers:
     """Give each label a layer; ValueError if a label is beyond 32 bits."""
     layers = colour_greedily(sequence)
     largest = max(layers, default=1)
+    # Readers take images of up to 32 bits; labels of --matching seed may be larger.
     if largest > LIMIT:
         raise ValueError(f"label {largest}: {output} holds labels up to {LIMIT}; use --output rle")
     count = max(layers.values(), default=0) + 1
@@ -56,7 +57,9 @@ def colour_greedily(sequence: LabelledSequence) -> dict[int, int]:
     layers: dict[int, int] = {}
     # Labels with many neighbours first (Welsh and Powell 1967): it usually takes fewer layers.
     for label in sorted(labels, key=lambda label: (-len(others[label]), label)):
+        # None for labels without a layer yet; no layer is called so.
         taken = {layers.get(other) for other in others[label]}
+        # There are no more layers than labels that have one, so one of these numbers is free.
         layers[label] = next(k for k in range(len(layers) + 1) if k not in taken)
     return layers
 
@@ -64,6 +67,8 @@ def colour_greedily(sequence: LabelledSequence) -> dict[int, int]:
 def draw_layers(task: FrameTask, layers: Layers) -> Iterator[np.ndarray]:
     """Yield the label image of each layer, (height, width) of the layers' dtype."""
     for layer in range(layers.count):
+        # A layer that is empty in this frame has an image all the same: all layers share their
+        # frames.
         image = np.zeros(layers.shape, layers.dtype)
         labels = task.labelled_frame.labels
         mine = [k for k, label in enumerate(labels) if layers.of_label[label] == layer]

@@ -74,6 +74,7 @@ def _is_frames(content: object) -> bool:
     """Whether this is {frame: [record with a segmentation, ...]}."""
     if not isinstance(content, dict) or not all(isinstance(v, list) for v in content.values()):
         return False
+    # All records, not the first: frames without masks come first in many sequences.
     records = [record for value in content.values() for record in value]
     return all(isinstance(r, dict) and "segmentation" in r for r in records) and (
         "images" not in content and "videos" not in content
@@ -119,6 +120,7 @@ def _frames_of_json(content: object, path: Path) -> list[Frame]:
 def _identities(records: list[dict]) -> tuple[int | None, ...] | None:
     """Labels that an earlier run gave, if any."""
     labels = [record.get("label") for record in records]
+    # ``type``, not isinstance: True is an int to Python, and no label.
     known = tuple(v if type(v) is int and v > 0 else None for v in labels)
     return known if any(known) else None
 
@@ -157,6 +159,7 @@ def _read_files(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     for i, record in enumerate(frame.records):
         value = record["segmentation"]
         if isinstance(value, dict):
+            # Beside .npy files, run lengths have to be flattened as those are: row by row.
             shape, parts = _runs_as_pixels(value, i)
         else:
             shape, parts = _open_mask(layout.root / value, buffer)
@@ -174,6 +177,7 @@ def _read_files(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
 def _runs_as_pixels(value: dict, i: int) -> tuple[tuple[int, int], Iterator[np.ndarray]]:
     shape = rle.read_size(value)
     try:
+        # One mask at a time, so that it is number 0 to ``decode``.
         packed = rle.decode([value], shape)
     except ValueError as error:
         raise ValueError(str(error).replace("mask 0", f"mask {i}", 1)) from error
@@ -182,6 +186,7 @@ def _runs_as_pixels(value: dict, i: int) -> tuple[tuple[int, int], Iterator[np.n
 
 def _open_mask(path: Path, buffer: Buffer) -> tuple[tuple[int, int], Iterator[np.ndarray]]:
     """Return (height, width) and the pixels row by row; the file is closed behind the last."""
+    # The generator gives the shape first: the file is opened once, and stays open for the pixels.
     rows = _rows(path, buffer)
     return next(rows), rows
 
@@ -206,6 +211,7 @@ def _read_stack(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
         if header.fortran:  # masks are interleaved: the whole stack is needed at once
             check_memory(3 * header.nbytes // header.dtype.itemsize, str(path))
             parts = npy.slices(file, path, header.dtype, int(np.prod(header.shape)), buffer)
+            # As bool, each slice before the next is read into the same buffer.
             stack = np.concatenate([part.astype(bool) for part in parts])
             for mask in stack.reshape(header.shape, order="F"):
                 packer.add_pixels(mask)
@@ -220,6 +226,7 @@ def pixel_slices(
 ) -> Iterator[np.ndarray] | None:
     """Yield the pixels of one mask row by row, or return None where only packing gives them."""
     value = frame.records[index]["segmentation"]
+    # In a stack the pixels of a mask lie behind those of all masks before it.
     if frame.source == "stack" or isinstance(value, dict):
         return None
     return _open_mask(layout.root / value, buffer)[1]
@@ -240,6 +247,8 @@ def _write_masks(task: FrameTask, dtype: np.dtype) -> WriteResult[None]:
     paths = []
     shape = task.labelled_frame.shape or (0, 0)  # without masks, and none is written
     for index, label in zip(task.labelled_frame.kept.tolist(), task.numbers, strict=True):
+        # Named by the index in the input, so that a mask can be found again; numbers have gaps
+        # where masks were dropped.
         paths.append(f"{relative}/{index}.npy")
         slices = task.reader.pixel_slices(index)
         path = task.folder / paths[-1]

@@ -257,7 +257,7 @@ def write_labelled(
     """
     dtype = np.dtype(dtype)
     out = buffer.out[: SLICE_BYTES * dtype.itemsize].view(dtype)
-    # A scalar of the dtype decides the type of the product.   A Python int would have to fit uint8,
+    # A scalar of the dtype decides the type of the product.  A Python int would have to fit uint8,
     # the type of the pixels (NumPy 2).
     value = dtype.type(label)
     with open(path, "wb", buffering=0) as file:

@@ -36,6 +36,8 @@ def matches(source: Source) -> bool:
     path = _file(source)
     if path is None:
         return False
+    # Nothing is opened here: an array that is not (t, h, w) gets a better error on opening than "no
+    # masks found".
     if path.suffix.lower() == ".npy":
         return True
     names = _names(path)
@@ -46,6 +48,7 @@ def _file(source: Source) -> Path | None:
     if source.path.is_file():
         return source.path if source.is_file(".npz", ".npy") else None
     files = source.files(".npz")
+    # Several archives may be a sequence each, and only the user knows.
     return files[0] if len(files) == 1 and not source.folders else None
 
 
@@ -101,6 +104,7 @@ def _images(file: io.RawIOBase, path: Path, header: npy.Header) -> Iterator[np.n
         raise ValueError(f"{path}: in Fortran order; save numpy.ascontiguousarray of it")
     npy.check_numbers(header, path)
     check_pixels(header.shape[1:], f"{path}: ")
+    # Who takes an image is done with it before the next one: one frame of memory for all.
     image = np.empty(header.shape[1:], header.dtype)
     for _ in range(header.shape[0]):
         npy.read_into(file, path, image)
@@ -118,6 +122,7 @@ def _frames_of_masks(path: Path, names: list[str]) -> list[Frame]:
     stored = next((n for n in PACKED if n in names), "masks" if "masks" in names else None)
     if stored is None:
         raise ValueError(f"{path}: no array 'masks' or 'packbits'")
+    # Frames without masks are listed nowhere, so they begin at 0 whatever the first index is.
     times = frame_range([0, *index.tolist()] if index.size else [], path)
     records: dict[int, list[dict]] = {t: [] for t in times}
     count = 0
@@ -136,6 +141,7 @@ def _frames_of_masks(path: Path, names: list[str]) -> list[Frame]:
 
 def _frame(t: int, records: tuple[dict, ...]) -> Frame:
     identities = [record.get(IDENTITY) for record in records]
+    # A column of floats or text is a field of the records like others.
     known = all(type(identity) is int for identity in identities)
     return Frame(f"{t:06d}", records, None, tuple(identities) if known else None)
 
@@ -159,6 +165,8 @@ def _unpacked(path: Path, stored: str) -> Iterator[np.ndarray]:
         dims = header.shape
         size = shape[-2] * shape[-1] if len(shape) in (2, 3) and min(shape) > 0 else 0
         count = shape[0] if len(shape) == 3 else dims[0]
+        # The shape tells which of three ways was used; -(-a // 8) is a / 8 rounded up, as packbits
+        # pads.
         bits = {2: (count, -(-size // 8)), 1: (-(-count * size // 8),)}.get(len(dims))
         if len(dims) == 3 and size:
             bits = (count, shape[-2], -(-shape[-1] // 8))
@@ -178,6 +186,7 @@ def _unpacked(path: Path, stored: str) -> Iterator[np.ndarray]:
                 flat = np.unpackbits(whole[first:last])[i * size - 8 * first :][:size]
                 yield flat.reshape(shape[-2:]).astype(bool)
             return
+        # Each mask, or each of its rows, begins at a byte here: one mask of memory is enough.
         part = np.empty(dims[1:], np.uint8)
         width = shape[-1] if len(dims) == 3 else size
         for _ in range(count):
@@ -193,6 +202,7 @@ def _column(path: Path, name: str, shape: tuple[int, ...] | None = None) -> np.n
         if header.dtype.kind not in "buifUS" or not header.dtype.itemsize:
             return None
         check_memory(header.nbytes, f"{path}: array {name!r}")
+        # Filled flat and shaped afterwards, as the file may be in either order.
         column = np.empty(math.prod(header.shape), header.dtype)
         npy.read_into(file, path, column)
         return column.reshape(header.shape, order="F" if header.fortran else "C")

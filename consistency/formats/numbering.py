@@ -67,6 +67,7 @@ def number_labels(
         raise ValueError(f"--max-ids {options.max_ids}: {output} holds at most {limit} objects")
     limit = options.max_ids or limit
     labels, dropped = keep_largest(count_labels(sequence), limit, options.drop, output)
+    # Own numbers where they fit: the same number in the output and in tracks.csv.
     if max(labels, default=1) <= limit:
         return Numbering({label: label for label in labels}, dropped, options.drop)
     compact = {label: number for number, label in enumerate(labels, 1)}
@@ -95,6 +96,7 @@ def keep_largest(
             f"{len(counts)} objects, but {output} holds at most {limit}; leave some out with "
             f"--drop {{{','.join(DROPS)}}}, or use an output without the limit"
         )
+    # Place in (pixels, masks) of ``count_labels``.
     by = {SMALLEST: 0, SHORTEST: 1}[drop]
     # Of equals the smaller label stays, so that the choice does not hang on the order of a dict.
     ranked = sorted(counts, key=lambda label: (-counts[label][by], label))

@@ -30,9 +30,11 @@ def find(source: Source) -> Source | None:
     if files and _dimensions(files) == STACK:
         return source if _is_binary(files[0]) else None
     folders = [source.inside(folder) for folder in source.folders]
+    # A file beside the folders says that this is something else, of which no format may be sure.
     if not folders or len(folders) < len(source.entries):
         return None
     inner = [path for folder in folders for path in _only_arrays(folder)]
+    # An empty folder is a frame without masks; one of other files is not.
     bare = any(folder.entries and not _only_arrays(folder) for folder in folders)
     return source if inner and not bare and _dimensions(inner) == MASK else None
 
@@ -62,6 +64,7 @@ def _only_arrays(folder: Source) -> tuple[Path, ...]:
 
 def _dimensions(files: tuple[Path, ...] | list[Path]) -> int:
     """Dimensions of the first array that is not empty; 0 if all are."""
+    # Lazy: the first header with pixels decides, and thousands of others stay closed.
     return next((len(shape) for shape in map(_shape, files) if 0 not in shape), 0)
 
 
@@ -70,6 +73,7 @@ def _is_binary(path: Path) -> bool:
     with npy.open_array(path) as (file, header):
         if header.dtype.kind not in "ui":
             return True
+        # The stack, its values other than 0, and the copy that np.unique sorts.
         check_memory(3 * header.nbytes, str(path))
         stack = np.empty(header.shape, header.dtype)
         npy.read_into(file, path, stack)
@@ -115,5 +119,6 @@ def _stack_length(path: Path) -> int:
                 f"{path.with_suffix('')}/0.npy, 1.npy, ... if there are so many"
             )
         check_pixels(header.shape[1:], f"{path}: ")
+        # A header of a few bytes may claim any number of masks of hardly any pixels.
         check_memory(header.shape[0] * RECORD_BYTES, f"{path}: {header.shape[0]} masks")
         return header.shape[0]

@@ -43,6 +43,7 @@ def decode(rles: Sequence[dict], shape: tuple[int, int]) -> PackedMasks:
     for i, rle in enumerate(rles):
         if read_size(rle) != shape:
             raise ValueError(f"mask {i}: size {rle['size']} among masks of {list(shape)}")
+    # All masks of the frame at once from here on: ``owner`` says whose run each one is.
     runs, owner = _runs([rle.get("counts") for rle in rles])
     pixels = shape[0] * shape[1]
     lengths = np.bincount(owner, minlength=len(rles))
@@ -53,6 +54,7 @@ def decode(rles: Sequence[dict], shape: tuple[int, int]) -> PackedMasks:
     wrong = np.flatnonzero(totals != pixels)
     foreign = owner[np.flatnonzero((runs < 0) | (runs > pixels))]
     if wrong.size or foreign.size:
+        # The first damaged mask, by whichever sign: a loop over masks would have met it first, too.
         i = int(min([*wrong[:1], *foreign[:1]]))
         raise ValueError(
             f"mask {i}: run lengths add up to {totals[i]} pixels, not {shape[0]} · {shape[1]} = "
@@ -100,6 +102,7 @@ def _runs(counts: Sequence) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(value, str | bytes):
             texts[i] = value.encode("ascii", "replace") if isinstance(value, str) else value
         elif isinstance(value, list) and all(type(v) is int for v in value):
+            # Before NumPy sees it: an int beyond 64 bits is an OverflowError without a place.
             largest = max(value, key=abs, default=0)
             if abs(largest) > LARGEST_NUMBER:
                 raise ValueError(f"mask {i}: counts hold {short(largest)}; the counts are damaged")
@@ -107,6 +110,8 @@ def _runs(counts: Sequence) -> tuple[np.ndarray, np.ndarray]:
         else:
             raise ValueError(f"mask {i}: counts are {type(value).__name__}, not text or integers")
     runs, owner = _decode_texts(list(texts.values()), np.fromiter(texts, np.int64, len(texts)))
+    # Both kinds in one frame are rare; only then the runs have to be put back into the masks'
+    # order.
     if lists:
         runs = np.concatenate([runs, *lists.values()])
         owner = np.concatenate([owner, np.repeat(list(lists), [v.size for v in lists.values()])])
@@ -123,11 +128,13 @@ def _decode_texts(texts: list[bytes], names: np.ndarray) -> tuple[np.ndarray, np
     foreign = np.flatnonzero((code < 0) | (code > 63))
     if foreign.size:
         raise ValueError(f"mask {names[text[foreign[0]]]}: counts hold a foreign character")
+    # 0x20 says that the number goes on, so a character without it is the last of its number.
     last = np.flatnonzero((code & 0x20) == 0)
     unfinished = np.ones(len(texts), bool)
     if code.size:
         final = np.cumsum([len(t) for t in texts]) - 1
         unfinished = (code[final] & 0x20) != 0
+        # An empty text has no last character: the one that was looked at belongs to another mask.
         unfinished |= np.array([not t for t in texts])
     if unfinished.any():
         raise ValueError(f"mask {names[np.argmax(unfinished)]}: counts are cut short")
@@ -136,6 +143,7 @@ def _decode_texts(texts: list[bytes], names: np.ndarray) -> tuple[np.ndarray, np
     digit = np.arange(code.size) - np.repeat(first, last - first + 1)
     if digit.size and digit.max() > 6:  # 35 bits: more than any frame has pixels
         raise ValueError(f"mask {names[text[np.argmax(digit)]]}: a run length is too long")
+    # reduceat sums the digits of each number; it refuses an empty list of starts.
     values = np.add.reduceat((code & 0x1F) << (5 * digit), first) if first.size else last
     # The highest of the five bits of the last character is the sign (two's complement).
     negative = (code[last] & 0x10) != 0
@@ -152,6 +160,7 @@ def _undo_differences(values: np.ndarray, text: np.ndarray, count: int) -> np.nd
     # what it was before each mask, is a loop over masks without the loop.
     for members in (np.flatnonzero(index % 2), np.flatnonzero((index % 2 == 0) & (index >= 2))):
         sums = np.cumsum(values[members])
+        # Where another mask begins; no mask has the number -1, so the first one counts as new.
         heads = np.flatnonzero(np.diff(text[members], prepend=-1))
         before = sums[heads] - values[members[heads]]
         runs[members] = sums - np.repeat(before, np.diff(heads, append=members.size))
@@ -169,6 +178,7 @@ def of_labels(image: np.ndarray) -> dict[int, dict]:
     One pass over the image, whatever the number of values.
     """
     height, width = image.shape
+    # Down the columns, as COCO counts; so one copy of the image is made here.
     flat = image.ravel(order="F")
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
     values, stops = flat[starts], np.append(starts[1:], flat.size)
@@ -181,6 +191,8 @@ def of_labels(image: np.ndarray) -> dict[int, dict]:
         return result
     for value, runs in zip(found.tolist(), np.split(by_value, heads[1:]), strict=True):
         edges = np.stack([starts[runs], stops[runs]], axis=1).ravel()
+        # Distances between the edges are background and foreground in turn, and the background
+        # before the first run is there even where it is 0.
         counts = np.diff(edges, prepend=0, append=flat.size)
         # The COCO API writes no empty run at the end.
         counts = counts if counts[-1] else counts[:-1]
@@ -206,7 +218,9 @@ def encode(masks: PackedMasks, index: int, box: Sequence[int] | np.ndarray) -> d
     # Column after column of the box, with a background pixel in front of each and one behind.
     padded = np.zeros((box_width, box_height + 2), np.int8)
     padded[:, 1:-1] = masks.crop(index, box).T
+    # int8, so that the step from 1 to 0 is -1 and not 255; either way it is a change.
     column, row = np.nonzero(np.diff(padded, axis=1))
+    # Each column has an even number of changes, thanks to the padding: a start, then a stop.
     change = (column + x) * height + row + y
     # A run that ends at the foot of a column and goes on at the head of the next is one run.
     joined = np.flatnonzero(change[1:-1:2] == change[2::2]) * 2 + 1
