@@ -22,7 +22,8 @@ from consistency.options import Options
 from consistency.pipeline import Measurements
 
 PACKAGE = Path(consistency.__file__).parent
-MEASURING = ("dataset.py", "formats", "masks", "measure")  # of the package: what measures
+DATASET = ("dataset.py", "limits.py")  # of the package: what a data set is made of
+MEASURING = (*DATASET, "formats", "masks", "measure")  # ... and what measures it
 FAULTS = Path(faults.__file__)
 
 
@@ -80,7 +81,9 @@ class Source:
         def make() -> Dataset:
             return faults.add_faults(dataset, self.level, self.seed)[0]
 
-        return cache.get("faulty", make, self.key())
+        # A data set of other code may lack fields.
+        by = code(*(PACKAGE / name for name in DATASET))
+        return cache.get("faulty", make, self.key(), by)
 
     def measure(self, dataset: Dataset, options: Options, cache: Cache) -> list[FrameMeasurement]:
         """Measure ``dataset``, which is this sequence opened."""
