@@ -43,6 +43,7 @@ def writing(folder: Path, overwrite: bool, resume: bool = False) -> Iterator[Pat
         If nothing can be written there.
     """
     check_name(folder.name, "experiment")
+    # With both flags work goes on: --overwrite then says only that the old experiment may go.
     unfinished = CONTINUE if resume else DISCARD if overwrite else REFUSE
     check = partial(check_free, overwrite=overwrite)
     with replacing(folder, check, unfinished) as partial_folder:
@@ -52,6 +53,7 @@ def writing(folder: Path, overwrite: bool, resume: bool = False) -> Iterator[Pat
 
 def check_free(folder: Path, overwrite: bool) -> None:
     """Raise ValueError if ``folder`` exists and must not be replaced."""
+    # Asked before ``exists``, which follows the link and is false for a dangling one.
     if folder.is_symlink():
         raise ValueError(f"{folder}: is a symbolic link; remove it, or choose another name")
     if not folder.exists():
@@ -60,6 +62,7 @@ def check_free(folder: Path, overwrite: bool) -> None:
         raise ValueError(
             f"{folder}: this experiment exists; add --overwrite or choose another name"
         )
+    # --overwrite removes the whole folder, so a mistyped path must not be enough.
     if not is_experiment(folder):
         raise ValueError(f"{folder}: is not an experiment, so it is not overwritten; move it away")
 
@@ -81,6 +84,7 @@ def check_apart(dataset: Dataset, folder: Path) -> None:
 
     Links are followed, so that a data set of links into the old experiment counts as well.
     """
+    # A folder that does not exist holds no masks; the walk over the input is spared.
     if folder.exists():
         for path in _places(dataset):
             check_outside(path, folder)
@@ -101,12 +105,14 @@ def _places(dataset: Dataset) -> Iterator[str]:
     root = str(dataset.layout.root)
     yield root
     yield dataset.opened_as.get("path") or root
+    # os.walk does not enter links to folders, so none can lead it around in circles.
     for folder, folders, files in os.walk(root):
         for name in (*folders, *files):
             path = os.path.join(folder, name)
             if os.path.islink(path):
                 yield path
     segmentations = (r.get("segmentation") for frame in dataset.frames for r in frame.records)
+    # Folders, not files: a few names instead of one for every mask.
     named = (os.path.dirname(value) for value in segmentations if isinstance(value, str))
     yield from (os.path.join(root, name) for name in dict.fromkeys(named))
 
@@ -178,11 +184,14 @@ def open_experiment(folder: Path) -> Experiment:
     with inside(folder), naming_file(path):
         given = native.dataset_of_records(folder, content, path, key=None)
     labelled = [_labelled(frame, path) for frame in given.frames]
+    # These hold the kept masks alone, in the order of the records; other outputs leave the pixels
+    # to the input, where a mask keeps its own index.
     if {"masks", "rle"} & set(run["parameters"]["output"]):
         labelled = [replace(f, indices=tuple(range(len(f.labels)))) for f in labelled]
         return Experiment(folder.name, folder, run, given, tuple(labelled))
     dataset = _input(folder, run, list(content))
     for frame, mine in zip(dataset.frames, labelled, strict=True):
+        # The input may have been written anew since, with the same frames.
         if max(mine.indices, default=-1) >= len(frame.records):
             raise ValueError(
                 f"{path}: frame {frame.name!r}: has mask {max(mine.indices)}, but its input has "
@@ -219,6 +228,7 @@ def _is_motion(step: object) -> bool:
     """Whether this is None or a 2 × 3 transform."""
     if step is None:
         return True
+    # [None] fails the test below: one line instead of another return.
     rows = step if isinstance(step, list) and len(step) == 2 else [None]
     return all(
         isinstance(row, list) and len(row) == 3 and all(isinstance(v, int | float) for v in row)
@@ -238,6 +248,8 @@ def _input(folder: Path, run: dict, names: list[str]) -> Dataset:
     dataset = reopen(opened_as | {"sort": None})
     frames = {frame.name: frame for frame in dataset.frames}
     missing = [name for name in names if name not in frames]
+    # A list leaves frames out on purpose; without one, a new frame says that the input is not the
+    # one that was marked.
     more = [] if chosen else [name for name in frames if name not in set(names)]
     if missing or more:
         problem = f"has no frame {missing[0]!r}" if missing else f"has the new frame {more[0]!r}"
@@ -253,6 +265,7 @@ def write_json(path: Path, frames: Iterator[tuple[str, list[dict]]]) -> None:
     with open(path, "w", encoding="utf-8") as file:
         file.write("{")
         for i, (name, records) in enumerate(frames):
+            # The comma goes in front, as no one knows which frame is the last.
             lead = ",\n" if i else "\n"
             file.write(f"{lead}{to_json(name)}: {to_json(records)}")
         file.write("\n}\n")

@@ -103,6 +103,7 @@ def run(
     RuntimeError
         If a worker dies.
     """
+    # Before anything is made or locked: these refusals must leave no trace.
     experiment.check_apart(dataset, folder)
     writing.require_extras(options.output)
     resume = keeping is not None and keeping.resume
@@ -112,7 +113,10 @@ def run(
             where = folder, partial_folder
             journal = open_journal(dataset, *where, options, keeping.by_content)
         labelling = label(dataset, backend, options, progress, journal=journal)
+        # The name is given along, as the folder has another one until it is whole.
         report = write(labelling, partial_folder, folder.name, backend, options, progress, journal)
+        # A warning, not an error: the work is done, and only the user knows whether the change
+        # matters.
         changed = journal and journal.changed()
         if changed:
             log.warning("%s: the input has changed since the run began: %s", folder, changed)
@@ -136,6 +140,7 @@ def write(
     writing.require_extras(options.output)
     dataset = labelling.dataset
     sequence = _sequence(dataset, labelling, name, options)
+    # All outputs are planned before the first one writes: a refusal comes at once.
     plans = {output: writing.plan(output, sequence, options.writing) for output in options.output}
     writing_began = perf_counter()
     _write(dataset, sequence, labelling, plans, folder, backend, progress, journal)
@@ -148,10 +153,12 @@ def write(
     report = Report(
         counters=_counters(dataset, labelling),
         seconds=labelling.seconds | seconds,
+        # ``median`` refuses an empty list.
         median_length=median(lengths or [0]),
         alone=lengths.count(1),
     )
     content = run_record(dataset, backend, options, report)
+    # Versions of when labelling began, not of now: see Labelling.
     content |= {"versions": labelling.made_with} | camera(labelling.frames)
     if journal is not None:
         content["fingerprint"] = journal.fingerprint
@@ -166,6 +173,7 @@ def _sequence(
     parents, tracked = labelling.lineage.parents, True
     if options.given_ids != IGNORE:
         shift = given_ids.first_label(dataset.frames)
+        # Parents are given by the input's numbers, labels begin at 1 where those begin at 0.
         parents = {child + shift: mother + shift for child, mother in dataset.parents.items()}
     if options.given_ids == ONLY_IDS:
         tracked = given_ids.has_identities(dataset.frames)
@@ -185,16 +193,21 @@ def label(
     journal: Journal | None = None,
 ) -> Labelling:
     """Measure all frames and give every kept mask its label; writes nothing."""
+    # First of all: the package on disk may be another one by the end.
     began, made_with = perf_counter(), versions()
     measurements = Measurements(dataset, backend, options, journal)
+    # Lazy: frames are tracked as they come in, so that tracking takes hardly any time of its own.
     measured = progress(measurements, "measure", len(dataset.frames))
     lineage = Lineage()
     if options.given_ids != IGNORE and not dataset.listed:
         measured = list(measured)  # identities are known when all frames have been read
+        # The opened one does not list label images; the one behind the measurements does.
         dataset = measurements.dataset
     if options.given_ids == ONLY_IDS:
         frames = finish(collect(given_ids.take(measured, dataset.frames)))
     elif options.given_ids == KEEP_IDS:
+        # Masks without an identity are matched with the frame before, for which "track" has no
+        # rule.
         how = "optimal" if options.matching == "track" else options.matching
         kept = given_ids.keep(measured, dataset.frames, how, options.min_iou)
         frames = without_short(finish(collect(kept)), options.min_length)
@@ -205,6 +218,7 @@ def label(
         "read": measurements.seconds_read,
         "measured": measurements.seconds_measured,
         "measuring": measuring,
+        # What the wait for workers does not explain is the work of this process.
         "propagated": measuring - measurements.seconds_waited,
     }
     return Labelling(measurements.dataset, frames, lineage, seconds, made_with)
@@ -225,6 +239,7 @@ def _counters(dataset: Dataset, labelling: Labelling) -> dict[str, int]:
         # A mother's label ends when she divides; a label that is cut goes on with one piece.
         "divisions": sum(c.kind == "split" and c.label not in c.others for c in changes),
         "merges": sum(change.kind == "merge" for change in changes),
+        # The first frame has none before it that a motion could come from.
         "motion_unknown": sum(not frame.motion.known for frame in frames[1:]),
     }
 
@@ -244,6 +259,7 @@ def _write(
         labels = sha256()
         for frame in frames:
             labels.update(repr(frame.labels).encode())
+        # Files of an earlier run are good only if it gave the very same labels.
         journal.begin_writing(folder, labels.digest())
     items = _items(sequence, plans)
     shared = {name: plan.shared for name, plan in plans.items()}
@@ -251,18 +267,24 @@ def _write(
     experiment.write_csv(folder / "tracks.csv", Track, sequence.tracks)
     covered = list(tables.changes(frames, lineage))
     with ExitStack() as stack:
+        # Closed by the stack, also on an error: workers must not go on writing into a folder that
+        # is removed.
         results = stack.enter_context(closing(_groups(items, how, backend, journal)))
         written = progress((result for group in results for result in group), "write", len(items))
         adders = _gatherers(sequence, plans, folder, stack)
 
         def records() -> Iterator[tuple[str, list[dict]]]:
+            # One pass does three things, as results are let go of as soon as they are used: the
+            # JSON of a long sequence never is in memory whole.
             for item, result in zip(items, written, strict=True):
                 for name, add in adders.items():
                     add(item.t, result[name].rows)
                 covered.extend(tables.covered(item.t, item.labelled_frame, result))
                 yield item.frame.name, _records(item, frames[item.t].confidence, result)
 
+        # Writing it drives the workers: records are made as results come in.
         experiment.write_json(folder / f"{sequence.name}.json", records())
+    # Only now: drawing has told which masks others cover.
     events = tables.events(frames, covered)
     experiment.write_csv(folder / "events.csv", tables.Event, events)
 
@@ -274,6 +296,7 @@ def _groups(
     journal: Journal | None,
 ) -> Generator[list[dict[str, WriteResult]], None, None]:
     """Write all frames in workers; yields the results of one group after the other."""
+    # Several frames share one trip to a worker, and its buffer.
     groups = [items[i : i + WRITE_FRAMES] for i in range(0, len(items), WRITE_FRAMES)]
     if journal is None:
         with closing(backend.map(partial(writing.write_chunk, **how), groups)) as results:
@@ -313,6 +336,7 @@ def _records(
     for k, (index, value) in enumerate(
         zip(item.labelled_frame.kept.tolist(), item.labelled_frame.labels, strict=True)
     ):
+        # A copy: the records of the input are shared by all outputs.
         record = dict(item.frame.records[index])
         if first:
             record["segmentation"] = first[k]
@@ -331,6 +355,7 @@ def camera(frames: list[TrackedFrame]) -> dict:
     """
     motions = [frame.motion for frame in frames]
     steps = [m.transform.round(MOTION_DIGITS).tolist() if m.known else None for m in motions]
+    # No key rather than a list of nulls: a matching by IoU alone looks at no motion.
     return {"motion": steps} if any(steps) else {}
 
 

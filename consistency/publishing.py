@@ -50,12 +50,15 @@ class Claim:
     @classmethod
     def of(cls, path: Path) -> "Claim":
         """Choose the names at random."""
+        # Random, so that nobody can put a link there first; the suffix stays, as libraries look at
+        # it.
         tokens = (secrets.token_hex(RANDOM_BYTES) for _ in range(2))
         return cls(path, *(path.with_name(f".{path.name}.{t}{path.suffix}") for t in tokens))
 
     @property
     def unfinished(self) -> bool:
         """Whether there is work that a later run can go on with."""
+        # With the old one moved away the work itself was complete: that is for ``_repair``.
         if self.old.exists() or not (journal_of(self.partial) / RECORDS).is_file():
             return False
         return self.partial.exists() or not (journal_of(self.partial) / COMPLETE).exists()
@@ -69,6 +72,8 @@ class Claim:
     @classmethod
     def read(cls, path: Path, content: dict) -> "Claim":
         """Return what a lock file says; ValueError for names that the tool does not give."""
+        # What stands in the file gets removed.  A forged or damaged one must not name what is not
+        # ours.
         names = [str(content.get(key)) for key in ("partial", "old")]
         ours = f"\\.{re.escape(path.name)}\\.[0-9a-f]{{{2 * RANDOM_BYTES}}}{re.escape(path.suffix)}"
         if not all(re.fullmatch(ours, name) for name in names):
@@ -99,10 +104,14 @@ def replacing(
     with _claimed(path, unfinished) as claim:
         check(path)
         yield claim.partial
+        # On the disk before any name changes: else a power cut could leave the name on an empty
+        # file.
         disk.sync(claim.partial)
         check(path)
         journal = journal_of(claim.partial)
         if journal.exists():
+            # Without it, work whose folder has got its name would look like work whose folder was
+            # not made yet.
             (journal / COMPLETE).touch()
             disk.sync_one(journal)
         _swap(claim)
@@ -111,14 +120,18 @@ def replacing(
 def _swap(claim: Claim) -> None:
     """Give the new one its name; the old one stays if that fails."""
     if not claim.path.is_dir():
+        # A file, or what is not there yet, is replaced in one step.
         claim.partial.replace(claim.path)
     else:
+        # There is no portable way to exchange two folders in one step: between these two renames
+        # NAME is missing, and ``_repair`` knows by the two other names what was going on.
         claim.path.rename(claim.old)
         try:
             claim.partial.rename(claim.path)
         except BaseException:
             claim.old.rename(claim.path)
             raise
+    # The old one goes only when the new name is on the disk.
     disk.sync_one(claim.path.parent)
     _remove(claim.old)
 
@@ -151,6 +164,7 @@ def clear_up(path: Path) -> None:
 @contextmanager
 def _claimed(path: Path, unfinished: str) -> Iterator[Claim]:
     """Lock ``path``, repair what a killed run left, and clear up in the end."""
+    # Noted before they are made, to remove those that a refused run would leave empty.
     missing = [folder for folder in path.parents if not folder.exists()]
     lock = lock_of(path)
     file = _locked(path, lock)
@@ -173,6 +187,7 @@ def _claimed(path: Path, unfinished: str) -> Iterator[Claim]:
             if not keep:
                 _clear(claim, lock)
     finally:
+        # This lets go of the lock: until here nobody else may look at the files.
         os.close(file)
         for folder in missing:  # from the innermost; one that holds anything stays
             with suppress(OSError):
@@ -182,6 +197,7 @@ def _claimed(path: Path, unfinished: str) -> Iterator[Claim]:
 def _clear(claim: Claim, lock: Path) -> None:
     """Remove what a run needed; the lock file last, and only if the rest is gone."""
     journal = journal_of(claim.partial)
+    # Of a run that went well it is gone already: it has the name now.
     _remove(claim.partial)
     _remove(journal)
     if not any(left.exists() for left in (claim.partial, claim.old, journal)):
@@ -211,12 +227,15 @@ def _locked(path: Path, lock: Path) -> int:
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            # A link in its place could have any file of the user's emptied; Windows has no such
+            # flag.
             file = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         except FileNotFoundError:  # another run has just removed the folder that it had made
             continue
         try:
             known = disk.lock(file)
         except BlockingIOError as error:
+            # Empty where the other run has the lock, but has not yet written who it is.
             who = _content(file) or {}
             os.close(file)
             raise ValueError(
@@ -261,6 +280,7 @@ def _foreign(path: Path) -> str:
 
 
 def _write(file: int, text: str) -> None:
+    # What an earlier run left may be longer than what comes now.
     os.ftruncate(file, 0)
     os.pwrite(file, text.encode(), 0)
     os.fsync(file)

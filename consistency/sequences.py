@@ -52,12 +52,16 @@ def in_folder(source: Source, input_format: str = AUTO) -> list[Sequence]:
     """
     if not source.path.is_dir():
         return []
+    # The folder itself comes first: folders of masks inside a data set look like data sets, too.
     fits = formats.fitting(source, input_format)
     if fits:
         return [Sequence(name, path) for name, path in formats.parts(source, fits).items()]
     if input_format == AUTO:
+        # Before its folders are tried: a stray file must not turn one data set into many sequences.
         formats.check_close(source)
+    # Data sets keep images beside masks; as sequences they would all fail.
     folders = [folder for folder in source.folders if not is_segmented(folder)]
+    # One is enough: a damaged sequence is to be reported, not left out without a word.
     if not any(formats.fitting(source.inside(folder), input_format) for folder in folders):
         return []
     with inside(source.root):
@@ -86,7 +90,9 @@ def in_table(file: Path, split: str | None = None) -> list[Sequence]:
     missing = [c for c in COLUMNS[: 3 if split else 2] if c not in columns]
     if missing:
         raise ValueError(f"{file}: no column {missing[0]!r}; the first line is {COLUMNS}")
+    # Of all splits: results of every split go to folders side by side.
     names = Counter(row["name"] for row in rows)
+    # Line 1 has the names of the columns.
     for number, row in enumerate(rows, 2):
         _check(row, f"{file}, line {number}", names)
     chosen = [row for row in rows if split is None or row["split"] == split]
@@ -106,6 +112,7 @@ def _check(row: dict[str, str], where: str, names: Counter[str]) -> None:
 
 def shard(sequences: list[Sequence], index: int, count: int) -> list[Sequence]:
     """Return every ``count``-th sequence from the ``index``-th (1 ... count)."""
+    # Every count-th, not a block: long sequences often stand side by side.
     return sequences[index - 1 :: count]
 
 
@@ -126,9 +133,11 @@ def mark_all(
     """
     for sequence in progress(sequences, "mark", len(sequences)):
         try:
+            # A sequence that fails must not cost the results of the others, see Failure.
             yield mark_one(sequence)
         except (ValueError, OSError, MemoryError) as error:
             if fail_fast:
+                # One of these three itself: subclasses as UnicodeDecodeError take more than a text.
                 kinds = (ValueError, OSError, MemoryError)
                 kind = next(kind for kind in kinds if isinstance(error, kind))
                 raise kind(f"sequence {sequence.name!r}: {error}") from error

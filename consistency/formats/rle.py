@@ -143,7 +143,7 @@ def _decode_texts(texts: list[bytes], names: np.ndarray) -> tuple[np.ndarray, np
     digit = np.arange(code.size) - np.repeat(first, last - first + 1)
     if digit.size and digit.max() > 6:  # 35 bits: more than any frame has pixels
         raise ValueError(f"mask {names[text[np.argmax(digit)]]}: a run length is too long")
-    # reduceat sums the digits of each number; it refuses an empty list of starts.
+    # reduceat sums the digits of each number, from its first one to that of the next.
     values = np.add.reduceat((code & 0x1F) << (5 * digit), first) if first.size else last
     # The highest of the five bits of the last character is the sign (two's complement).
     negative = (code[last] & 0x10) != 0
