@@ -37,6 +37,7 @@ SAMPLES = {
     "video": samples.video_objects,
     "labelme": samples.labelme,
     "cvat": samples.cvat_tracks,
+    "yolo": samples.yolo_tracks,
 }
 FRAMES = 4
 

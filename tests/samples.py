@@ -388,6 +388,31 @@ def cvat_tracks(folder):
     return folder / "annotations.xml"
 
 
+def ring(k: str, t: int) -> list[float]:
+    """Corners of an object as shares: centres of its outermost pixels and of those at its hole."""
+    corners = np.array(outline(k, t))
+    corners[:5] -= [[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]
+    corners[5:] += [[-1, -1], [-1, 0], [0, 0], [0, -1], [-1, -1]]
+    return ((corners + 0.25) / (WIDTH, HEIGHT)).ravel().tolist()
+
+
+def _yolo(folder, last):
+    for t in range(CELLS):
+        lines = [" ".join(map(str, [0, *ring(k, t), *last(k)])) + "\n" for k in present(t)]
+        save(folder / "images" / f"{t}.png", np.full((HEIGHT, WIDTH, 3), 40 * t, np.uint8))
+        (folder / "labels").mkdir(exist_ok=True)
+        (folder / "labels" / f"{t}.txt").write_text("".join(lines))
+    return folder
+
+
+def yolo_tracks(folder):
+    return _yolo(folder, lambda k: [IDS[k]])
+
+
+def yolo_masks(folder):
+    return _yolo(folder, lambda k: [])
+
+
 def native_file(folder):
     path = sequences.disjoint(folder) / "sk_masks.json"
     return path.rename(path.with_name("anything.json"))
@@ -427,4 +452,6 @@ SAMPLES = {
     labelme: ("labelme", 1),
     cvat_images: ("cvat", 0),
     cvat_tracks: ("cvat", 1),
+    yolo_tracks: ("yolo", 1),
+    yolo_masks: ("yolo", 0),
 }
