@@ -25,8 +25,10 @@ def matches(source: Source) -> bool:
     if any((folder / TABLE).is_file() for folder in source.folders):
         return True
     texts = source.texts
+    # JSON files beside images belong to the images: panoptic formats are made so.
     if not texts or source.images:
         return False
+    # A sequence without any mask has empty lists alone, and they look like nothing else.
     return _is_records(source.sample) or all(source.load(path) == [] for path in texts)
 
 
@@ -50,6 +52,7 @@ def open_dataset(source: Source) -> Dataset:
         found = (_frame_of_json(source, path) for path in source.files(".json"))
         frames = in_order(found, source.path)
         return Dataset(Layout(source.path, "amg", "F"), frames)
+    # A folder without its table is a frame that would be missing without a word.
     bare = [folder for folder in source.folders if folder not in tables]
     if bare:
         raise ValueError(f"{bare[0]}: no {TABLE}; restore it, or move the folder away")
@@ -78,6 +81,7 @@ def _frame_of_folder(folder: Path) -> Frame:
 
 
 def _record(folder: Path, row: dict[str, str]) -> dict:
+    # Files are named by the id, whatever the order of the lines.
     index = int(row["id"])
     return {
         "segmentation": f"{folder.name}/{index}.png",
@@ -99,6 +103,7 @@ def _number(text: str) -> int | float:
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    # Run lengths, from JSON; the other form has an image per mask.
     if layout.order == "F":
         return rle.read_frame(frame)
     return images.read_binary_frame(layout.root, frame)

@@ -49,6 +49,7 @@ def open_dataset(source: Source) -> Dataset:
         key = value_of(image, "id", (int, str), where)
         names[key] = str(image.get("file_name") or key)
         sizes[key] = polygons.size_of(image, where)
+    # For all images, so that those without masks are frames, too.
     records: dict[int | str, list[dict]] = {key: [] for key in names}
     for i, annotation in enumerate(_list(content, "annotations", path)):
         where = f"{path}: annotation {i}"
@@ -57,6 +58,7 @@ def open_dataset(source: Source) -> Dataset:
             raise ValueError(f"{where}: image {key!r} is not in the list of images")
         polygons.check(annotation.get("segmentation"), sizes[key], where)
         records[key].append(annotation)
+    # Names are cut only together: one by one, two frames could end up with one name.
     plain = without_parent(names)
     frames = [_frame(plain[key], tuple(records[key]), sizes[key]) for key in names]
     layout = Layout(path, "coco", "F")
@@ -72,6 +74,7 @@ def _list(content: dict, key: str, path: Path) -> list[dict]:
 
 
 def _frame(name: str, records: tuple[dict, ...], size: Any) -> Frame:
+    # Annotations may lack it beside others that have it; their masks are matched like any.
     identities = tuple(r["track_id"] if type(r.get("track_id")) is int else None for r in records)
     known = any(identity is not None for identity in identities)
     return Frame(name, records, size, identities if known else None)
@@ -120,6 +123,7 @@ def _gather(
         {"id": t + 1, "file_name": f.name, "width": width, "height": height, "frame_index": t}
         for t, f in enumerate(sequence.frames)
     ]
+    # Rows are written as they come; what is known only at the end, the categories, stands last.
     used, count = set(), 0
     with open(path, "w", encoding="utf-8") as file:
         file.write(f'{{"info": {{}},\n"images": {to_json(images)},\n"annotations": [')
@@ -129,6 +133,7 @@ def _gather(
             for row in rows:
                 count += 1
                 used.add(row["category_id"])
+                # Ids count over the whole file, so only this process can give them.
                 file.write((",\n" if count > 1 else "\n") + to_json(row | {"id": count}))
 
         yield add

@@ -30,6 +30,7 @@ from consistency.options import WritingOptions
 
 TABLES = ("res_track.txt", "man_track.txt")
 FOLDER = "ctc/01_RES"
+# The format says 16 bits.
 LIMIT = 65_535
 TRACK_IMAGE = re.compile(r"(mask|man_track)(\d{3,})\.tif")
 
@@ -46,6 +47,7 @@ def matches(source: Source) -> bool:
 
 def _inner(source: Source) -> Source:
     """The folder itself, or TRA in the folder of a ground truth."""
+    # SEG beside it has only some frames, and its numbers are not tracks.
     truth = source.path / "TRA"
     return source.inside(truth) if truth.is_dir() and not source.images else source
 
@@ -143,10 +145,12 @@ def segments(
     parents : {label: label it came from by division}.
     numbers : {label: number}.
     """
+    # The format knows a division only where the mother ends, so she is cut where a daughter begins.
     births: dict[int, set[int]] = {}
     for child, parent in parents.items():
         if child in presence and parent in presence:
             births.setdefault(parent, set()).add(presence[child][0])
+    # Behind all labels, so that a later part never takes the number of another label.
     free = max(numbers.values(), default=0) + 1
     found: dict[int, list[Segment]] = {}
     for label, frames in presence.items():
@@ -160,6 +164,8 @@ def segments(
         for start, stop in zip([0, *cuts], [*cuts, len(frames)], strict=True):
             segment = Segment(number, label, frames[start], frames[stop - 1], before)
             found[label].append(segment)
+            # The right side is evaluated first: this part becomes the parent of the next, which
+            # takes the free number; after the last part none is used up.
             before, number, free = number, free, free + (stop < len(frames))
     return [
         _with_mother(segment, found.get(parents.get(segment.label, 0), ()))
@@ -179,12 +185,14 @@ def _with_mother(segment: Segment, mother: Sequence[Segment]) -> Segment:
 def _plan(sequence: LabelledSequence, options: WritingOptions) -> flatten.ImagePlan[int]:
     flatten.require_disjoint(sequence, options, "ctc")
     numbering = number_labels(sequence, options, LIMIT, "ctc")
+    # All names have the same length, so that sorting as text is the order of time.
     digits = 4 if len(sequence.labelled_frames) > 1000 else 3
     presence = {
         label: frames
         for label, frames in flatten.presence(sequence.labelled_frames).items()
         if label in numbering.numbers
     }
+    # From the masks as they are; what gets covered in drawing is known in ``_gather`` only.
     parts = _fitting(segments(presence, sequence.parents, numbering.numbers))
     plan = flatten.plan(sequence, options, numbering, np.dtype(np.uint16), digits)
     table = _number_table(parts)
@@ -247,6 +255,7 @@ def _gather(
     table = _number_table(parts)
     for t, planned in enumerate(labels):
         final = {number: table[t, label] for number, label in planned.items()}
+        # Rare, so images are read again only where a number has changed.
         if any(number != new for number, new in final.items()):
             _renumber(folder / FOLDER / _name(t, plan.shared.extra), final)
     lines = [f"{p.number} {p.first} {p.last} {p.parent}\n" for p in parts]
@@ -256,6 +265,7 @@ def _gather(
 
 
 def _renumber(path: Path, numbers: dict[int, int]) -> None:
+    # A table of all numbers turns the whole image in one indexing; 0 stays 0.
     table = np.zeros(max(numbers) + 1, np.uint16)
     table[list(numbers)] = list(numbers.values())
     _save(path, table[images.read_numbers(path)])

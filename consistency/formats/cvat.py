@@ -69,6 +69,7 @@ def open_dataset(source: Source) -> Dataset:
     path = source.path
     tree = _parse(path)
     if tree.find("track") is not None:
+        # Numbered in the order of time already.
         frames = in_order(_frames_of_tracks(tree, path), path, key=None)
     else:
         frames = in_order((_frame_of_image(i, path) for i in tree.iterfind("image")), path)
@@ -80,6 +81,7 @@ def _parse(path: Path) -> "Element":
     from xml.etree import ElementTree
 
     text = read_text(path)
+    # Comments begin in the same way and do no harm.
     if "<!" in text.replace("<!--", ""):
         raise ValueError(f"{path}: has definitions (<!DOCTYPE, <!ENTITY), which CVAT never writes")
     try:
@@ -94,6 +96,7 @@ def _frame_of_image(image: "Element", path: Path) -> Frame:
     size = _size(image.get("width"), image.get("height"), where)
     records = []
     for i, shape in enumerate(image):
+        # A tag is about the whole image.
         if shape.tag != "tag":
             at = f"{where}, shape {i}"
             own = shape.findtext("attribute[@name='track_id']")
@@ -112,10 +115,12 @@ def _frames_of_tracks(tree: "Element", path: Path) -> Iterator[Frame]:
         identity = _number(track.get("id"), where)
         for shape in track:
             t = _number(shape.get("frame"), f"{where}: frame")
+            # An outside shape says where an absence begins; its points are the last ones seen.
             if shape.get("outside") != "1":
                 record = _record(shape, track.get("label", ""), size, f"{where}, frame {t}")
                 found.setdefault(t, []).append(record | {"track_id": identity})
     length = tree.findtext("./meta/task/size") or tree.findtext("./meta/job/size")
+    # Frames behind the last shape are in the sequence, too: only <meta> tells them.
     last = [_number(length, f"{path}: size") - 1] if length else []
     # CVAT itself counts tracks from 0, which stands for none here.
     tracks = [record["track_id"] for records in found.values() for record in records]
@@ -158,12 +163,14 @@ def _runs_of_mask(shape: "Element", size: tuple[int, int], where: str) -> dict:
     left, top, width, height = (_number(shape.get(key), where) for key in BOX)
     runs = np.array([_number(v, where) for v in shape.get("rle", "").split(",")], np.int64)
     inside = left + width <= size[1] and top + height <= size[0]
+    # Each run is looked at as well: a sum of huge ones may wrap around to the right number.
     if not inside or (runs > width * height).any() or runs.sum() != width * height:
         raise ValueError(
             f"{where}: runs of {runs.sum()} pixels in a box of {width} × {height} at {left}, "
             f"{top}; the image has {size[1]} × {size[0]}"
         )
     pixels = np.zeros(size, np.uint8)
+    # 0, 1, 0, 1, ...: runs take turns, background first.
     values = np.arange(runs.size) % 2
     box = np.repeat(values.astype(np.uint8), runs).reshape(height, width)
     pixels[top : top + height, left : left + width] = box
@@ -195,6 +202,7 @@ def _write_frame(task: FrameTask, shared: Shared) -> WriteResult[Rows]:
         masks.append(_mask(pixels, box, names[category], label))
         if tracked:
             found = outline(pixels, *box[:2])
+            # Counted, for one warning at the end instead of one per mask.
             differ += found.holes > 0 or len(found.polygons) > 1
             corners.append(_points(found.polygons[0]))
     return WriteResult(rows=("".join(masks), corners, differ))
@@ -215,6 +223,7 @@ def _runs(pixels: np.ndarray) -> str:
     flat = pixels.ravel()
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     runs = np.diff(edges, prepend=0, append=flat.size).tolist()
+    # The first run is background; where there is none it has length 0.
     return ", ".join(map(str, [0, *runs] if flat[0] else runs))
 
 
@@ -265,6 +274,7 @@ def _write_head(file: TextIO, sequence: LabelledSequence, names: dict[int, str],
     )
     labels = "".join(
         f"<label><name>{escape(name)}</name><attributes>{attribute}</attributes></label>\n"
+        # Two categories may share a name, and CVAT refuses a label that is there twice.
         for name in dict.fromkeys(names.values())
     )
     height, width = sequence.shape
@@ -306,6 +316,7 @@ def _shapes(shapes: list[tuple[int, str]], length: int) -> Iterator[str]:
     for t, points in single:
         yield _polygon(t, points, outside=0)
         if t + 1 < length and t + 1 not in present:
+            # Else CVAT would draw the polygon on, through all frames of the gap.
             yield _polygon(t + 1, points, outside=1)
 
 

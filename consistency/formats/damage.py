@@ -32,8 +32,11 @@ def _naming(name: str, lead: str) -> Iterator[None]:
     except MemoryError as error:
         raise MemoryError(f"{lead}not enough memory to read it") from error
     except (FileNotFoundError, OSError, ValueError) as error:
+        # Named by who has raised it: twice would be noise.
         if name in str(error):
             raise
+        # The plain kinds take one text; subclasses as UnicodeDecodeError want five arguments.
+        # FileNotFoundError stands first, as it is an OSError, too.
         kinds = (FileNotFoundError, OSError, ValueError)
         raise next(k for k in kinds if isinstance(error, k))(f"{lead}{error}") from error
     except Exception as error:  # of a damaged file anything may come

@@ -20,6 +20,7 @@ from consistency.formats.writing import FrameTask, Output, WriteResult
 from consistency.masks.packed import PackedMasks
 from consistency.options import WritingOptions
 
+# Both, as either may mark what is not to be judged.
 VOID = (254, 255)
 LIMIT = 253
 
@@ -42,6 +43,7 @@ def open_dataset(source: Source) -> Dataset:
 
 def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
     """List and pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    # Void stays out here once and for all: only listed values are read later.
     return images.read_unlisted(layout.root, frame, VOID)
 
 
@@ -55,6 +57,7 @@ def palette() -> bytes:
     number = np.arange(256)[:, None]
     channel = np.arange(3)
     bits = [((number >> (3 * j + channel)) & 1) << (7 - j) for j in range(3)]
+    # The bits never meet, so that a sum puts them together; row after row is r, g, b.
     return np.sum(bits, axis=0).astype(np.uint8).tobytes()
 
 

@@ -17,12 +17,14 @@ from consistency.formats.writing import FrameTask, Output, WriteResult
 from consistency.options import WritingOptions
 
 FOLDER = "gaussian-grouping"
+# 8 bits without the background; the loader reads no more.
 LIMIT = 255
 
 
 def _plan(sequence: LabelledSequence, options: WritingOptions) -> flatten.ImagePlan[None]:
     seen: dict[str, str] = {}
     for frame in sequence.frames:
+        # Two frames of one name would write one file, and the later one would win.
         name = first_part(frame.name)
         if name in seen:
             raise ValueError(

@@ -51,6 +51,7 @@ def _gather(
     numbers = np.arange(len(nodes["t"]), dtype=np.uint64)
     (folder / "geff").mkdir(exist_ok=True)
     path = str(folder / "geff" / f"{sequence.name}.geff")
+    # Without edges the array would have one dimension.
     ends = np.array(edges, np.uint64).reshape(-1, 2)
     write_arrays(path, numbers, properties, ends, {}, metadata)
 
@@ -59,6 +60,7 @@ def _nodes(sequence: LabelledSequence) -> dict[str, np.ndarray]:
     """Return the properties of all masks, frame after frame."""
     frames = sequence.labelled_frames
     centroids = np.concatenate([np.zeros((0, 2)), *(frame.centroids for frame in frames)])
+    # NumPy does not concatenate an empty list; with this one a sequence without masks goes through.
     none = np.zeros(0, np.int64)
     return {
         "t": np.repeat(np.arange(len(frames)), [len(frame.labels) for frame in frames]),
@@ -98,6 +100,7 @@ def tracklets(count: int, edges: list[Edge]) -> np.ndarray:
     coming = Counter(b for _, b in edges)
     found = np.arange(1, count + 1)
     for a, b in edges:  # ascending, so that the number of a is final
+        # A branch on either side begins a new tracklet.
         if leaving[a] == coming[b] == 1:
             found[b] = found[a]
     return found

@@ -53,6 +53,7 @@ class Intake:
     """Makes frames of what is given, one after the other, and sees that all are of one size."""
 
     def __init__(self) -> None:
+        # Shape and name of the first frame with masks; the name is for the error.
         self._first: tuple[tuple[int, int], str] | None = None
         self.order: Order = "C"
 
@@ -102,6 +103,7 @@ def for_files(frames: Iterable[Frame]) -> tuple[Frame, ...]:
 
 def _items(given: object) -> Sequence[object]:
     """Return the masks of a frame one by one."""
+    # Masked arrays of NumPy have a ``mask``, too, which means something else.
     if hasattr(given, "mask") and not isinstance(given, np.ndarray):
         return _of_detections(given)
     if isinstance(given, list | tuple):
@@ -127,8 +129,10 @@ def _of_detections(detections: Any) -> Sequence[object]:
 
 
 def _of_stack(stack: np.ndarray) -> Sequence[np.ndarray]:
+    # np.array([]) has one dimension and no mask in it.
     if not stack.size and stack.ndim in (1, 3):
         return ()
+    # Mask R-CNN of torchvision gives this; it might also be n frames of one mask.
     if stack.ndim == 4 and stack.shape[1] == 1:
         raise ValueError(f"array of shape {stack.shape}; a frame is (n, h, w): give masks[:, 0]")
     if stack.ndim != 3:
@@ -156,8 +160,11 @@ def _record(i: int, item: object) -> tuple[dict, Any]:
     if isinstance(item, dict):
         if "counts" not in item:
             raise ValueError(f"mask {i}: no 'segmentation' and no 'counts', but {sorted(item)}")
+        # NumPy's integers become Python's, so that JSON takes them.
         mask = {"size": [int(v) for v in item.get("size", ())], "counts": item["counts"]}
         if isinstance(mask["counts"], bytes):
+            # pycocotools gives bytes.  Replaced characters are foreign to ``rle``, which says so
+            # with the mask.
             mask["counts"] = mask["counts"].decode("ascii", "replace")
         rle.read_size(mask)
         return record | {"segmentation": mask}, mask

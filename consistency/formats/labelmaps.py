@@ -52,6 +52,7 @@ def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
 
 def _plan(sequence: LabelledSequence, options: WritingOptions) -> flatten.ImagePlan[None]:
     numbering = number_labels(sequence, options, LIMIT, "labelmaps")
+    # No dtype: 8 bits where the numbers allow it, as most viewers show those.
     return flatten.plan(sequence, options, numbering, None, None)
 
 

@@ -46,6 +46,7 @@ def matches(source: Source) -> bool:
         return False
     if source.images[0].suffix != ".png":
         return False
+    # Plain label images have 16 bits as well; only the ids tell, and only pixels have those.
     values = images.values_of(images.read_numbers(source.images[0]))
     return bool(values) and min(values) >= INSTANCES
 
@@ -59,6 +60,7 @@ def parts(source: Source) -> dict[str, Path]:
 def _has_lines(path: Path) -> bool:
     check_file(path)
     with open(path, encoding="utf-8", errors="replace") as file:
+        # With a limit: a binary file named .txt may have no end of line at all.
         words = file.readline(LONGEST_LINE).split(" ")
     return len(words) == COLUMNS and all(map(is_number, words[:5]))
 
@@ -90,6 +92,7 @@ def _frames(path: Path) -> list[Frame]:
             continue
         t, identity, class_id, height, width, counts = _parse(path, number, line)
         segmentation = {"size": [height, width], "counts": counts}
+        # Also for a frame of nothing but ignored regions: it is a frame.
         masks = found.setdefault(t, [])
         if class_id == IGNORE_CLASS:
             ignored.setdefault(t, []).append(segmentation)
@@ -161,6 +164,7 @@ def _number(
         return Numbering({label: label for label in counts})
     numbers: dict[int, int] = {}
     dropped: list[int] = []
+    # Instances count from 1 within their class, so each class has room of its own.
     limit = min(options.max_ids or INSTANCES, INSTANCES - 1)
     for class_id in sorted(set(classes.values())):
         mine = {label: counts[label] for label in counts if classes[label] == class_id}
@@ -177,6 +181,7 @@ def _write_frame(task: FrameTask, drawing: flatten.Drawing[NameAndFirst]) -> Wri
     image, lost = flatten.draw(task, drawing)
     flatten.save_png(task.path("mots", name, f"{t:06d}.png"), image)
     height, width = image.shape
+    # From the flattened image, not from the masks: text and PNG hold the same pixels, disjoint.
     lines = [
         f"{t} {value} {value // INSTANCES} {height} {width} {segmentation['counts']}\n"
         for value, segmentation in rle.of_labels(image).items()

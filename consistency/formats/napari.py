@@ -26,6 +26,7 @@ def _gather(
 ) -> Iterator[Callable[[int, None], None]]:
     yield lambda t, rows: None
     rows = [
+        # Rows before columns, as napari's axes go.
         (label, t, round(float(y), 3), round(float(x), 3))
         for t, frame in enumerate(sequence.labelled_frames)
         for label, (x, y) in zip(frame.labels, frame.centroids, strict=True)

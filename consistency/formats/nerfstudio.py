@@ -59,11 +59,13 @@ def extend(file: Path, paths: dict[str, str]) -> dict:
     for i, entry in enumerate(value_of(content, "frames", list, str(file))):
         name = value_of(entry, "file_path", str, f"{file}: frame {i}")
         image = PurePosixPath(name)
+        # By the image's own name, else with its folder: names of frames may be either.
         path = paths.get(image.stem) or paths.get(str(image.parent / image.stem))
         if path is None:
             raise ValueError(
                 f"{file}: image {short(name)} has no frame of masks; all images need one"
             )
+        # A new object: everything else that the scene says is kept as it is.
         entries.append(entry | {"mask_path": path})
     return content | {"frames": entries}
 
@@ -73,6 +75,7 @@ def _write_frame(task: FrameTask, shared: ShapeAndInvert) -> WriteResult[None]:
     image = np.zeros(shape, np.uint8)
     chosen = [k for k, number in enumerate(task.numbers) if number]
     if chosen:
+        # One value for all: where chosen masks overlap, the order of painting does not matter.
         white = np.full(len(task.numbers), 255, np.uint8)
         image, _ = task.reader.kept().paint(white, chosen)
     image = 255 - image if invert else image

@@ -53,6 +53,7 @@ def _refused(name: str, what: str, load: str, stem: str) -> str:
 def kind_of(path: Path) -> str:
     """Return "pickle", "tensors", "a video", "a photograph", or nothing."""
     suffix = path.suffix.lower()
+    # By name alone: torch.save writes a zip archive, as many programs do.
     if suffix in TENSORS:
         return "tensors"
     check_file(path)
@@ -61,6 +62,7 @@ def kind_of(path: Path) -> str:
     if suffix in PICKLES or (first[:1] == bytes([PROTOCOL]) and first[1:2] in map(_byte, VERSIONS)):
         return "pickle"
     if suffix in VIDEOS or first[4:8] == b"ftyp" or first[:4] in (b"RIFF", b"\x1a\x45\xdf\xa3"):
+        # AVI and WebP share the container RIFF; bytes 8 to 11 tell which it is.
         return "a video" if first[8:12] != b"WEBP" else "a photograph"
     if suffix in PHOTOGRAPHS or first[:3] == b"\xff\xd8\xff":
         return "a photograph"

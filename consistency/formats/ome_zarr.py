@@ -45,6 +45,7 @@ def _array(layers: Layers, length: int) -> tuple[Any, dict[str, Any]]:
     files: dict[str, Any] = {}
     array = zarr.create_array(
         zarr.storage.MemoryStore(files),
+        # One frame a chunk: each file is written by one worker, and read for one frame.
         shape=(length, *layers.shape),
         chunks=(1, *layers.shape),
         dtype=layers.dtype,
@@ -65,6 +66,7 @@ def _write_frame(task: FrameTask, shared: Shared) -> WriteResult[None]:
         array, files = _array(layers, length)
         array[task.t] = image
         for file, content in files.items():
+            # .zarray and .zattrs describe the array; ``_gather`` writes them once.
             if file[0] != ".":
                 path = task.path(_folder(name), layer, "0", *file.split("/"))
                 path.write_bytes(content.to_bytes())
@@ -85,6 +87,7 @@ def _gather(
     for name in names:
         _write_group(labels / name, _description(name))
         (labels / name / "0").mkdir(exist_ok=True)
+        # Of an array that nothing was put into there are no chunks, only what describes it.
         for file, content in _array(layers, length)[1].items():
             (labels / name / "0" / file).write_bytes(content.to_bytes())
 

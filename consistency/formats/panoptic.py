@@ -26,6 +26,7 @@ def matches(source: Source) -> bool:
         return False
     if index is not None:
         return True
+    # One pair is enough: what is missing is for ``open_dataset`` to say.
     texts, pictures = ({p.stem for p in s} for s in (source.texts, source.images))
     return bool(texts & pictures) and _is_segments(source.sample)
 
@@ -41,6 +42,7 @@ def _images_of(source: Source) -> tuple[Source, Path | None]:
     if not source.images:
         inner = next((f for f in map(source.inside, source.folders) if f.images), source)
     stems = {path.stem for path in inner.images}
+    # A file named as an image is about that image alone; large ones are not parsed for nothing.
     candidates = [p for p in source.texts if p.stem not in stems] if stems else []
     for path in candidates:
         content = source.load(path)
@@ -71,6 +73,7 @@ def _segments(
         where = f"{index}: annotation {i}"
         listed = value_of(entry, "segments_info", list, where)
         name = entry.get("file_name") or entry.get("image_id")
+        # Stems, as an image_id has no ending.
         segments[PurePosixPath(str(name)).stem] = listed
     return segments, category_names(content, str(index))
 
@@ -93,6 +96,7 @@ def _frames(inner: Source, segments: dict[str, list]) -> Iterator[Frame]:
 def _frame(path: Path, segments: list) -> Frame:
     where = f"{path.with_suffix('.json')}: segment"
     found = {value_of(s, "id", int, where): s for s in segments}
+    # The segments travel as ``source``: only the pixels tell which of them are in the image.
     return Frame(path.name, (), found, listed=False)
 
 
@@ -106,6 +110,7 @@ def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
     """List and pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     segments = frame.source
     image = read_ids(layout.root / frame.name)
+    # The JSON decides what is a mask: id 0 and unlisted ids are void.
     values, masks = images.values_and_masks(image, segments.__contains__)
     records = tuple({"segmentation": frame.name, "value": v} | segments[v] for v in values)
     return Frame(frame.name, records, identities=tuple(r["value"] for r in records)), masks

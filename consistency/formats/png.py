@@ -40,11 +40,13 @@ def misfit(source: Source) -> str:
         return ""
     inside = [source.inside(folder) for folder in folders]
     counted = [folder for folder in inside if folder.images and _is_counted(folder)]
+    # Most of the folders must fit, else the error would be about a format that nobody meant.
     if 2 * len(counted) <= len(folders) or not _is_binary(counted[0]):
         return ""
     wrong = next((folder for folder in inside if not _is_counted(folder)), None)
     if wrong is None:
         return ""
+    # The first file that breaks the count is shown, not only the folder.
     stems = [str(i) for i in range(len(wrong.entries))]
     first = next(p for p in wrong.entries if p not in wrong.images or p.stem not in stems)
     return f"{first}: the other folders hold the masks of a frame, 0.png, 1.png, ..."
@@ -91,6 +93,7 @@ def _pairs(source: Source) -> dict[str, list[str]]:
             return {}
         found.setdefault(match[1], []).append(path.name)
     shared = max(map(len, found.values()), default=0) > 1
+    # One frame alone, or one file per frame, are rather label images with a number in their name.
     return found if len(found) > 1 and shared else {}
 
 
@@ -102,6 +105,7 @@ def _is_counted(folder: Source) -> bool:
 def _is_binary(folder: Source) -> bool:
     if folder.sample_image is None or folder.sample_image.kind != "numbers":
         return False
+    # One value, 1 or 255; an empty mask has none.
     return len(images.values_of(images.read_numbers(folder.images[0]))) <= 1
 
 

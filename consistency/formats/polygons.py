@@ -20,6 +20,7 @@ Size = tuple[int, int] | None
 def size_of(image: dict, where: str) -> Size:
     """(height, width) that an image or video says it has; None if it says nothing."""
     size = [image.get("height"), image.get("width")]
+    # One of the two alone is damage, and ``read_size`` says so.
     if size == [None, None]:
         return None
     try:
@@ -44,6 +45,7 @@ def check(segmentation: object, size: Size, where: str) -> None:
 
 
 def _check_polygon(polygon: Any, size: tuple[int, int], where: str) -> None:
+    # pycocotools takes a list of four numbers for a box.
     good = isinstance(polygon, list) and len(polygon) >= 6 and len(polygon) % 2 == 0
     if not good or not all(isinstance(v, int | float) and abs(v) < LARGEST for v in polygon):
         raise ValueError(f"{where}: a polygon is a list x, y, x, y, ... of three or more corners")
@@ -54,6 +56,7 @@ def _check_polygon(polygon: Any, size: tuple[int, int], where: str) -> None:
                 f"{where}: polygon with {axis} from {low:g} to {high:g} outside the image of "
                 f"{size[1]} × {size[0]} pixels; correct it or the image's size"
             )
+    # The cheap bound first: no edge is longer than the image, give or take the tolerance.
     if len(polygon) // 2 * max(size) > LONGEST_OUTLINE and _outline(polygon) > LONGEST_OUTLINE:
         raise ValueError(
             f"{where}: polygon with an outline of {_outline(polygon):.3g} pixels; allowed are "

@@ -15,6 +15,7 @@ from consistency.masks.packed import PackedMasks
 
 def matches(source: Source) -> bool:
     """Whether the file, or the first JSON file of the folder, is of this form."""
+    # COCO's JSON has "images", in the plural.
     content = source.content if source.path.is_file() else source.sample
     return isinstance(content, dict) and {"image", "annotations"} <= set(content)
 
@@ -33,6 +34,7 @@ def _frames(source: Source, files: Iterable[Path]) -> Iterator[Frame]:
         annotations = value_of(content, "annotations", list, str(path))
         for i, annotation in enumerate(annotations):
             value_of(annotation, "segmentation", dict, f"{path}: annotation {i}")
+        # The image's name, as the photographs are found by it.
         name = Path(str(image.get("file_name") or path.stem)).name
         yield Frame(name, tuple(annotations))
 

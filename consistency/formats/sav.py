@@ -25,6 +25,8 @@ def matches(source: Source) -> bool:
         content = source.content
         return isinstance(content, dict) and "masklet" in content
     folders = source.folders
+    # The digits count: sequences, frames and objects of other data sets are folders of PNG files,
+    # too.
     return bool(folders) and all(
         OBJECT_FOLDER.fullmatch(folder.name)
         and source.inside(folder).entries
@@ -38,6 +40,7 @@ def misfit(source: Source) -> str:
     folders = source.folders
     problems = {folder: _problem(source.inside(folder)) for folder in folders}
     objects = [f for f in folders if OBJECT_FOLDER.fullmatch(f.name) and _mostly(source.inside(f))]
+    # Half or fewer may be chance.
     if 2 * len(objects) <= len(folders):
         return ""
     return next((problem for problem in problems.values() if problem), "")
@@ -75,6 +78,7 @@ def _frames_of_json(source: Source) -> list[Frame]:
     if wrong:
         raise ValueError(f"{path}: 'masklet_id' holds {short(wrong[0])}, not a whole number")
     scores = content.get("masklet_stability_score")
+    # Of use, but not needed: scores that do not fit are left out rather than refused.
     scores = scores if isinstance(scores, list) and len(scores) == len(masklets) else None
     frames = []
     for t, masks in enumerate(masklets):
@@ -82,6 +86,7 @@ def _frames_of_json(source: Source) -> list[Frame]:
             raise ValueError(f"{path}: frame {t} has no mask for each of {len(ids)} objects")
         records: list[dict[str, Any]] = []
         for k, segmentation in enumerate(masks):
+            # Null says the same as an empty mask.
             if segmentation is None:
                 continue
             if not isinstance(segmentation, dict):
@@ -103,6 +108,8 @@ def _frames_of_folder(source: Source) -> list[Frame]:
     for folder in source.folders:
         for path in source.inside(folder).entries:
             record = {"segmentation": f"{folder.name}/{path.name}", "id": int(folder.name)}
+            # Objects of frames become frames of objects; an object without a file is away in that
+            # frame.
             found.setdefault(path.name, []).append(record)
     return [
         Frame(name, tuple(records), None, tuple(record["id"] for record in records))

@@ -51,6 +51,7 @@ class Source:
     def __init__(self, path: Path, sequence: str | None = None, root: Path | None = None):
         self.path = Path(path)
         self.sequence = sequence
+        # The JSON that is given alone may name files beside it.
         self.root = root or (self.path if self.path.is_dir() else self.path.parent)
         self._loaded: dict[Path, object] = {}
         self._inside: dict[Path, Source] = {}
@@ -60,6 +61,7 @@ class Source:
     def _listed(self) -> tuple[Path, ...]:
         if not self.path.is_dir():
             return ()
+        # Before the folder is listed: a link may lead to any place of the disk.
         with inside(self.root):
             check_inside(self.path)
         return tuple(self.path.iterdir())
@@ -154,6 +156,7 @@ def read_text(path: Path) -> str:
     """Return the content of a text file; ValueError if it is not UTF-8, or not a regular file."""
     check_file(path)
     try:
+        # With or without a byte order mark, which Windows' editors write.
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(
@@ -163,6 +166,7 @@ def read_text(path: Path) -> str:
 
 def is_number(word: str) -> bool:
     """Whether a word of a text file is a whole number from 0 that 64 bits hold."""
+    # isdigit alone lets superscripts and other scripts through, which int() refuses or reads.
     return word.isascii() and word.isdigit() and len(word) <= 18
 
 
@@ -172,10 +176,12 @@ def read_table(path: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
     Raises ValueError for a line that is damaged or has more fields than the first, and as
     ``read_text``.
     """
+    # newline="": csv handles ends of lines itself, also those inside quotes.
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""), restval="", strict=True)
     rows = []
     try:
         for row in reader:
+            # DictReader puts fields without a column under None.
             if None in row:
                 raise ValueError(f"{path}, line {reader.line_num}: more fields than in line 1")
             rows.append({key: plain_field(value) for key, value in row.items()})
@@ -187,6 +193,7 @@ def read_table(path: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
 @contextmanager
 def without_collection() -> Iterator[None]:
     """Put off the search for cycles, which takes half of the time where records are many."""
+    # A program that uses the package may have switched it off itself.
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -198,6 +205,7 @@ def without_collection() -> Iterator[None]:
 
 def _unique(pairs: list[tuple[str, object]]) -> dict:
     content = dict(pairs)
+    # Only now the slow search: objects with a key twice are rare.
     if len(content) < len(pairs):
         keys = [key for key, _ in pairs]
         raise KeyError(next(key for key in keys if keys.count(key) > 1))
@@ -217,6 +225,7 @@ def value_of(content: object, key: str, kind: type | tuple[type, ...], where: st
     if not isinstance(content, dict) or key not in content:
         raise ValueError(f"{where}: no {key!r}")
     value = content[key]
+    # true is an int to Python; nothing that is read here is a bool.
     if not isinstance(value, kind) or isinstance(value, bool):
         kinds = kind if isinstance(kind, tuple) else (kind,)
         wanted = " or ".join(NAMES.get(k, k.__name__) for k in kinds)
@@ -239,6 +248,7 @@ def category_names(content: dict, where: str) -> dict[int, str]:
 def without_parent(names: dict) -> dict:
     """Cut a folder that all file names share: "video1/0001.jpg" is frame "0001.jpg"."""
     parents = {str(PurePosixPath(name).parent) for name in names.values()}
+    # With several folders the folder is part of the name: video1/0001 and video2/0001.
     if len(parents) > 1 or ".." in "".join(parents):
         return dict(names)
     return {key: PurePosixPath(name).name for key, name in names.items()}

@@ -42,6 +42,7 @@ def matches(source: Source) -> bool:
     files = source.files(*images.TIFF_SUFFIXES)
     if not files or len(files) < len(source.images) or source.sample_image is None:
         return False
+    # One image alone is a frame of label images; named as a layer it is a stack of one frame.
     layers = all(LAYER.fullmatch(path.stem) for path in files)
     return (len(files) == 1 or layers) and (source.sample_image.pages > 1 or layers)
 
@@ -77,6 +78,7 @@ class _Pages:
                 f"{path}: {series.dtype} of shape {series.shape} ({series.axes}); a stack of label "
                 "images is (T, Y, X) of integers"
             )
+        # One page for many frames is never compressed, so the file must be as long as its pixels.
         if series.nbytes > path.stat().st_size and len(file.pages) < series.shape[0]:
             raise ValueError(
                 f"{path}: damaged image (too short for {series.shape}); write it again"
@@ -90,6 +92,7 @@ class _Pages:
             pixels = images.page_pixels(self.path, self.file.pages[t])
         else:  # one page for all frames, as large stacks of ImageJ are
             images.check_size(self.path, self.series.shape[-2:], self.series.dtype.itemsize)
+            # Mapped, not read: only the part of this frame is loaded.
             pixels = self.series.asarray(out="memmap")[t]
         return images.numbers(self.path, pixels)
 
@@ -108,6 +111,7 @@ def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
     for name in names:
         with _open(layout.root / name) as pages:
             values, masks = images.values_and_masks(pages(t))
+        # Layer after layer: ``read_masks`` finds the masks in this order again.
         records += [{"segmentation": name, "value": value} for value in values]
         packed += [masks] if values else []
     identities = tuple(record["value"] for record in records)
@@ -135,6 +139,7 @@ def _join(frame: Frame, layers: Sequence[PackedMasks]) -> PackedMasks:
     if len(layers) == 1:
         return layers[0]
     counts = [layer.count for layer in layers]
+    # Masks of a layer are numbered behind those of all layers before it.
     before = [sum(counts[:i]) for i in range(len(counts))]
     mask = [layer.mask + b for layer, b in zip(layers, before, strict=True)]
     # The words of a layer are sorted by position, not by mask; a stable sort joins the layers.
@@ -182,12 +187,16 @@ def _gather(
         def add(t: int, pages: list[bytes]) -> None:
             for file, page in zip(files, pages, strict=True):
                 file.write(
+                    # An iterator of bytes is written as it is: the strip is compressed already.
                     iter([page]),
                     shape=shape,
                     dtype=dtype,
                     compression="zlib",
+                    # One strip, as it was compressed in one go.
                     rowsperstrip=shape[0],
                     photometric="minisblack",
+                    # With tifffile's own description each page would be a series of its own, of one
+                    # frame.
                     metadata=None,
                 )
 

@@ -184,8 +184,11 @@ def _naming_frame(frame: Frame) -> Iterator[None]:
     except MemoryError as error:
         raise MemoryError(f"{lead}{error or 'not enough memory to write it'}") from error
     except OSError as error:
+        # Not of the system: a reader has raised it, with the frame in its text.
         if error.errno is None:
             raise
+        # OSError(errno, ...) chooses its subclass by the number, so that it can be told apart as
+        # before.
         names = [error.filename] if error.filename else []
         raise OSError(error.errno, f"{lead}{error.strerror}", *names) from error
 
@@ -227,6 +230,7 @@ def write_chunk(
         source = FrameReader(layout, item.frame, item.labelled_frame, buffer)
         results.append({})
         for name in names:
+            # Plans without numbers are not in the dict: labels travel once, not once per output.
             numbers = item.numbers.get(name, item.labelled_frame.labels)
             task = FrameTask(item.t, source, item.labelled_frame, numbers, folder, files)
             with _naming_frame(item.frame):

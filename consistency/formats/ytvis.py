@@ -51,6 +51,7 @@ def open_dataset(source: Source) -> Dataset:
     size = polygons.size_of(video, f"{path}: video {video['id']}")
     names = [str(name) for name in value_of(video, "file_names", list, f"{path}: video")]
     plain = without_parent(dict(enumerate(names)))
+    # Not [[]] * n, which would be one list n times.
     frames: list[list[dict]] = [[] for _ in names]
     for i, annotation in enumerate(value_of(content, "annotations", list, str(path))):
         if value_of(annotation, "video_id", (int, str), f"{path}: annotation {i}") == video["id"]:
@@ -66,6 +67,7 @@ def _name(video: dict, path: Path) -> str:
     identity = value_of(video, "id", (int, str), f"{path}: video")
     names = value_of(video, "file_names", list, f"{path}: video {short(identity)}")
     folders = {str(Path(str(name)).parent) for name in names}
+    # Videos are known by the folder of their images; an id says little to people.
     folder = folders.pop() if len(folders) == 1 else "."
     return str(identity) if folder == "." else folder
 
@@ -75,6 +77,7 @@ def _videos_of_results(content: list, path: Path) -> list[dict]:
     for i, result in enumerate(content):
         where = f"{path}: result {i}"
         key = value_of(result, "video_id", (int, str), where)
+        # Results name no images: a video is as long as the lists of its objects.
         lengths[key] = len(value_of(result, "segmentations", list, where))
     return [
         {"id": key, "file_names": [f"{t:05d}" for t in range(length)]}
@@ -88,8 +91,10 @@ def _add(frames: list[list[dict]], annotation: dict, size: Any, number: int, whe
     if len(masks) != len(frames):
         raise ValueError(f"{where}: {len(masks)} segmentations for {len(frames)} frames")
     common = {k: v for k, v in annotation.items() if k not in PER_FRAME}
+    # Results have no id: their place in the list counts, from 1 over all videos.
     identity = annotation.get("id", number + 1)
     for t, segmentation in enumerate(masks):
+        # Either says that the object is away.
         if segmentation is None or segmentation == []:
             continue
         polygons.check(segmentation, size, f"{where}, frame {t}")
@@ -129,6 +134,8 @@ def _gather(
     """Turn frames of objects into objects of frames, by way of a file: memory stays flat."""
     path = folder / FILE
     path.parent.mkdir(exist_ok=True)
+    # The format wants objects, frames come: in between, masks wait on disk and only their places in
+    # memory.
     spool = path.with_suffix(".spool")
     places: dict[int, dict[int, tuple[int, int]]] = {}  # label: {frame: (offset, length)}
     categories: dict[int, int] = {}
@@ -165,6 +172,7 @@ def _load(file: IO[bytes], offset: int, length: int) -> list:
 
 
 def _annotation(label: int, category: int, masks: dict[int, list], length: int) -> dict:
+    # One null for each key of PER_FRAME.
     nothing = [None, None, None]
     columns = zip(*(masks.get(t, nothing) for t in range(length)), strict=True)
     values = dict(zip(PER_FRAME, map(list, columns), strict=True))
