@@ -84,6 +84,7 @@ class Intake:
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
+    # The program's own arrays, unchanged: they are looked at only now, one frame at a time.
     given: Given = frame.source
     if given.order == "F" and all(isinstance(mask, dict) for mask in given.masks):
         return rle.decode(given.masks, given.shape)

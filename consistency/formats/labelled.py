@@ -103,6 +103,8 @@ class LabelledSequence:
     @property
     def shape(self) -> tuple[int, int]:
         """(height, width); ValueError if no frame has a mask."""
+        # All masks of a sequence have one size, so the first frame with any tells it for the
+        # others.
         shape = next((frame.shape for frame in self.labelled_frames if frame.shape), None)
         if shape is None:
             raise ValueError("no frame has a mask, so their size is unknown; use --output none")

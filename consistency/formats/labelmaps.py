@@ -28,6 +28,8 @@ def matches(source: Source) -> bool:
     return (
         header is not None
         and header.kind == "numbers"
+        # The rest belongs to formats that know more: stacks, images of ctc, images whose JSON lists
+        # their ids.
         and header.pages == 1
         and not any(map(ctc.is_track_image, source.images))
         and not {p.stem for p in source.files(".json")} & {p.stem for p in source.images}

@@ -34,6 +34,7 @@ def _plan(
     labels = {label for frame in sequence.labelled_frames for label in frame.labels}
     wanted = set(options.ids) or labels
     unknown = sorted(wanted - labels)
+    # A mistyped label would give black images, which training takes without a word.
     if unknown:
         raise ValueError(f"--ids {unknown[0]}: there is no such label; see tracks.csv")
     numbers = [

@@ -41,6 +41,7 @@ class Numbering:
 
     def write(self, path: Path) -> None:
         """Write a line ``label,number,reason`` for each label, unless all keep their own."""
+        # A file that says nothing new would only raise the question what it is for.
         if not self.dropped and all(label == n for label, n in self.numbers.items()):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
