@@ -38,6 +38,7 @@ SAMPLES = {
     "labelme": samples.labelme,
     "cvat": samples.cvat_tracks,
     "yolo": samples.yolo_tracks,
+    "grounded_sam": samples.grounded_sam,
 }
 FRAMES = 4
 

@@ -413,6 +413,24 @@ def yolo_masks(folder):
     return _yolo(folder, lambda k: [])
 
 
+def grounded_sam(folder):
+    folder.mkdir()
+    for t in range(CELLS):
+        annotations = [
+            {
+                "class_name": "cup",
+                "bbox": [1.5, 2.0, 11.5, 22.0],
+                "segmentation": run_lengths(mask(k, t)),
+                "score": [0.75],
+            }
+            for k in present(t)
+        ]
+        size = {"box_format": "xyxy", "img_width": WIDTH, "img_height": HEIGHT}
+        content = {"image_path": f"a\\b/{t}.jpg", "annotations": annotations, **size}
+        (folder / f"{t}.json").write_text(json.dumps(content))
+    return folder
+
+
 def native_file(folder):
     path = sequences.disjoint(folder) / "sk_masks.json"
     return path.rename(path.with_name("anything.json"))
@@ -454,4 +472,5 @@ SAMPLES = {
     cvat_tracks: ("cvat", 1),
     yolo_tracks: ("yolo", 1),
     yolo_masks: ("yolo", 0),
+    grounded_sam: ("grounded_sam", 0),
 }

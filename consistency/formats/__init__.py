@@ -51,7 +51,7 @@ if TYPE_CHECKING:  # NumPy is not loaded for --help
 READERS = (
     "native", "amg", "sa1b", "sav", "coco", "ytvis", "mots", "davis", "labelmaps", "panoptic",
     "ctc", "tiff", "npz", "png", "video", "labelme", "cvat",
-    "yolo",
+    "yolo", "grounded_sam",
 )  # fmt: skip
 SEVERAL = ("ytvis", "mots")
 

@@ -34,6 +34,14 @@ def video(folder, mask):
     return folder / "x.json"
 
 
+def grounded(folder, key: str, value, annotation: bool = False):
+    path = samples.grounded_sam(folder) / "1.json"
+    content = json.loads(path.read_text())
+    (content["annotations"][0] if annotation else content)[key] = value
+    path.write_text(json.dumps(content))
+    return folder
+
+
 BOMB = '<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb">]><annotations>'
 WRONG = [
     (lambda f: labelme(f, shape_type="circle"), "0.json: shape 0: shape_type 'circle'; masks are"),
@@ -48,6 +56,10 @@ WRONG = [
     (lambda f: cvat(f, 'frame="0"', 'frame="-1"'), "frame: '-1' is not a whole number"),
     (lambda f: video(f, [[0, 1], [1]]), "frame '1', object '1': rows are lists of 0 and 1"),
     (lambda f: video(f, [[0, 2], [1, 0]]), "frame '1', object '1': rows are lists of 0 and 1"),
+    (lambda f: grounded(f, "box_format", "xywh"), "1.json: box_format 'xywh'; write 'xyxy'"),
+    (lambda f: grounded(f, "bbox", [1, 2, 3], True), "annotation 0: 'bbox' is [1, 2, 3], not [x"),
+    (lambda f: grounded(f, "segmentation", 5, True), "annotation 0: 'segmentation' is int, not"),
+    (lambda f: grounded(f, "img_width", 9), "1.json: annotation 0: run lengths of [37, 53], image"),
     (lambda f: video(f, {"counts": [6]}), "frame '1': run lengths need a size"),
 ]
 
@@ -87,3 +99,10 @@ def test_what_is_written_for_cvat_is_read_back(tmp_path):
     tracks = open_dataset(experiment / "cvat" / "tracks.xml")
     found = sequences.pixels_of(tracks)
     assert [sorted(frame) for frame in found] == [sorted(frame) for frame in expected]
+
+
+def test_boxes_and_scores_of_grounded_sam_are_those_of_coco(tmp_path):
+    frame = open_dataset(samples.grounded_sam(tmp_path / "data")).frames[0]
+    record = frame.records[0]
+    assert (frame.name, record["class_name"]) == ("0.jpg", "cup")
+    assert (record["bbox"], record["score"]) == ([1.5, 2.0, 10.0, 20.0], 0.75)
