@@ -1,6 +1,6 @@
 """The folder of one experiment: written whole or not at all, and read back.
 
-experiments/<name>/<name>.json          {frame: [record, ...]}, written last
+experiments/<name>/<name>.json          {frame: [record, ...]}
 experiments/<name>/tracks.csv           one line a label
 experiments/<name>/events.csv           births, gaps, returns, ends; masks dropped, with the reason
 experiments/<name>/run.json             parameters, versions, input, counters, seconds

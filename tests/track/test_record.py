@@ -1,5 +1,7 @@
 """What is kept of measurements for a second time."""
 
+from dataclasses import replace
+
 from labelling import boxes, measure_all
 
 from consistency.track.association import _blinking
@@ -33,5 +35,7 @@ def test_only_the_beginning_is_tracked_to_learn_how_often_masks_blink():
     many = Record(measured(links))  # two masks: twice as many links as are wanted
     known = _blinking(many.beginning(), Tracker())
     assert links <= known.links < links + 4
-    few = _blinking(Record(measured(frames)).beginning(), Tracker())
-    assert few.links == 2 * (frames - 1)
+    # Two masks in 200 frames tell less than is wanted: all are looked at.
+    assert _blinking(Record(measured(200)).beginning(), Tracker()).links == 2 * 199
+    crowd = Tracker(parameters=replace(DEFAULTS, first_links=1))
+    assert _blinking(Record(measured(2 * frames)).beginning(), crowd).links == 2 * (frames - 1)
