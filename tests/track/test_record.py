@@ -31,9 +31,10 @@ def test_what_was_kept_comes_again_and_then_the_rest():
 
 
 def test_only_the_beginning_is_tracked_to_learn_how_often_masks_blink():
-    links, frames = DEFAULTS.first_links, DEFAULTS.first_frames
+    links, frames = 100, DEFAULTS.first_frames
     many = Record(measured(links))  # two masks: twice as many links as are wanted
-    known = _blinking(many.beginning(), Tracker())
+    soon = Tracker(parameters=replace(DEFAULTS, first_links=links))
+    known = _blinking(many.beginning(), soon)
     assert links <= known.links < links + 4
     # Two masks in 200 frames tell less than is wanted: all are looked at.
     assert _blinking(Record(measured(200)).beginning(), Tracker()).links == 2 * 199
