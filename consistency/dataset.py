@@ -32,8 +32,8 @@ class Frame:
     source : what the format needs to find the pixels, where the records do not say it.
     identities : the object that each mask shows, where the input knows it; never used for
         labelling unless asked for.
-    listed : False where records and identities are in the pixels, which nobody has read yet; see
-        ``formats.read_frame``.
+    listed : False where only the pixels, which nobody has read yet, tell records and identities;
+        see ``formats.read_frame``.
     """
 
     name: str

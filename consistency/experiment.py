@@ -8,6 +8,7 @@ experiments/<name>/numpy_masks/ ...     what the outputs write
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields, replace
@@ -217,9 +218,11 @@ def _checked_run(run: Any, path: Path) -> dict:
     if "path" not in opened_as:
         raise ValueError(f"{path}: no 'path' of the input; mark it again")
     given = (opened_as.get(key) or "" for key in ("path", "format", "sort", "sequence"))
-    texts = [*outputs, *given]
+    above = opened_as.get("split_pieces", "0")
+    texts = [*outputs, *given, above]
     steps = value_of(run, "motion", list, str(path)) if "motion" in run else []
-    if not all(isinstance(text, str) for text in texts) or not all(map(_is_motion, steps)):
+    whole = all(isinstance(text, str) for text in texts) and all(map(_is_motion, steps))
+    if not whole or not re.fullmatch("[0-9]{1,18}", above):
         raise ValueError(f"{path}: its 'input', 'output' or 'motion' is damaged; mark it again")
     return run
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backends import KERNELS
 from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
-from consistency.cli.common import bars, one_line, plain_name, run_cli, say, shard
+from consistency.cli.common import bars, natural, one_line, plain_name, run_cli, say, shard
 from consistency.cli.input import add_input_flags, name_of, open_input
 from consistency.cli.limits import add_limit_flags
 from consistency.cli.output import add_output_choice, add_output_flags
@@ -88,7 +88,15 @@ def parser() -> Parser:
         "--kernel", choices=KERNELS, help="what counts, cupy: a GPU a rank of --multi mpi"
     )
     add_association_flags(result)
-    add_mask_flags(group("masks"))
+    masks = group("masks")
+    add_mask_flags(masks)
+    masks.add_argument(
+        "--split-pieces",
+        type=natural,
+        metavar="N",
+        help="cut masks of several pieces: a mask for each of more than N pixels; smaller ones are "
+        "left out; default: off",
+    )
     outputs = group("outputs")
     add_output_choice(outputs)
     add_output_flags(outputs)
@@ -115,6 +123,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
             if value is not None:
                 result.error(f"DATA and {flag} both say where the masks are; leave one of them out")
         args.data_path = args.data
+    if args.keep_ids and args.split_pieces is not None:
+        result.error(
+            "--split-pieces makes several masks of one identity, and --keep-ids takes one; leave "
+            "one of them out"
+        )
     return args
 
 
@@ -157,7 +170,8 @@ def run(args: argparse.Namespace, backend: "Backend") -> int:
     chosen = sequences_of(args, source)
     if chosen is not None:
         return run_many(args, backend, chosen, folder)
-    report = mark_one(open_input(source, args), folder, backend, args, bars(args.quiet))
+    dataset = open_input(source, args, args.split_pieces)
+    report = mark_one(dataset, folder, backend, args, bars(args.quiet))
     if not args.quiet:
         say(summary(report, folder, options) if report else f"{folder}: {WHOLE}")
     return 0
@@ -221,7 +235,7 @@ def run_many(args: argparse.Namespace, backend: "Backend", chosen: list, folder:
         raise ValueError(f"{folder}: is one experiment; choose another --exp-name for sequences")
 
     def mark_next(sequence: Sequence) -> "Report | None":
-        dataset = open_input(sequence.path, args)
+        dataset = open_input(sequence.path, args, args.split_pieces)
         target = folder / sequence.name
         report = mark_one(dataset, target, backend, args)
         if not args.quiet:

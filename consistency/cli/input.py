@@ -28,11 +28,16 @@ def add_input_flags(parser: argparse._ActionsContainer) -> None:
     add("--sequence", help="which one, where the input holds several")
 
 
-def open_input(source: Source | Path, args: argparse.Namespace) -> Dataset:
-    """Open the dataset, or the one at a path, as the flags say; raises as ``open_dataset``."""
+def open_input(
+    source: Source | Path, args: argparse.Namespace, split_pieces: int | None = None
+) -> Dataset:
+    """Open the dataset, or the one at a path, as the flags say; raises as ``open_dataset``.
+
+    ``split_pieces`` as in ``open_source``.
+    """
     if not isinstance(source, Source):
         source = Source(source, args.sequence)
-    return open_source(source, args.input_format, args.sort)
+    return open_source(source, args.input_format, args.sort, split_pieces)
 
 
 def name_of(path: Path) -> str:

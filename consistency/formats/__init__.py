@@ -18,7 +18,8 @@ A module that reads (READERS) has
 ``read_masks(layout, frame, buffer) -> PackedMasks``
     all masks of one frame in the order of its records; called in workers;
 ``read_unlisted(layout, frame) -> (Frame, PackedMasks)`` (where there are unlisted frames)
-    the frame with its records, and their masks, from the same pixels; called in workers;
+    the frame with its records, and their masks, from the same pixels; called in workers; without
+    a source it keeps that of the unlisted frame;
 ``check_listed(layout, frames)`` (optional)
     raises ValueError if the records that were found do not fit what lies beside them;
 ``pixel_slices(layout, frame, index, buffer)`` (optional)
@@ -29,7 +30,7 @@ A module that writes (WRITERS) has an ``Output``, see ``consistency.formats.writ
 
 import importlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -230,12 +231,18 @@ def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, "PackedMasks"]:
 
 def with_frames(dataset: Dataset, frames: Iterable[Frame]) -> Dataset:
     """Return the dataset with its frames as they were found; ValueError where they do not fit."""
-    frames = tuple(frames)
-    check = getattr(reader(dataset.layout.format), "check_listed", None)
+    pairs = zip(frames, dataset.frames, strict=True)
+    found = tuple(f if f.source is not None else replace(f, source=b.source) for f, b in pairs)
+    with within(dataset.layout.limits), naming_file(dataset.layout.root):
+        check_listed(dataset.layout, found)
+    return replace(dataset, frames=found)
+
+
+def check_listed(layout: Layout, frames: Sequence[Frame]) -> None:
+    """Raise ValueError if the records that were found do not fit what lies beside them."""
+    check = getattr(reader(layout.format), "check_listed", None)
     if check is not None:
-        with within(dataset.layout.limits), naming_file(dataset.layout.root):
-            check(dataset.layout, frames)
-    return replace(dataset, frames=frames)
+        check(layout, frames)
 
 
 def list_masks(dataset: Dataset, map: Callable[..., Iterable] = map) -> Dataset:
@@ -277,9 +284,15 @@ def open_dataset(
     return list_masks(open_source(Source(path, sequence), input_format, sort))
 
 
-def open_source(source: Source, input_format: str = AUTO, sort: str = NATURAL) -> Dataset:
+def open_source(
+    source: Source,
+    input_format: str = AUTO,
+    sort: str = NATURAL,
+    split_pieces: int | None = None,
+) -> Dataset:
     """Open what has been looked at already; frames of label images are left unlisted.
 
+    ``split_pieces`` makes a mask of each piece of more pixels (``pieces.py``); None makes none.
     Raises as ``open_dataset``.
     """
     path, sequence = source.path, source.sequence
@@ -305,16 +318,24 @@ def open_source(source: Source, input_format: str = AUTO, sort: str = NATURAL) -
         "sequence": sequence,
     }
     frames = _sorted(dataset.frames, sort)
-    return replace(dataset, frames=frames, opened_as=opened_as)
+    dataset = replace(dataset, frames=frames, opened_as=opened_as)
+    if split_pieces is None:
+        return dataset
+    own = {"split_pieces": str(split_pieces)}
+    cut: Dataset = reader("pieces").split_dataset(dataset, split_pieces)
+    return replace(cut, opened_as=opened_as | own)
 
 
 def reopen(opened_as: dict[str, Any]) -> Dataset:
     """Open a dataset again from its ``opened_as``; raises as ``open_dataset``."""
-    return open_dataset(
-        Path(opened_as["path"]),
-        opened_as.get("format") or AUTO,
-        opened_as.get("sort") or NATURAL,
-        opened_as.get("sequence"),
+    above = opened_as.get("split_pieces")
+    return list_masks(
+        open_source(
+            Source(Path(opened_as["path"]), opened_as.get("sequence")),
+            opened_as.get("format") or AUTO,
+            opened_as.get("sort") or NATURAL,
+            None if above is None else int(above),
+        )
     )
 
 

@@ -18,7 +18,8 @@ def doubts(findings: list[Finding]) -> Iterator[str]:
     if many > MANY_SCATTERED * masks:
         yield (
             f"{many} of {masks} masks consist of several pieces, first in frame "
-            f"{scattered[0].frame!r}; pieces far apart are often two objects"
+            f"{scattered[0].frame!r}; pieces far apart are often two objects: mark_label "
+            "--split-pieces N makes masks of those above N pixels"
         )
     again = [b for a, b in pairwise(findings) if a.masks and _same(a, b)]
     if again:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from hashlib import blake2b
 
 import numpy as np
@@ -12,7 +11,7 @@ from consistency.dataset import Dataset, Frame, Layout
 from consistency.formats import read_frame
 from consistency.formats.buffer import Buffer
 from consistency.masks.intersections import self_intersections
-from consistency.masks.packed import PackedMasks
+from consistency.masks.pieces import number_pieces
 from consistency.measure.duplicates import find_duplicates
 from consistency.options import MeasureOptions
 
@@ -73,22 +72,15 @@ def examine(frame: Frame, layout: Layout) -> Finding:
         reasons.total(),
         # Each pair once; the diagonal holds areas.
         int(np.count_nonzero(np.triu(within, 1))),
-        scattered=sum(map(partial(_is_scattered, masks, boxes), range(masks.count))),
+        scattered=sum(
+            number_pieces(masks, i, box)[1] > 1 for i, box in enumerate(boxes.tolist()) if box[2]
+        ),
         extent=_extent(boxes),
         digest=blake2b(
             masks.position.tobytes() + masks.mask.tobytes() + masks.word.tobytes()
         ).digest(),
         seen=None if frame.listed else seen,
     )
-
-
-def _is_scattered(masks: PackedMasks, boxes: np.ndarray, i: int) -> bool:
-    """Whether mask ``i`` consists of several pieces, which do not even touch at a corner."""
-    from scipy import ndimage  # takes a third of a second, and only validation needs it
-
-    if not boxes[i, 2]:
-        return False
-    return ndimage.label(masks.crop(i, boxes[i]), np.ones((3, 3)))[1] > 1
 
 
 def _extent(boxes: np.ndarray) -> tuple[int, int, int, int] | None:

@@ -18,7 +18,7 @@ LIMITS = " --max-pixels --max-memory --follow-links"
 ALWAYS = {
     "consistency.mark_label": "--debug --input-format --sort --sequence --sequences --shard "
     "--fail-fast --exp-name --experiments --overwrite --resume --hash --multi "
-    "--matching --min-length --duplicate-iou --output --quiet" + LIMITS,
+    "--matching --min-length --duplicate-iou --split-pieces --output --quiet" + LIMITS,
     "consistency.vis": "--debug --exp-name --data-path --out --format --overwrite --quiet" + LIMITS,
     "consistency.convert": "--debug --to --overwrite --multi --quiet --input-format --sort "
     "--sequence" + LIMITS,
