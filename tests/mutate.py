@@ -34,9 +34,7 @@ PASSED = 0  # status of a process
 LONGEST = 120
 # {number: why no test notices some change of it}
 REASONS = {
-    "sample_gaps": "a grid of gaps: what any one of them tells, its neighbours tell, too",
-    "rounds": "a schedule from sure joins to doubtful ones: a later round makes up for another",
-    "first_links": "how precisely a rate is known: half as many still tell it",
+    "first_links": "how precisely a rate is known: a third as many still tell it",
     "first_frames": "a bound for crowds, where first_links are seen in a few frames",
 }
 
