@@ -127,7 +127,7 @@ def test_workers_of_a_killed_run_end_without_a_word(tmp_path, long):
 
 
 def test_a_signal_ends_a_drawing_with_one_line(tmp_path, mark):
-    mark(write_dataset(tmp_path / "data", [MASKS] * 40), "--output", "none")
+    mark(write_dataset(tmp_path / "data", [MASKS] * 400), "--output", "none")
     out = tmp_path / "out"
     call = [sys.executable, "vis.py", "--experiments", tmp_path / "experiments", "--out", out]
     call += ["--exp-name", "exp", "--format", "mp4", "--workers", "2", "--scale", "12"]
