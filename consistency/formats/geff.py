@@ -7,29 +7,19 @@ geff/NAME.geff    a node for each mask: t in frames, y and x of its centre in pi
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from consistency.formats.labelled import LabelledSequence
-from consistency.formats.writing import Extra, FrameTask, Output, Plan, WriteResult
+from consistency.formats.writing import Extra, output_of_tracks
 
 EXTRA = Extra("geff", "GeffReader", " 1.3 or later (Python 3.11 or later)")
 Edge = tuple[int, int]  # from one node to a later one
 
 
-def _write_frame(task: FrameTask, shared: None) -> WriteResult[None]:
-    return WriteResult()  # centres are known; no pixels are read
-
-
-@contextmanager
-def _gather(
-    sequence: LabelledSequence, plan: Plan[None, None], folder: Path
-) -> Iterator[Callable[[int, None], None]]:
-    yield lambda t, rows: None
+def _write(sequence: LabelledSequence, folder: Path) -> None:
     from geff.core_io import write_arrays
     from geff_spec import Axis, GeffMetadata
 
@@ -106,4 +96,4 @@ def tracklets(count: int, edges: list[Edge]) -> np.ndarray:
     return found
 
 
-OUTPUT = Output(_write_frame, gather=_gather, tracks=True, extra=EXTRA)
+OUTPUT = output_of_tracks(_write, EXTRA)

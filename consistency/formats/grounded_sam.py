@@ -26,8 +26,7 @@ def matches(source: Source) -> bool:
 
 def open_dataset(source: Source) -> Dataset:
     """List the frames; ValueError with file and annotation for a malformed JSON."""
-    files = (source.path,) if source.path.is_file() else source.files(".json")
-    frames = in_order((_frame(source.load(path), path) for path in files), source.path)
+    frames = in_order((_frame(source.load(path), path) for path in source.json_files), source.path)
     return Dataset(Layout(source.path, "grounded_sam", "F"), frames)
 
 

@@ -5,26 +5,16 @@ napari/graph.json    {label: [label it came from]}
 """
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from consistency.formats.labelled import LabelledSequence
-from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
+from consistency.formats.writing import output_of_tracks
 from consistency.plain_text import write_rows
 
 FOLDER = "napari"
 
 
-def _write_frame(task: FrameTask, shared: None) -> WriteResult[None]:
-    return WriteResult()  # centres are known; no pixels are read
-
-
-@contextmanager
-def _gather(
-    sequence: LabelledSequence, plan: Plan[None, None], folder: Path
-) -> Iterator[Callable[[int, None], None]]:
-    yield lambda t, rows: None
+def _write(sequence: LabelledSequence, folder: Path) -> None:
     rows = [
         # Rows before columns, as napari's axes go.
         (label, t, round(float(y), 3), round(float(x), 3))
@@ -40,4 +30,4 @@ def _gather(
     (folder / FOLDER / "graph.json").write_text(json.dumps(graph) + "\n")
 
 
-OUTPUT = Output(_write_frame, gather=_gather, tracks=True)
+OUTPUT = output_of_tracks(_write)

@@ -3,25 +3,15 @@
 tracks.parquet    the columns of tracks.csv beside it: whole numbers, fractions, text, null
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args, get_type_hints
 
 from consistency.formats.labelled import LabelledSequence, Track
-from consistency.formats.writing import Extra, FrameTask, Output, Plan, WriteResult
+from consistency.formats.writing import Extra, output_of_tracks
 
 
-def _write_frame(task: FrameTask, shared: None) -> WriteResult[None]:
-    return WriteResult()  # the table is of the whole sequence
-
-
-@contextmanager
-def _gather(
-    sequence: LabelledSequence, plan: Plan[None, None], folder: Path
-) -> Iterator[Callable[[int, None], None]]:
-    yield lambda t, rows: None
+def _write(sequence: LabelledSequence, folder: Path) -> None:
     import pyarrow
     from pyarrow import parquet
 
@@ -35,4 +25,4 @@ def _gather(
     parquet.write_table(pyarrow.Table.from_pylist(rows, schema), folder / "tracks.parquet")
 
 
-OUTPUT = Output(_write_frame, gather=_gather, tracks=True, extra=Extra("pyarrow"))
+OUTPUT = output_of_tracks(_write, Extra("pyarrow"))

@@ -93,6 +93,11 @@ class Source:
         """Files among the entries that end in one of ``suffixes`` (with the dot, lower case)."""
         return tuple(p for p in self.entries if p.suffix.lower() in suffixes and p.is_file())
 
+    @property
+    def json_files(self) -> tuple[Path, ...]:
+        """The path itself, if it is a file, else the JSON files of the folder."""
+        return (self.path,) if self.path.is_file() else self.files(".json")
+
     @cached_property
     def images(self) -> tuple[Path, ...]:
         """PNG, TIFF and BMP files of the folder."""

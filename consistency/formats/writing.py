@@ -145,6 +145,28 @@ class Output(Generic[Shared, Own, Rows]):
     extra: Extra | None = None
 
 
+def output_of_tracks(
+    write: Callable[[LabelledSequence, Path], None], extra: Extra | None = None
+) -> Output[None, None, None]:
+    """Return an output that ``write(sequence, folder)`` makes at the end of what is known by then.
+
+    No pixels are read for it.
+    """
+
+    @contextmanager
+    def gather(
+        sequence: LabelledSequence, plan: Plan[None, None], folder: Path
+    ) -> Iterator[Add[None]]:
+        yield lambda t, rows: None
+        write(sequence, folder)
+
+    return Output(_write_nothing, gather=gather, tracks=True, extra=extra)
+
+
+def _write_nothing(task: FrameTask, shared: None) -> WriteResult[None]:
+    return WriteResult()
+
+
 def plan(name: str, sequence: LabelledSequence, options: WritingOptions) -> Plan[Any, Any]:
     """Plan output ``name``; ValueError for what it cannot hold."""
     output = find(name)
