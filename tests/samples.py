@@ -298,6 +298,21 @@ def npy_label_maps(folder):
     return folder / "x.npy"
 
 
+def npz_objects(folder):
+    """{frame: {object: mask}} with an array for each mask, as SAM 2 shapes it."""
+    folder.mkdir()
+    arrays = {f"{t}/{IDS[k]}": mask(k, t)[None] for t in range(CELLS) for k in present(t)}
+    np.savez_compressed(folder / "x.npz", **arrays)
+    return folder / "x.npz"
+
+
+def npz_frames(folder):
+    folder.mkdir()
+    arrays = {f"frame_{t}": np.stack([mask(k, t) for k in present(t)]) for t in range(CELLS)}
+    np.savez(folder / "x.npz", **arrays)
+    return folder
+
+
 def png_folders(folder):
     for t in range(CELLS):
         for i, k in enumerate(present(t)):
@@ -464,6 +479,8 @@ SAMPLES = {
     npz_packed_whole: ("npz", 1),
     npz_label_maps: ("npz", 1),
     npy_label_maps: ("npz", 1),
+    npz_objects: ("npz", 1),
+    npz_frames: ("npz", 0),
     png_folders: ("png", 0),
     video_objects: ("video", 1),
     video_lists: ("video", 0),

@@ -50,6 +50,32 @@ def _refused(name: str, what: str, load: str, stem: str) -> str:
     )
 
 
+def of_objects(path: Path, name: str | None, shape: tuple[int, ...]) -> str:
+    """Return what to do about a file of NumPy with an array of Python objects.
+
+    ``name`` is that of the array, empty in a .npy file; None: each array is a frame.  ``shape`` is
+    that of the objects.
+    """
+    load = f'numpy.load("{path.name}", allow_pickle=True)'
+    load += f'["{name}"]' if name else ""
+    if shape:
+        frames, what = f"list({load})", "a frame is an (n, h, w) array or a list of records"
+        make = LABEL.format(what="frames", stem=path.stem)
+    else:
+        frames = f"{load}.item()"
+        if name is None:
+            frames = f"{{t: array.item() for t, array in {load}.items()}}"
+        what = f"give {path.stem}_masks.npz then; frames is {{frame: {{object: mask}}}}"
+        make = (
+            'named = {f"{t}/{k}": mask for t, each in frames.items() for k, mask in each.items()}; '
+            f'numpy.savez_compressed("{path.stem}_masks.npz", **named)'
+        )
+    return (
+        f"{path}: holds Python objects (a pickle), which are not loaded here as loading can run "
+        f"code; if you trust it: import numpy; frames = {frames}; {make}; {what}"
+    )
+
+
 def kind_of(path: Path) -> str:
     """Return "pickle", "tensors", "a video", "a photograph", or nothing."""
     suffix = path.suffix.lower()

@@ -33,6 +33,14 @@ DAMAGED = (
 )  # fmt: skip
 
 
+class ObjectsError(ValueError):
+    """An array of Python objects, which would have to be unpickled; ``shape`` is the array's."""
+
+    def __init__(self, message: str, shape: tuple[int, ...] = ()):
+        super().__init__(message)
+        self.shape = shape
+
+
 @dataclass(frozen=True)
 class Header:
     """What a .npy file says of its array."""
@@ -71,15 +79,27 @@ def open_array(path: Path, name: str | None = None) -> Iterator[tuple[io.RawIOBa
             check_length(header, size - file.tell(), path)
             yield file, header
         return
-    with unpacking(path), zipfile.ZipFile(path) as archive:
-        info = archive.getinfo(_member(archive, path, name))
-        with archive.open(info) as member:
-            file_inside = cast(io.RawIOBase, member)  # has readinto, which its type does not tell
-            header = read_header(file_inside, path)
-            # What an archive says of its parts may be as wrong as a header.
-            most = min(info.file_size, MOST_PACKED * min(info.compress_size, size))
-            check_length(header, most, path)
-            yield file_inside, header
+    with (
+        unpacking(path),
+        zipfile.ZipFile(path) as archive,
+        open_member(archive, path, _member(archive, path, name)) as opened,
+    ):
+        yield opened
+
+
+@contextmanager
+def open_member(
+    archive: zipfile.ZipFile, path: Path, member: str
+) -> Iterator[tuple[io.RawIOBase, Header]]:
+    """Open one array of an open archive, as ``open_array``; ``member`` ends in .npy."""
+    info = archive.getinfo(member)
+    with archive.open(info) as opened:
+        file = cast(io.RawIOBase, opened)  # has readinto, which its type does not tell
+        header = read_header(file, path)
+        # What an archive says of its parts may be as wrong as a header.
+        most = min(info.file_size, MOST_PACKED * min(info.compress_size, path.stat().st_size))
+        check_length(header, most, path)
+        yield file, header
 
 
 @contextmanager
@@ -141,9 +161,10 @@ def read_header(file: io.RawIOBase, path: Path) -> Header:
         raise ValueError(f"{path}: broken .npy header; write the file again") from error
     # Here and not only in numpy.load, which is never called: objects are pickles.
     if header.dtype.hasobject:
-        raise ValueError(
+        raise ObjectsError(
             f"{path}: holds Python objects, which are refused because loading them can run code; "
-            "save masks as bool or integers"
+            "save masks as bool or integers",
+            header.shape,
         )
     return header
 
@@ -154,7 +175,7 @@ def check_numbers(header: Header, path: Path) -> None:
         raise ValueError(f"{path}: dtype {header.dtype}; masks are bool, integer or float")
 
 
-def foreground(pixels: np.ndarray, path: Path) -> np.ndarray:
+def foreground(pixels: np.ndarray, path: Path | str) -> np.ndarray:
     """Return uint8 or bool pixels, non-zero is foreground; refuse NaN, negative and fractions."""
     kind = pixels.dtype.kind
     # Nothing to check or to convert, and these are nearly all masks: the fast way.

@@ -5,30 +5,35 @@ masks (n, h, w) or packed bits, with frame_indices (n,) and, if known, object_id
     packed bits are ``packbits`` (or ``packed``), np.packbits of each mask, of each row or of all,
     with ``shape`` (n, h, w);
 label_maps (t, h, w), integer, or a .npy file of them
-    a label image per frame.
+    a label image per frame;
+an array for each mask or each frame
+    named as in ``npz_named``.
 
 An archive compresses the frames into one stream, so that frames cannot be looked up one by one.
 """
 
-import io
-import math
-import zipfile
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from consistency.dataset import Dataset, Frame, Layout, frame_range, in_order
-from consistency.formats import npy, rle
+from consistency.dataset import Dataset, Frame, Layout, frame_range, in_order, natural_key
+from consistency.formats import not_masks, npy, npz_named, rle
 from consistency.formats.buffer import Buffer
+from consistency.formats.npz_arrays import has_several_values, images, names_of, read_column
 from consistency.formats.source import Source
-from consistency.limits import check_file, check_memory, check_pixels
+from consistency.limits import check_memory, check_pixels
 from consistency.masks.packed import PackedMasks
 
 PACKED = ("packbits", "packed")
 INDEX = "frame_indices"
 IDENTITY = "object_ids"
 NARROWEST = 8  # height by width of an image; no camera has it
+SHOWN = 8  # names of arrays
+
+log = logging.getLogger("consistency")
 
 
 def matches(source: Source) -> bool:
@@ -38,10 +43,10 @@ def matches(source: Source) -> bool:
         return False
     # Nothing is opened here: an array that is not (t, h, w) gets a better error on opening than "no
     # masks found".
-    if path.suffix.lower() == ".npy":
+    if source.path.is_file():
         return True
-    names = _names(path)
-    return INDEX in names or len(names) == 1
+    names = names_of(path)
+    return INDEX in names or len(names) == 1 or bool(npz_named.parse(names))
 
 
 def _file(source: Source) -> Path | None:
@@ -52,29 +57,45 @@ def _file(source: Source) -> Path | None:
     return files[0] if len(files) == 1 and not source.folders else None
 
 
-def _names(path: Path) -> list[str]:
-    """Names of the arrays in an archive; ValueError if it is damaged."""
-    check_file(path)
-    with npy.unpacking(path), zipfile.ZipFile(path) as archive:
-        return [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
-
-
 def open_dataset(source: Source) -> Dataset:
     """Read the sequence; ValueError for arrays of other shapes, and for Python objects."""
     path = _file(source)
     if path is None:
         raise ValueError(f"{source.path}: expected one .npz or .npy file")
-    names = _names(path) if path.suffix.lower() == ".npz" else []
+    names = names_of(path) if path.suffix.lower() == ".npz" else []
+    try:
+        return Dataset(Layout(path, "npz", "F"), in_order(*_frames(path, names)))
+    except npy.ObjectsError as error:
+        pickled = next(filter(partial(_is_pickled, path), names), "")
+        name = None if npz_named.parse(names) else pickled  # None: each array is a frame
+        raise ValueError(not_masks.of_objects(path, name, error.shape)) from error
+
+
+def _is_pickled(path: Path, name: str) -> bool:
+    try:
+        with npy.open_array(path, name):
+            return False
+    except npy.ObjectsError:
+        return True
+
+
+def _frames(path: Path, names: list[str]) -> tuple[Iterable[Frame], Path, Callable | None]:
+    """Return the frames, where they come from, and how they are sorted."""
+    named = [] if INDEX in names else npz_named.parse(names)
+    if named:
+        return npz_named.frames(path, named), path, natural_key
     if INDEX in names:
-        frames: Iterable[Frame] = _frames_of_masks(path, names)
-    elif len(names) > 1:
+        return _frames_of_masks(path, names), path, None
+    if len(names) > 1:
+        for name in names:  # one of Python objects has an error of its own
+            with npy.open_array(path, name):
+                pass
+        more = f", ... ({len(names)} arrays)" if len(names) > SHOWN else ""
         raise ValueError(
-            f"{path}: holds {', '.join(names)}; masks need {INDEX} (n,) beside them, label images "
-            "are one array (t, h, w)"
+            f"{path}: holds {', '.join(names[:SHOWN])}{more}; masks need {INDEX} (n,) beside them, "
+            "or names FRAME/OBJECT; label images are one array (t, h, w)"
         )
-    else:
-        frames = _frames_of_labels(path, names[0] if names else None)
-    return Dataset(Layout(path, "npz", "F"), in_order(frames, path, key=None))
+    return _frames_of_labels(path, names[0] if names else None), path, None
 
 
 def _frames_of_labels(path: Path, name: str | None) -> Iterator[Frame]:
@@ -89,7 +110,7 @@ def _frames_of_labels(path: Path, name: str | None) -> Iterator[Frame]:
                 f"{path}: shape {header.shape} looks like (h, w, t); label images of a sequence "
                 "are (t, h, w): save numpy.moveaxis(images, -1, 0).copy()"
             )
-        for t, image in enumerate(_images(file, path, header)):
+        for t, image in enumerate(images(file, path, header)):
             if header.dtype.kind == "i" and image.min() < 0:
                 raise ValueError(f"{path}: frame {t}: negative values; background is 0")
             masks = rle.of_labels(image)
@@ -97,27 +118,13 @@ def _frames_of_labels(path: Path, name: str | None) -> Iterator[Frame]:
             yield Frame(f"{t:06d}", records, None, tuple(masks))
 
 
-def _images(file: io.RawIOBase, path: Path, header: npy.Header) -> Iterator[np.ndarray]:
-    """Yield (h, w) arrays of an (n, h, w) one, each in the same memory."""
-    # Its frames are scattered over the whole file, which would have to be held in memory.
-    if header.fortran:
-        raise ValueError(f"{path}: in Fortran order; save numpy.ascontiguousarray of it")
-    npy.check_numbers(header, path)
-    check_pixels(header.shape[1:], f"{path}: ")
-    # Who takes an image is done with it before the next one: one frame of memory for all.
-    image = np.empty(header.shape[1:], header.dtype)
-    for _ in range(header.shape[0]):
-        npy.read_into(file, path, image)
-        yield image
-
-
 def _frames_of_masks(path: Path, names: list[str]) -> list[Frame]:
-    index = _column(path, INDEX)
+    index = read_column(path, INDEX)
     if index is None or index.ndim != 1 or index.dtype.kind not in "ui" or (index < 0).any():
         found = "no array" if index is None else f"{index.dtype} {index.shape}"
         raise ValueError(f"{path}: {INDEX} is {found}, not (n,) of integers")
     others = [n for n in names if n not in ("masks", INDEX, "shape", *PACKED)]
-    columns = {name: _column(path, name, index.shape) for name in others}
+    columns = {name: read_column(path, name, index.shape) for name in others}
     fields = {name: column for name, column in columns.items() if column is not None}
     stored = next((n for n in PACKED if n in names), "masks" if "masks" in names else None)
     if stored is None:
@@ -131,8 +138,7 @@ def _frames_of_masks(path: Path, names: list[str]) -> list[Frame]:
         if i >= index.size:
             raise ValueError(f"{path}: more masks than the {index.size} of {INDEX}")
         values = {name: column[i].item() for name, column in fields.items()}
-        segmentation = rle.of_labels(pixels.view(np.uint8)).get(1) or rle.empty(pixels.shape)
-        records[int(index[i])].append({"segmentation": segmentation} | values)
+        records[int(index[i])].append({"segmentation": npz_named.rle_of(pixels)} | values)
         count += 1
     if count < index.size:
         raise ValueError(f"{path}: {count} masks for {index.size} {INDEX}")
@@ -151,13 +157,19 @@ def _plain(path: Path) -> Iterator[np.ndarray]:
     with npy.open_array(path, "masks") as (file, header):
         if len(header.shape) != 3:
             raise ValueError(f"{path}: masks of shape {header.shape}, not (n, h, w)")
-        for image in _images(file, path, header):
+        several = 0
+        for image in images(file, path, header):
+            several += has_several_values(image)
             yield npy.foreground(image, path) != 0
+        if several:
+            log.warning(
+                "%s: %d masks have several values beside 0; each counts as the mask", path, several
+            )
 
 
 def _unpacked(path: Path, stored: str) -> Iterator[np.ndarray]:
     """Yield each mask of packed bits as bool (h, w)."""
-    stated = _column(path, "shape")
+    stated = read_column(path, "shape")
     if stated is None or stated.dtype.kind not in "ui" or stated.size not in (2, 3):
         raise ValueError(f"{path}: 'shape' is not two or three integers, (n, h, w) or (h, w)")
     shape = tuple(int(v) for v in stated.ravel())
@@ -192,20 +204,6 @@ def _unpacked(path: Path, stored: str) -> Iterator[np.ndarray]:
         for _ in range(count):
             npy.read_into(file, path, part)
             yield np.unpackbits(part, axis=-1, count=width).reshape(shape[-2:]).astype(bool)
-
-
-def _column(path: Path, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray | None:
-    """Read a small array of an archive; None if it has another ``shape``, or holds no values."""
-    with npy.open_array(path, name) as (file, header):
-        if shape is not None and header.shape != shape:
-            return None
-        if header.dtype.kind not in "buifUS" or not header.dtype.itemsize:
-            return None
-        check_memory(header.nbytes, f"{path}: array {name!r}")
-        # Filled flat and shaped afterwards, as the file may be in either order.
-        column = np.empty(math.prod(header.shape), header.dtype)
-        npy.read_into(file, path, column)
-        return column.reshape(header.shape, order="F" if header.fortran else "C")
 
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:

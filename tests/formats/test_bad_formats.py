@@ -265,7 +265,7 @@ def test_images_that_are_no_label_images(tmp_path, refuse):
         ({"masks": np.ones((1, 3, 4), bool), "frame_indices": [-1]}, "not (n,) of integers"),
         ({"label_maps": np.ones((2, 3, 4))}, "float64 of shape (2, 3, 4)"),
         ({"label_maps": np.full((2, 3, 4), -1)}, "negative values"),
-        ({"a": np.ones(3), "b": np.ones(3)}, "no masks found"),
+        ({"a": np.ones(3), "b": np.ones(3)}, "holds a, b; masks need frame_indices"),
         (
             {"packbits": np.ones((1, 5), np.uint8), "shape": [1, 3, 4], "frame_indices": [0]},
             "expected np.packbits",
