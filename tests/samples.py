@@ -3,6 +3,8 @@
 Each function writes into a folder and returns the path to open.  Identities are a: 1, b: 2, c: 3.
 """
 
+import base64
+import io
 import json
 from pathlib import Path
 
@@ -365,6 +367,30 @@ def labelme(folder):
     return folder
 
 
+def base_64(pixels: np.ndarray) -> str:
+    """A PNG as LabelMe keeps it in JSON."""
+    file = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def labelme_masks(folder):
+    """Boxes that LabelMe makes: the second corner lies one pixel behind the last."""
+    folder.mkdir()
+    for t in range(CELLS):
+        shapes = []
+        for k in present(t):
+            (y, x), (bottom, right) = (f(np.argwhere(mask(k, t)), 0) for f in (np.min, np.max))
+            points = [[float(x), float(y)], [float(right) + 1, float(bottom) + 1]]
+            picture = base_64(mask(k, t)[y : bottom + 2, x : right + 2])
+            own = {"label": "cup", "shape_type": "mask", "group_id": IDS[k], "mask": picture}
+            shapes.append(own | {"points": points})
+        size = {"imageHeight": HEIGHT, "imageWidth": WIDTH}
+        content = {"version": "5.5.0", "imagePath": f"{t}.jpg", "shapes": shapes, **size}
+        (folder / f"{t}.json").write_text(json.dumps(content))
+    return folder
+
+
 def cvat_shape(k: str, t: int, more: str) -> str:
     """A polygon, and of c a mask in a box that is larger than it."""
     if k != "c":
@@ -485,6 +511,7 @@ SAMPLES = {
     video_objects: ("video", 1),
     video_lists: ("video", 0),
     labelme: ("labelme", 1),
+    labelme_masks: ("labelme", 1),
     cvat_images: ("cvat", 0),
     cvat_tracks: ("cvat", 1),
     yolo_tracks: ("yolo", 1),

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -108,6 +108,12 @@ def _heard(name: str) -> Iterator[list[str]]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator["Image"]:
+    with _Bounded(io.FileIO(path)) as file, opened(file) as image:
+        yield image
+
+
+@contextmanager
+def opened(file: BinaryIO) -> Iterator["Image"]:
     """Open an image with Pillow, whose own limit of pixels gives way to the one in force."""
     from PIL import Image as pillow
 
@@ -115,7 +121,7 @@ def _opened(path: Path) -> Iterator["Image"]:
     limit = pillow.MAX_IMAGE_PIXELS
     pillow.MAX_IMAGE_PIXELS = None
     try:
-        with _Bounded(io.FileIO(path)) as file, pillow.open(file, formats=FORMATS) as image:
+        with pillow.open(file, formats=FORMATS) as image:
             yield image
     finally:
         pillow.MAX_IMAGE_PIXELS = limit

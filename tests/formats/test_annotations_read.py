@@ -1,7 +1,9 @@
 """What LabelMe, CVAT and segmenters of videos may write, and is not a mask, or not safe."""
 
+import base64
 import json
 
+import cv2
 import numpy as np
 import pytest
 import samples
@@ -17,6 +19,12 @@ def labelme(folder, **shape):
     content["shapes"][0].update(shape)
     path.write_text(json.dumps(content))
     return folder
+
+
+def picture(folder, **shape):
+    """A shape that is a picture, damaged."""
+    good = {"shape_type": "mask", "points": [[2, 3], [6, 5]], "mask": samples.base_64(np.eye(3, 5))}
+    return labelme(folder, **good | shape)
 
 
 def cvat(folder, old: str, new: str):
@@ -48,6 +56,14 @@ WRONG = [
     (lambda f: labelme(f, group_id="x"), "shape 0: group_id 'x' is not a whole number"),
     (lambda f: labelme(f, points=[[0, 0], [900, 0], [0, 9]]), "x from 0 to 900 outside the image"),
     (lambda f: labelme(f, points=[1, 2]), "'points' is not a list of [x, y]"),
+    (lambda f: picture(f, mask=None), "shape 0: 'mask' is NoneType, not text"),
+    (lambda f: picture(f, mask="@"), "shape 0: 'mask' is not a PNG in base 64; save it again"),
+    (lambda f: picture(f, mask="QUJD"), "shape 0: 'mask' is not a PNG in base 64; save it again"),
+    (lambda f: picture(f, mask=samples.base_64(np.zeros((3, 5, 3)))), "a picture in colours"),
+    (lambda f: picture(f, points=[[2, 3], [8, 5]]), "a mask of 5 × 3 pixels in a box from 2, 3"),
+    (lambda f: picture(f, points=[[50, 3], [54, 5]]), "the image has 53 × 37"),
+    (lambda f: picture(f, points=[[-1, 3], [3, 5]]), "'points' of a mask are two corners [x, y]"),
+    (lambda f: picture(f, points=[[2, 3]]), "'points' of a mask are two corners [x, y]"),
     (lambda f: cvat(f, "<annotations>", BOMB), "has definitions (<!DOCTYPE, <!ENTITY)"),
     (lambda f: cvat(f, "</track>", ""), "annotations.xml: invalid XML (mismatched tag"),
     (lambda f: cvat(f, "<polygon", "<box"), "annotations.xml: invalid XML"),
@@ -88,6 +104,33 @@ def test_shapes_of_one_group_are_one_mask(tmp_path):
     np.testing.assert_array_equal(packed.unpack(1), third)
     assert dataset.frames[0].identities == (7, None)
     assert [record["class_name"] for record in dataset.frames[0].records] == ["a", "a"]
+
+
+@pytest.mark.parametrize(
+    ("left", "top", "right", "bottom"), [(2, 3, 6, 5), (2, 3, 7, 6), (9, 7, 14, 10)]
+)
+def test_pictures_of_labelme_are_where_their_first_point_is(tmp_path, left, top, right, bottom):
+    """Corners are the last pixel, or what is behind it: the image's edge, or in any case.
+
+    The picture is read again with OpenCV, which the reader does not use for it.
+    """
+    pixels = np.array([[1, 0, 0, 0, 1], [0, 1, 0, 1, 0], [0, 0, 1, 0, 0]], bool)
+    text = samples.base_64(pixels)
+    polygon = {"label": "a", "points": [[0, 0], [2, 0], [2, 2], [0, 2]], "group_id": 4}
+    shape = {"label": "a", "shape_type": "mask", "points": [[left, top], [right, bottom]]}
+    shapes = [shape | {"mask": text, "group_id": group} for group in (None, 4)] + [polygon]
+    content = {"imagePath": "0.jpg", "imageHeight": 10, "imageWidth": 14, "shapes": shapes}
+    (tmp_path / "0.json").write_text(json.dumps(content))
+    dataset = open_dataset(tmp_path)
+    alone, both = np.zeros((2, 10, 14), bool)
+    decoded = cv2.imdecode(np.frombuffer(base64.b64decode(text), np.uint8), cv2.IMREAD_GRAYSCALE)
+    alone[top : top + 3, left : left + 5] = decoded
+    both[:] = alone
+    both[:2, :2] = True
+    packed = read_masks(dataset.layout, dataset.frames[0], Buffer())
+    np.testing.assert_array_equal(packed.unpack(0), alone)
+    np.testing.assert_array_equal(packed.unpack(1), both)
+    assert dataset.frames[0].identities == (None, 4)
 
 
 def test_what_is_written_for_cvat_is_read_back(tmp_path):
