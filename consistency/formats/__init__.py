@@ -22,6 +22,8 @@ A module that reads (READERS) has
     a source it keeps that of the unlisted frame;
 ``check_listed(layout, frames)`` (optional)
     raises ValueError if the records that were found do not fit what lies beside them;
+``count_several(layout, frame) -> int`` (optional)
+    number of masks whose pixels have several values other than 0, all of which count as the mask;
 ``pixel_slices(layout, frame, index, buffer)`` (optional)
     the pixels of one mask row by row (see Packer.add_flat), where that is cheaper than packing.
 
@@ -227,6 +229,16 @@ def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, "PackedMasks"]:
         # What is listed at once was checked on opening; these records are new.
         check_records(found, layout.root)
         return found, masks
+
+
+def count_several(layout: Layout, frame: Frame) -> int:
+    """Return how many masks of a frame that was read have several values other than 0.
+
+    Such values are refused, or tell masks apart, in formats that do not say.
+    """
+    count = getattr(reader(layout.format), "count_several", None)
+    with within(layout.limits), naming_frame(frame):
+        return count(layout, frame) if count is not None else 0
 
 
 def with_frames(dataset: Dataset, frames: Iterable[Frame]) -> Dataset:

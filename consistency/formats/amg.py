@@ -9,7 +9,7 @@ One .json file alone is one frame.
 from pathlib import Path
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
-from consistency.formats import images, rle
+from consistency.formats import images, rle, values
 from consistency.formats.buffer import Buffer
 from consistency.formats.source import Source, read_table, value_of
 from consistency.masks.packed import PackedMasks
@@ -99,6 +99,9 @@ def _number(text: str) -> int | float:
     value = float(text)
     # The table holds 12.0 where a record had 12: whole numbers are kept as such.
     return int(value) if value.is_integer() else value
+
+
+count_several = values.count_several
 
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order, natural_key, short
-from consistency.formats import npy, numpy_folders, rle
+from consistency.formats import npy, numpy_folders, rle, values
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.source import NATIVE_JSON, Source
@@ -142,6 +142,9 @@ def _check_record(record: object, where: str) -> None:
             f"{where}: {short(value)} leads outside the data folder; use a path inside it, or add "
             "--follow-links if you trust the data"
         )
+
+
+count_several = values.count_several
 
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:

@@ -22,8 +22,9 @@ import numpy as np
 from consistency.dataset import Dataset, Frame, Layout, frame_range, in_order, natural_key
 from consistency.formats import not_masks, npy, npz_named, rle
 from consistency.formats.buffer import Buffer
-from consistency.formats.npz_arrays import has_several_values, images, names_of, read_column
+from consistency.formats.npz_arrays import images, names_of, read_column
 from consistency.formats.source import Source
+from consistency.formats.values import has_several_values
 from consistency.limits import check_memory, check_pixels
 from consistency.masks.packed import PackedMasks
 

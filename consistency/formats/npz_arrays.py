@@ -26,11 +26,16 @@ def read_column(path: Path, name: str, shape: tuple[int, ...] | None = None) -> 
             return None
         if header.dtype.kind not in "buifUS" or not header.dtype.itemsize:
             return None
-        check_memory(header.nbytes, f"{path}: array {name!r}")
-        # Filled flat and shaped afterwards, as the file may be in either order.
-        column = np.empty(math.prod(header.shape), header.dtype)
-        npy.read_into(file, path, column)
-        return column.reshape(header.shape, order="F" if header.fortran else "C")
+        return whole(file, path, header, f"{path}: array {name!r}")
+
+
+def whole(file: io.RawIOBase, path: Path, header: npy.Header, where: str) -> np.ndarray:
+    """Read an open array at once; ValueError that begins with ``where`` if it is too large."""
+    check_memory(header.nbytes, where)
+    # Filled flat and shaped afterwards, as the file may be in either order.
+    array = np.empty(math.prod(header.shape), header.dtype)
+    npy.read_into(file, path, array)
+    return array.reshape(header.shape, order="F" if header.fortran else "C")
 
 
 def images(file: io.RawIOBase, path: Path, header: npy.Header) -> Iterator[np.ndarray]:
@@ -45,8 +50,3 @@ def images(file: io.RawIOBase, path: Path, header: npy.Header) -> Iterator[np.nd
     for _ in range(header.shape[0]):
         npy.read_into(file, path, image)
         yield image
-
-
-def has_several_values(image: np.ndarray) -> bool:
-    """Whether an image of integers has more than one value beside 0: it may show labels."""
-    return image.dtype.kind in "ui" and bool(((image != 0) & (image != image.max())).any())

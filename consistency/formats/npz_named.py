@@ -19,8 +19,9 @@ import numpy as np
 
 from consistency.dataset import Frame
 from consistency.formats import npy, rle
-from consistency.formats.npz_arrays import has_several_values, images
+from consistency.formats.npz_arrays import images
 from consistency.formats.source import is_number
+from consistency.formats.values import has_several_values
 
 FRAME_WORDS = "frame|image|img|f|t"
 OBJECT_WORDS = "object_id|obj_id|object|obj|mask|instance|id"

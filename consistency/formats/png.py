@@ -7,7 +7,7 @@ DATA/<frame>_<i>.png      all in one folder; a label image per frame may be name
 import re
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
-from consistency.formats import amg, images
+from consistency.formats import amg, images, values
 from consistency.formats.buffer import Buffer
 from consistency.formats.source import MASK_SUFFIXES, Source
 from consistency.masks.packed import PackedMasks
@@ -135,6 +135,9 @@ def open_dataset(source: Source) -> Dataset:
         records = tuple({"segmentation": f"{folder.name}/{p.name}"} for p in inside.images)
         frames.append(Frame(folder.name, records))
     return Dataset(Layout(source.path, "png"), in_order(frames, source.path))
+
+
+count_several = values.count_several
 
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from consistency.dataset import Dataset, Frame, Layout, in_order, short
-from consistency.formats import images, rle
+from consistency.formats import images, rle, values
 from consistency.formats.buffer import Buffer
 from consistency.formats.source import Source, value_of
 from consistency.masks.packed import PackedMasks
@@ -115,6 +115,9 @@ def _frames_of_folder(source: Source) -> list[Frame]:
         Frame(name, tuple(records), None, tuple(record["id"] for record in records))
         for name, records in found.items()
     ]
+
+
+count_several = values.count_several
 
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:

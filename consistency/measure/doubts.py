@@ -21,6 +21,13 @@ def doubts(findings: list[Finding]) -> Iterator[str]:
             f"{scattered[0].frame!r}; pieces far apart are often two objects: mark_label "
             "--split-pieces N makes masks of those above N pixels"
         )
+    mixed = [f for f in findings if f.several]
+    if mixed:
+        yield (
+            f"{sum(f.several for f in mixed)} of {masks} masks have several values beside 0, first "
+            f"in frame {mixed[0].frame!r}; each counts as the mask: are they label images, or "
+            "probabilities times 255?"
+        )
     again = [b for a, b in pairwise(findings) if a.masks and _same(a, b)]
     if again:
         yield (

@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout
-from consistency.formats import read_frame
+from consistency.formats import count_several, read_frame
 from consistency.formats.buffer import Buffer
 from consistency.masks.intersections import self_intersections
 from consistency.masks.pieces import number_pieces
@@ -32,6 +32,7 @@ class Finding:
     overlapping : pairs of masks that share pixels.
     problem : why the frame cannot be read, or None.
     scattered : number of masks of several pieces.
+    several : number of masks of several values other than 0, all of which count as the mask.
     extent : left, top, right, bottom of the box around all masks, in pixels; None without pixels.
     digest : equal where the masks are.
     seen : the frame with its records.
@@ -45,6 +46,7 @@ class Finding:
     overlapping: int = 0
     problem: str | None = None
     scattered: int = 0
+    several: int = 0
     extent: tuple[int, int, int, int] | None = None
     digest: bytes = b""
     seen: Frame | None = None
@@ -54,6 +56,7 @@ def examine(frame: Frame, layout: Layout) -> Finding:
     """Read one frame; runs in a worker.  What is wrong with it is told, and never raised."""
     try:
         seen, masks = read_frame(layout, frame, Buffer())
+        several = count_several(layout, seen)
     except (ValueError, OSError) as error:
         problem = " ".join(str(error).split()).removeprefix(f"frame {frame.name!r}: ")
         return Finding(frame.name, None, len(frame.records), problem=problem)
@@ -75,6 +78,7 @@ def examine(frame: Frame, layout: Layout) -> Finding:
         scattered=sum(
             number_pieces(masks, i, box)[1] > 1 for i, box in enumerate(boxes.tolist()) if box[2]
         ),
+        several=several,
         extent=_extent(boxes),
         digest=blake2b(
             masks.position.tobytes() + masks.mask.tobytes() + masks.word.tobytes()

@@ -9,8 +9,8 @@ from sequences import mask
 from consistency import validate
 
 
-def said(folder, capsys) -> list[str]:
-    assert validate.main([str(folder), "--quiet"]) == 0
+def said(folder, capsys, *flags: str) -> list[str]:
+    assert validate.main([str(folder), "--quiet", *flags]) == 0
     return capsys.readouterr().out.split("warnings: ")[1].splitlines()
 
 
@@ -59,3 +59,53 @@ def test_swapped_sizes_are_named(tmp_path, capsys):
         text := capsys.readouterr().out
     )
     assert "height and width are swapped\n" in text
+
+
+def pictures(folder, change):
+    for t in range(4):
+        for i, record in enumerate(frames(times=[t])[0]):
+            samples.save(folder / f"f{t}" / f"{i}.png", change(record["segmentation"]))
+    return folder
+
+
+def arrays(folder, change):
+    for t in range(4):
+        for i, record in enumerate(frames(times=[t])[0]):
+            path = folder / "numpy_masks" / str(t) / f"{i}.npy"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, change(record["segmentation"]))
+    return folder
+
+
+def stacks(folder, change):
+    (folder / "numpy_masks").mkdir(parents=True)
+    for t in range(4):
+        stack = np.stack([change(record["segmentation"]) for record in frames(times=[t])[0]])
+        np.save(folder / "numpy_masks" / f"{t}.npy", np.asfortranarray(stack) if t == 3 else stack)
+    return folder
+
+
+def blurred(pixels):
+    """A mask whose edges a program has made soft."""
+    found = pixels.astype(np.uint8) * 255
+    found[np.roll(found, 1, axis=0) != found] //= 2
+    return found
+
+
+@pytest.mark.parametrize("write", [pictures, arrays, stacks])
+def test_values_other_than_those_of_a_mask_are_told(write, tmp_path, capsys):
+    # Images of several values are found by name alone.
+    flags = ["--input-format", "png"] if write is pictures else []
+    lines = said(write(tmp_path / "blurred", blurred), capsys, *flags)
+    assert lines[0] == "1"
+    assert "9 of 9 masks have several values beside 0, first in frame" in lines[1]
+    black_and_white = write(tmp_path / "plain", lambda pixels: pixels.astype(np.uint8) * 255)
+    assert said(black_and_white, capsys) == ["0"]
+    assert said(write(tmp_path / "bool", lambda pixels: pixels), capsys) == ["0"]
+
+
+def test_several_values_in_an_archive_are_told_when_it_is_read(tmp_path, capsys):
+    masks = np.stack([blurred(record["segmentation"]) for f in frames() for record in f])
+    np.savez(tmp_path / "x.npz", masks=masks, frame_indices=[0, 0, 1, 2, 2, 2, 3, 3, 3])
+    assert validate.main([str(tmp_path / "x.npz"), "--quiet"]) == 0
+    assert "9 masks have several values beside 0; each counts as" in capsys.readouterr().err
