@@ -235,7 +235,8 @@ def run_many(args: argparse.Namespace, backend: "Backend", chosen: list, folder:
         raise ValueError(f"{folder}: is one experiment; choose another --exp-name for sequences")
 
     def mark_next(sequence: Sequence) -> "Report | None":
-        dataset = open_input(sequence.path, args, args.split_pieces)
+        source = Source(sequence.path, sequence.part or args.sequence)
+        dataset = open_input(source, args, args.split_pieces)
         target = folder / sequence.name
         report = mark_one(dataset, target, backend, args)
         if not args.quiet:

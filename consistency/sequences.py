@@ -27,11 +27,13 @@ class Sequence:
     Attributes
     ----------
     name : names the folder of its results.
-    path : its dataset.
+    path : its dataset, or one of several.
+    part : which one of several, or None.
     """
 
     name: str
     path: Path
+    part: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def in_folder(source: Source, input_format: str = AUTO) -> list[Sequence]:
     # The folder itself comes first: folders of masks inside a data set look like data sets, too.
     fits = formats.fitting(source, input_format)
     if fits:
-        return [Sequence(name, path) for name, path in formats.parts(source, fits).items()]
+        found = formats.parts(source, fits).items()
+        return [Sequence(n, path, n if path == source.path else None) for n, path in found]
     if input_format == AUTO:
         # Before its folders are tried: a stray file must not turn one data set into many sequences.
         formats.check_close(source)

@@ -14,7 +14,8 @@ A module that reads (READERS) has
 ``unclear(source) -> str`` (optional)
     what a folder may be that no format reads unless it is named, and how to name it;
 ``parts(source) -> {name: path}`` (optional)
-    the files of a folder that ``matches`` where each is a sequence of its own;
+    the files of a folder that ``matches`` where each is a sequence of its own; or the folder
+    itself, where ``--sequence NAME`` chooses one;
 ``read_masks(layout, frame, buffer) -> PackedMasks``
     all masks of one frame in the order of its records; called in workers;
 ``read_unlisted(layout, frame) -> (Frame, PackedMasks)`` (where there are unlisted frames)
@@ -56,7 +57,7 @@ READERS = (
     "ctc", "tiff", "npz", "png", "video", "labelme", "cvat",
     "yolo", "grounded_sam",
 )  # fmt: skip
-SEVERAL = ("ytvis", "mots")
+SEVERAL = ("ytvis", "mots", "yolo")
 
 WRITERS = {
     "masks": "native.MASKS",
@@ -184,7 +185,7 @@ def fitting(source: Source, name: str = AUTO) -> dict[str, ModuleType]:
 
 
 def parts(source: Source, fits: dict[str, ModuleType]) -> dict[str, Path]:
-    """Return the sequences that are files of ``source``; none where it is one, or is not clear."""
+    """Return the sequences that ``source`` holds; none where it is one, or is not clear."""
     # A user who has not chosen among several formats is asked by ``find``, with a better error.
     if len(fits) != 1:
         return {}

@@ -4,7 +4,8 @@ labels/<frame stem>.txt    a line for each piece of a mask: class x y x y ... id
 images/<frame stem>.jpg    read for its size alone; an image without text is a frame without masks
 data.yaml                  names of the classes, which count from 0
 
-Read: that, or texts with the images beside them.  An odd number of values after the class ends in a
+Read: that, or texts with the images beside them, or labels/SPLIT/ with images/SPLIT/, of which each
+(train, val, ...) is a sequence.  An odd number of values after the class ends in a
 track id, and lines of one id are one mask.  Values of ``save_conf`` are refused: a confidence and
 an id look like a corner.
 
@@ -31,7 +32,7 @@ from consistency.formats.buffer import Buffer
 from consistency.formats.coco import categories_of, category_of, used_categories
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.outlines import outline
-from consistency.formats.source import Source, is_number, read_text
+from consistency.formats.source import Source, choose, is_number, read_text
 from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
 from consistency.limits import check_file, check_memory, check_pixels
 from consistency.masks.packed import PackedMasks
@@ -87,10 +88,34 @@ def _are_shares(words: list[str]) -> bool:
     return all(map(NUMBER.fullmatch, words)) and any("." in word for word in words)
 
 
-def _texts(source: Source) -> tuple[Path, ...]:
+def _texts(source: Source, split: str | None = None) -> tuple[Path, ...]:
+    """Return the texts of a split or, without one, of the folder, and of all splits if it has none.
+
+    ``split`` is a folder of labels/.
+    """
+    texts = _of(source, LABELS, split)
+    if split is None and not texts:
+        texts = tuple(path for name in parts(source) for path in _of(source, LABELS, name))
+    return texts
+
+
+def _of(source: Source, folder: str, split: str | None) -> tuple[Path, ...]:
+    """Return the files of labels/ or images/, of a split of it, or of the folder without it."""
+    inner = source.inside(source.path / folder)
+    inner = inner if inner.path in source.folders else source
+    if split is not None:
+        # Not those one level up: they may be of several splits.
+        inner = inner.inside(inner.path / split)
+    suffixes = (".txt",) if folder == LABELS else photographs.SUFFIXES
+    return tuple(path for path in inner.files(*suffixes) if path.name != CLASSES)
+
+
+def parts(source: Source) -> dict[str, Path]:
+    """Return the splits, which --sequence chooses from: the folders of labels/."""
     folder = source.path / LABELS
-    inner = source.inside(folder) if folder in source.folders else source
-    return tuple(path for path in inner.files(".txt") if path.name != CLASSES)
+    inner = source.inside(folder) if folder in source.folders else None
+    splits = [path for path in inner.folders if inner.inside(path).files(".txt")] if inner else []
+    return {path.name: source.path for path in splits}
 
 
 def open_dataset(source: Source) -> Dataset:
@@ -98,26 +123,46 @@ def open_dataset(source: Source) -> Dataset:
 
     Images are opened for their size alone.
     """
-    shown = _images(source)
-    texts = {path.stem: _lines(path) for path in _texts(source)}
+    split = _split(source)
+    shown = _images(source, split)
+    texts = {path.stem: _lines(path) for path in _texts(source, split)}
     _check_ends([line for lines in texts.values() for line in lines])
     absent = next((stem for stem in texts if stem not in shown), None)
     if absent is not None:
+        beside = (
+            f"{IMAGES}/{split}/ beside {LABELS}/{split}/"
+            if split
+            else f"{IMAGES}/ beside {LABELS}/"
+        )
         raise ValueError(
             f"{source.path}: no image of frame {absent!r}, and corners are shares of its size; put "
-            f"the images beside the texts, or into {IMAGES}/ beside {LABELS}/ and give the folder "
-            "of both"
+            f"the images beside the texts, or into {beside} and give the folder of both"
         )
     frames = [_frame(path, texts.get(stem, [])) for stem, path in shown.items()]
     names = _class_names(source)
     return Dataset(Layout(source.path, "yolo"), in_order(frames, source.path), categories=names)
 
 
-def _images(source: Source) -> dict[str, Path]:
-    folder = source.path / IMAGES
-    inner = source.inside(folder) if folder in source.folders else source
+def _split(source: Source) -> str | None:
+    """Return the split that is wanted, or the only one; None where there are none."""
+    splits = parts(source)
+    if not splits:
+        if source.sequence is not None:
+            raise ValueError(f"{source.path}: holds one sequence; leave out --sequence")
+        return None
+    apart = _of(source, LABELS, None)
+    if apart:
+        first = next(iter(splits))
+        raise ValueError(
+            f"{apart[0]}: lies beside the folder {first!r}, so that {LABELS}/ holds texts and "
+            "sequences; move the texts to a folder of their own"
+        )
+    return choose(source, {name: name for name in splits})
+
+
+def _images(source: Source, split: str | None) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for path in inner.files(*photographs.SUFFIXES):
+    for path in _of(source, IMAGES, split):
         other = found.setdefault(path.stem, path)
         if other != path:
             raise ValueError(f"{other} and {path.name} are images of one frame; remove one")

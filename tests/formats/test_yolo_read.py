@@ -1,5 +1,8 @@
 """YOLO-seg as it is written here and by Ultralytics; what may mean two things is refused."""
 
+import json
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +10,8 @@ import samples
 import sequences
 from PIL import Image
 
-from consistency.formats import open_dataset, read_masks
+import mark_label
+from consistency.formats import open_dataset, read_masks, reopen
 from consistency.formats.buffer import Buffer
 
 HEIGHT, WIDTH = sequences.HEIGHT, sequences.WIDTH
@@ -99,6 +103,52 @@ def test_one_line_that_ends_in_a_fraction_tells_that_others_end_in_corners(tmp_p
     assert found[0][-1].any()
 
 
+def of_splits(folder, *splits: str):
+    """The layout of Ultralytics: labels/SPLIT/ and images/SPLIT/."""
+    good = samples.yolo_tracks(folder.with_name("good"))
+    for split in splits:
+        for kind in ("labels", "images"):
+            shutil.copytree(good / kind, folder / kind / split)
+    (folder / "labels" / f"{splits[0]}.cache").write_bytes(b"x")
+    return folder
+
+
+def test_splits_of_ultralytics_are_sequences(tmp_path, refuse):
+    one = of_splits(tmp_path / "one", "train")
+    expected = sequences.pixels_of(open_dataset(tmp_path / "good"))
+    sequences.assert_same(sequences.pixels_of(open_dataset(one)), expected)
+    shutil.rmtree(tmp_path / "good")
+    both = of_splits(tmp_path / "both", "train", "val")
+    shutil.rmtree(both / "images" / "val")
+    shutil.rmtree(both / "labels" / "val")
+    write(both / "labels" / "val", f"0 {TRIANGLE} 4")
+    shutil.copytree(both / "labels" / "val", both / "images" / "val")
+    with pytest.raises(ValueError, match=r"2 sequences; choose one with --sequence: train, val"):
+        open_dataset(both)
+    sequences.assert_same(sequences.pixels_of(open_dataset(both, sequence="train")), expected)
+    assert open_dataset(both, sequence="val").masks == 1
+    flags = ["--experiments", str(tmp_path / "out"), "--quiet"]
+    assert mark_label.main([str(both), *flags]) == 0
+    for split, frames in (("train", 4), ("val", 1)):
+        content = json.loads((tmp_path / "out" / "both" / split / f"{split}.json").read_text())
+        assert len(content) == frames
+    # vis opens the input again, as run.json has it
+    run = json.loads((tmp_path / "out" / "both" / "val" / "run.json").read_text())
+    assert reopen(run["input"]).masks == 1
+
+
+def without_its_images(folder):
+    folder = of_splits(folder, "train")
+    shutil.move(folder / "images" / "train", folder / "elsewhere")
+    shutil.copytree(folder / "elsewhere", folder / "images", dirs_exist_ok=True)
+    return folder
+
+
+def beside_splits(folder):
+    (of_splits(folder, "train") / "labels" / "0.txt").write_text(f"0 {TRIANGLE}\n")
+    return folder
+
+
 def without_image(folder):
     (samples.yolo_tracks(folder) / "images" / "2.png").unlink()
     return folder
@@ -116,6 +166,8 @@ REFUSED = [
         lambda f: samples.yolo_tracks(f) / "labels",
         "into images/ beside labels/ and give the folder",
     ),
+    (without_its_images, "or into images/train/ beside labels/train/ and give the folder of both"),
+    (beside_splits, "0.txt: lies beside the folder 'train', so that labels/ holds texts and seq"),
     (twice, "7.png are images of one frame; remove one"),
     (lambda f: write(f, "0 0.5 0.5 0.1 0.1"), "7.txt: line 1 is a box; masks are polygons"),
     (lambda f: write(f, "0 0.5 0.5 0.1 0.1 8"), "7.txt: line 1 is a box; masks are polygons"),
