@@ -42,7 +42,6 @@ from consistency.kept_work import (
     Written,
     write,
 )
-from consistency.measure.frame import FrameMeasurement
 from consistency.publishing import MADE_BY, RECORDS
 
 FORMAT = 1  # of journals; another one is not read
@@ -140,15 +139,21 @@ class Journal:
             return ""
         return fingerprint.changes(self._folder / "input.gz", self._input.lines(False))
 
-    def measured(self, names: Sequence[str]) -> Iterator[list[FrameMeasurement]]:
+    def measured(
+        self,
+        names: Sequence[str],
+        classes: Sequence[type] = MEASURED_CLASSES,
+        what: str = "frames had been measured",
+    ) -> Iterator[list[Any]]:
         """Yield what is known already, chunk after chunk, of the frames ``names`` from the first.
 
-        To be read to the end before anything is added.
+        To be read to the end before anything is added.  What is kept of a frame, or of a window of
+        frames, is made of ``classes`` and has a ``name``; ``what`` says in a note what it is.
         """
         path, done = self._folder / RECORDS, 0
         for at, data in _records(path):
             try:
-                group: list[FrameMeasurement] = decode(data, MEASURED_CLASSES)
+                group: list[Any] = decode(data, classes)
                 here = [m.name for m in group]
             except (ValueError, AttributeError, TypeError):
                 here = []
@@ -158,10 +163,10 @@ class Journal:
             done += len(here)
             yield group
         if done:
-            log.warning("continued: %d of %d frames had been measured", done, len(names))
+            log.warning("continued: %d of %d %s", done, len(names), what)
 
-    def add_measured(self, kept: Kept) -> list[FrameMeasurement]:
-        """Keep the measurements of the next chunk; returns them."""
+    def add_measured(self, kept: Kept) -> list[Any]:
+        """Keep what was made of the next chunk; returns it."""
         # Opened each time: to buffer is to lose, and a chunk takes a hundred times as long.
         _append(self._folder / RECORDS, kept.data)
         return kept.value

@@ -15,7 +15,12 @@ from consistency.cli.limits import add_limit_flags
 from consistency.cli.output import add_output_choice, add_output_flags
 from consistency.cli.parser import Parser
 from consistency.cli.summary import command, summary, what_was_done
-from consistency.cli.tracking import add_association_flags, add_mask_flags, options_of
+from consistency.cli.tracking import (
+    add_association_flags,
+    add_mask_flags,
+    add_window_flags,
+    options_of,
+)
 from consistency.endings import BAD_INPUT
 from consistency.formats import fitting
 from consistency.formats.source import Source
@@ -26,6 +31,7 @@ from consistency.options import (
     EXPERIMENTS,
     KERNEL_NEEDS,
     SEQUENCE_NEEDS,
+    WINDOW_NEEDS,
     output_needs,
 )
 from consistency.progress import Progress, silent
@@ -37,7 +43,8 @@ if TYPE_CHECKING:  # NumPy is not loaded for --help
 
 WHOLE = "is whole already; nothing was done"
 NEEDS = (
-    *SEQUENCE_NEEDS, *BACKEND_NEEDS, *KERNEL_NEEDS, *ASSOCIATION_NEEDS, *output_needs("--output")
+    *SEQUENCE_NEEDS, *BACKEND_NEEDS, *KERNEL_NEEDS, *ASSOCIATION_NEEDS, *WINDOW_NEEDS,
+    *output_needs("--output"),
 )  # fmt: skip
 
 
@@ -97,6 +104,7 @@ def parser() -> Parser:
         help="cut masks of several pieces: a mask for each of more than N pixels; smaller ones are "
         "left out; default: off",
     )
+    add_window_flags(group("windows of a long sequence"))
     outputs = group("outputs")
     add_output_choice(outputs)
     add_output_flags(outputs)

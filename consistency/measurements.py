@@ -9,6 +9,7 @@ from typing import Any
 from consistency.backend import Backend
 from consistency.dataset import Dataset
 from consistency.formats import with_frames
+from consistency.formats.labelled import KeptMasks
 from consistency.journal import Journal
 from consistency.kept_work import measure
 from consistency.measure.frame import FrameMeasurement, chunks, measure_chunk
@@ -37,15 +38,13 @@ class Measurements:
         self._frames = list(dataset.frames)
         self.seconds_read = self.seconds_measured = self.seconds_waited = 0.0
 
-    def __iter__(self) -> Iterator[FrameMeasurement]:
+    def __iter__(self) -> Generator[FrameMeasurement, None, None]:
         """Yield a measurement for each frame; ValueError where a frame has another size."""
-        first: tuple[tuple[int, int], str] | None = None
+        first: KeptMasks | None = None
         with closing(self._groups()) as groups:
             for t, m in enumerate(self._waited_for(groups)):
                 self._frames[t] = m.seen or self._frames[t]
-                if m.shape:
-                    first = first or (m.shape, m.name)
-                    _check_shape(m, *first)
+                first = check_shape(m, first)
                 self.seconds_read += m.seconds_read
                 self.seconds_measured += m.seconds_measured
                 yield m
@@ -90,9 +89,12 @@ class Measurements:
             yield from group
 
 
-def _check_shape(m: FrameMeasurement, shape: tuple[int, int], first: str) -> None:
-    if m.shape and m.shape != shape:
+def check_shape(now: KeptMasks, first: KeptMasks | None) -> KeptMasks | None:
+    """Return the first frame with masks; ValueError where those of ``now`` have another size."""
+    if now.shape and first and first.shape and now.shape != first.shape:
         raise ValueError(
-            f"frame {m.name!r}: masks of {m.shape[0]} × {m.shape[1]} pixels, but "
-            f"{shape[0]} × {shape[1]} in frame {first!r}; all masks of a sequence have one size"
+            f"frame {now.name!r}: masks of {now.shape[0]} × {now.shape[1]} pixels, but "
+            f"{first.shape[0]} × {first.shape[1]} in frame {first.name!r}; all masks of a sequence "
+            "have one size"
         )
+    return first or (now if now.shape else None)

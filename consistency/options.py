@@ -43,6 +43,11 @@ MEMORY = 10  # frames that a track may miss
 LONG_MEMORY = 40  # ... where the camera's motion is known
 MEMORY_OF_IOU = 1  # of "optimal" and "greedy": one drop-out of the segmenter
 
+WHOLE = -1  # a sequence that is not cut into windows
+# Frames that windows share unless the user says otherwise, at most half of a window: an object that
+# is away for longer would not be found again within one window either.
+CUT_OVERLAP = LONG_MEMORY
+
 
 @dataclass(frozen=True)
 class MeasureOptions:
@@ -152,6 +157,9 @@ class Options(AssociationOptions):
     (of AssociationOptions) : how labels are carried.
     duplicate_iou, duplicate_containment, keep : see MeasureOptions.
     given_ids : what to do with the identities of the input: IGNORE, KEEP_IDS or ONLY_IDS.
+    cut_size : frames of a window; windows are labelled independently and joined.  WHOLE: not cut.
+    cut_overlap : frames that a window shares with the one before; None = the default.
+    low_memory : keep the measurements of one window at a time, and label it in this process.
     output : names from ``consistency.formats.WRITERS``.
     writing : what the outputs may want to know.
     """
@@ -160,6 +168,9 @@ class Options(AssociationOptions):
     duplicate_containment: float | None = MeasureOptions.duplicate_containment
     keep: str = MeasureOptions.keep
     given_ids: str = IGNORE
+    cut_size: int = WHOLE
+    cut_overlap: int | None = None
+    low_memory: bool = False
     output: tuple[str, ...] = ("masks",)
     writing: WritingOptions = field(default_factory=WritingOptions)
 
@@ -174,6 +185,13 @@ class Options(AssociationOptions):
             self,
             memory=self.frames_missed() if remembers else None,
             long_memory=self.most_missed() if long else None,
+            cut_overlap=self.shared_frames() if self.cut_size != WHOLE else None,
+        )
+
+    def shared_frames(self) -> int:
+        """Return the frames that windows share, the default filled in."""
+        return (
+            min(CUT_OVERLAP, self.cut_size // 2) if self.cut_overlap is None else self.cut_overlap
         )
 
     def measuring(self) -> MeasureOptions:
@@ -283,6 +301,11 @@ ASSOCIATION_NEEDS = (
         ("--duplicate-containment", "--keep", "--keep-ids"),
         _settings("--matching", "track", "optimal", "greedy"),
     ),
+)
+WINDOW_NEEDS = (
+    Needs(("--cut-overlap", "--low-memory"), ("--cut-size",)),
+    # Identities of the input hold throughout; labels of the predecessor are products.
+    Needs(("--cut-size",), none_of=("--keep-ids", "--matching seed")),
 )
 
 

@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -39,6 +39,7 @@ from consistency.track.results import (
     written_confidence,
 )
 from consistency.versions import versions
+from consistency.windows import are_wanted, label_windows
 
 MOTION_DIGITS = 6  # of a transform in run.json: a thousandth of a pixel at a thousand pixels
 WRITE_FRAMES = 4  # frames a worker writes at a time
@@ -73,6 +74,7 @@ class Labelling:
     lineage : where labels come from.
     seconds : how long it took.
     made_with : versions, of when it began: a checkout may move on while a long run goes on.
+    windows : how windows were joined, for run.json; empty where the sequence was not cut.
     """
 
     dataset: Dataset
@@ -80,6 +82,7 @@ class Labelling:
     lineage: Lineage
     seconds: dict[str, float]
     made_with: dict[str, str]
+    windows: dict[str, int] = field(default_factory=dict)
 
 
 def run(
@@ -160,6 +163,8 @@ def write(
     content = run_record(dataset, backend, options, report)
     # Versions of when labelling began, not of now: see Labelling.
     content |= {"versions": labelling.made_with} | camera(labelling.frames)
+    if labelling.windows:
+        content["windows"] = labelling.windows
     if journal is not None:
         content["fingerprint"] = journal.fingerprint
     (folder / "run.json").write_text(to_json(content, indent=1) + "\n")
@@ -195,6 +200,11 @@ def label(
     """Measure all frames and give every kept mask its label; writes nothing."""
     # First of all: the package on disk may be another one by the end.
     began, made_with = perf_counter(), versions()
+    if are_wanted(len(dataset.frames), options):
+        joined = label_windows(dataset, backend, options, parameters, progress, journal)
+        frames = without_short(finish(joined.frames), options.min_length)
+        seconds = joined.seconds | {"measuring": perf_counter() - began}
+        return Labelling(joined.dataset, frames, joined.lineage, seconds, made_with, joined.report)
     measurements = Measurements(dataset, backend, options, journal)
     # Lazy: frames are tracked as they come in, so that tracking takes hardly any time of its own.
     measured = progress(measurements, "measure", len(dataset.frames))

@@ -127,6 +127,11 @@ def natural(text: str) -> int:
     return value
 
 
+def whole_number(text: str) -> int:
+    """Argument type: a whole number, below 0 too."""
+    return _number(text, int)
+
+
 def _number(text: str, kind: Callable[[str], Number]) -> Number:
     try:
         return kind(text)

@@ -3,10 +3,12 @@
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from consistency.cli.common import fraction, natural, positive
+from consistency.cli.common import fraction, natural, positive, whole_number
 from consistency.cli.output import writing_options
 from consistency.options import (
+    CUT_OVERLAP,
     IGNORE,
     KEEP,
     KEEP_IDS,
@@ -17,6 +19,7 @@ from consistency.options import (
     MOTIONS,
     ON_SPLIT,
     PASSES,
+    WHOLE,
     Options,
 )
 
@@ -84,6 +87,49 @@ def _add_track_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_window_flags(parser: argparse._ActionsContainer) -> None:
+    """Add what cuts a sequence into windows."""
+    add = parser.add_argument
+    add(
+        "--cut-size",
+        type=window_size,
+        default=Options.cut_size,
+        metavar="N",
+        help=f"label windows of N frames independently, in parallel, and join them; {WHOLE}: whole",
+    )
+    add(
+        "--cut-overlap",
+        type=positive,
+        metavar="M",
+        help=f"frames that windows share; default: {CUT_OVERLAP}, at most half of a window",
+    )
+    add("--low-memory", action="store_true", help="keep one window at a time")
+
+
+def window_size(text: str) -> int:
+    """Argument type: WHOLE, or a number of frames that can share some with the next window."""
+    value = whole_number(text)
+    if value != WHOLE and value < 2:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a window: {WHOLE} for the whole sequence, or 2 frames and more, as "
+            "windows share frames"
+        )
+    return value
+
+
+def windows_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what the flags say of windows; ValueError where they do not fit one another."""
+    size, overlap = args.cut_size, args.cut_overlap
+    for flag, value in (("--cut-overlap", overlap), ("--low-memory", args.low_memory)):
+        if size == WHOLE and value:
+            raise ValueError(f"{flag} has no effect with --cut-size {WHOLE}, the whole sequence")
+    if overlap is not None and overlap >= size:
+        raise ValueError(
+            f"--cut-overlap {overlap}: windows of --cut-size {size} frames share {size - 1} at most"
+        )
+    return {"cut_size": size, "cut_overlap": overlap, "low_memory": args.low_memory}
+
+
 def add_mask_flags(parser: argparse._ActionsContainer) -> None:
     """Add what decides which masks are kept, and which of them are labelled already."""
     add = parser.add_argument
@@ -113,7 +159,7 @@ def add_mask_flags(parser: argparse._ActionsContainer) -> None:
 
 def options_of(args: argparse.Namespace) -> Options:
     """Return what the flags say, of outputs too; ValueError where one needs another."""
-    return with_outputs(labelling_of(args), args)
+    return with_outputs(replace(labelling_of(args), **windows_of(args)), args)
 
 
 def with_outputs(options: Options, args: argparse.Namespace) -> Options:

@@ -30,6 +30,16 @@ def associate(
     parameters: Parameters = DEFAULTS,
 ) -> tuple[list[TrackedFrame], Lineage]:
     """Give every kept mask its label; ``parameters`` are those of the matching "track"."""
+    frames, lineage = label_frames(measurements, options, parameters)
+    return without_short(finish(frames), options.min_length), lineage
+
+
+def label_frames(
+    measurements: Iterable[FrameMeasurement],
+    options: AssociationOptions,
+    parameters: Parameters = DEFAULTS,
+) -> tuple[list[TrackedFrame], Lineage]:
+    """Label as ``associate`` does, short tracks included, and leave ``finish`` to the caller."""
     lineage = Lineage()
     if options.matching == "track":
         frames, lineage = _track(measurements, options, parameters)
@@ -37,7 +47,7 @@ def associate(
         frames = collect(propagate_as_predecessor(measurements))
     else:
         frames = collect(propagate_by_iou(measurements, options.matching, options.min_iou))
-    return without_short(finish(frames), options.min_length), lineage
+    return frames, lineage
 
 
 def _track(
