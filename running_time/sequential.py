@@ -26,15 +26,18 @@ from consistency.options import Options  # noqa: E402
 from consistency.pipeline import Measurements  # noqa: E402
 from consistency.track.association import associate  # noqa: E402
 
-COUNTS = (10, 50, 200, 500)
-FRAMES, WIDTH, HEIGHT = 60, 1920, 1080
+SCENES = (  # discs, frames, and pixels a frame that the camera moves
+    *((count, 60, camera) for camera in (0.0, 12.0) for count in (10, 50, 200, 500)),
+    (50, 300, 0.0),  # what is done once a sequence weighs less
+    (500, 300, 0.0),
+)
+WIDTH, HEIGHT = 1920, 1080
 COVERED = 0.5  # share of the picture, were there no overlap
 SPEED = 0.15  # mean of an object, its own radii a frame
-CAMERA = 12.0  # pixels a frame, where it moves
 MISSING = 0.05
 
 
-def write_scene(folder: Path, count: int, camera: float, seed: int = 0) -> None:
+def write_scene(folder: Path, count: int, frames: int, camera: float, seed: int = 0) -> None:
     """Write label images of ``count`` discs; they come back on the other side when they leave."""
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True)
@@ -43,7 +46,7 @@ def write_scene(folder: Path, count: int, camera: float, seed: int = 0) -> None:
     size = np.array([WIDTH, HEIGHT])
     place = random.uniform(0, 1, (count, 2)) * size
     velocity = random.normal(0, SPEED / np.sqrt(2), (count, 2)) * radius[:, None]
-    for t in range(FRAMES):
+    for t in range(frames):
         picture = np.zeros((HEIGHT, WIDTH), np.uint16)
         for k in np.flatnonzero(random.uniform(size=count) >= MISSING).tolist():
             middle = tuple(place[k].round().astype(int).tolist())
@@ -92,12 +95,12 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        for name, camera in (("camera stands", 0.0), ("camera moves", CAMERA)):
-            for count in COUNTS:
-                folder = Path(scratch) / f"{name} {count}"
-                write_scene(folder, count, camera)
-                rows.append({"data": f"{count} discs, {name}"} | time_of(folder, args.repeat))
-                print(table(rows[-1:], floor.machine()).splitlines()[-1], file=sys.stderr)
+        for number, (count, frames, camera) in enumerate(SCENES):
+            folder = Path(scratch) / str(number)
+            write_scene(folder, count, frames, camera)
+            name = f"{count} discs, camera {'moves' if camera else 'stands'}"
+            rows.append({"data": name} | time_of(folder, args.repeat))
+            print(table(rows[-1:], floor.machine()).splitlines()[-1], file=sys.stderr)
     rows += [{"data": data.name} | time_of(data, args.repeat) for data in args.data]
     about = floor.machine()
     floor.keep(args.json, {"about": about, "sequential": rows}, table(rows, about))

@@ -87,9 +87,18 @@ def thumbnails(masks: PackedMasks, boxes: np.ndarray) -> Thumbnails:
     shift = start - origin[mask, 0]
     word = np.where(shift >= 0, word << np.maximum(shift, 0).astype(np.uint64), word)
     word = np.where(shift < 0, word >> np.maximum(-shift, 0).astype(np.uint64), word)
-    words = np.zeros((masks.count, WORDS), np.uint64)
+    finest = np.zeros((masks.count, SIDE), np.uint64)
     # Several words may fall into one row of cells; plain indexing would keep the last one alone.
-    np.bitwise_or.at(words, (mask, line - origin[mask, 1]), word)
+    np.bitwise_or.at(finest, (mask, line - origin[mask, 1]), word)
+    return of_finest(level, origin, finest, column_major)
+
+
+def of_finest(
+    level: np.ndarray, origin: np.ndarray, finest: np.ndarray, column_major: bool
+) -> Thumbnails:
+    """Thumbnails by their rows of the finest cells alone, uint64 (n, 64)."""
+    words = np.zeros((level.size, WORDS), np.uint64)
+    words[:, :SIDE] = finest
     _add_coarser(words, origin)
     sums = np.add.reduceat(np.bitwise_count(words), FIRST_ROW, axis=1, dtype=np.int64)
     return Thumbnails(level, origin, words, sums, column_major)
@@ -111,6 +120,8 @@ def _add_coarser(words: np.ndarray, origin: np.ndarray) -> None:
 def joined(parts: Sequence[Thumbnails]) -> Thumbnails:
     """Put thumbnails of several frames one behind the other."""
     parts = [part for part in parts if part.level.size] or [NO_THUMBNAILS]
+    if len(parts) == 1:
+        return parts[0]
     names = ("level", "origin", "words", "cells")
     fields = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     return Thumbnails(**fields, column_major=parts[0].column_major)
@@ -132,14 +143,14 @@ WINDOWS = _windows()
 def _cells_between(rows: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Count set bits with ``begin <= (bit, row) < end``, int64 (p,); rows uint64 (p, 64)."""
     begin, end = (np.minimum(np.maximum(x, 0), SIDE) for x in (begin, end))
-    rows &= _ones(end[:, :1]) & ~_ones(begin[:, :1])
+    rows &= ones(end[:, :1]) & ~ones(begin[:, :1])
     number = np.arange(SIDE, dtype=np.uint8)
     first, last = begin[:, 1:].astype(np.uint8), end[:, 1:].astype(np.uint8)
     counts = np.bitwise_count(rows) * ((number >= first) & (number < last))
     return counts.sum(axis=1, dtype=np.int64)
 
 
-def _ones(count: np.ndarray) -> np.ndarray:
+def ones(count: np.ndarray) -> np.ndarray:
     """Words whose lowest ``count`` bits are set, 0-64."""
     return (np.uint64(1) << count.astype(np.uint64)) - np.uint64(1)  # 1 << 64 gives 0
 
@@ -148,19 +159,19 @@ class ThumbnailPool:
     """Thumbnails that are compared, by number."""
 
     def __init__(self, *parts: Thumbnails) -> None:
-        self.level = np.zeros(0, np.int64)
-        self._origin = np.zeros((0, 2), np.int64)
-        self._words = np.zeros((0, WORDS), np.uint64)
-        self._cells = np.zeros((0, STEPS + 1), np.int64)
-        self._column_major = False
-        self._used = np.zeros(0, bool)
-        for part in parts:
-            self.add(part)
+        first = joined(parts)
+        self.level, self._origin = first.level, first.origin
+        self._words, self._cells = first.words, first.cells
+        self._column_major = first.column_major
+        self._used = np.ones(first.level.size, bool)
+        self._own = False  # until something is added, the arrays may be those of ``parts``
 
     def add(self, new: Thumbnails) -> np.ndarray:
         """Take up k thumbnails; returns their numbers, int64 (k,), rising."""
         # Freed places are used again: the arrays would grow with the sequence otherwise.
         numbers = (~self._used).nonzero()[0][: new.level.size]
+        if not self._own:
+            self._grow(0)
         missing = new.level.size - numbers.size
         if missing:
             known = self._used.size
@@ -175,6 +186,7 @@ class ThumbnailPool:
         return numbers
 
     def _grow(self, more: int) -> None:
+        self._own = True  # np.pad copies
         self.level, self._used = np.pad(self.level, (0, more)), np.pad(self._used, (0, more))
         self._origin = np.pad(self._origin, ((0, more), (0, 0)))
         self._words = np.pad(self._words, ((0, more), (0, 0)))

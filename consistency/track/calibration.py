@@ -12,6 +12,7 @@ import numpy as np
 
 from consistency.track.link_evidence import EvidenceMeter, Geometry
 from consistency.track.parameters import Parameters
+from consistency.track.ranges import members
 from consistency.track.tracklets import (
     NONE,
     SequenceMasks,
@@ -187,7 +188,7 @@ def _strangers(
     asked = _thin(
         np.arange(count.size), max(int(count.size * MOST_COMPARED / max(count.sum(), 1)), 1)
     )
-    row, other = pairs_of_ranges(begin[asked], count[asked])
+    row, other = members(begin[asked], count[asked])
     row = asked[row]
     first = tracks.track  # a track's number is that of its first mask
     last = np.zeros(masks.t.size, np.int64)
@@ -202,12 +203,6 @@ def _strangers(
     some = _thin(near, p.most_strangers)
     weight = near.size / max(some.size, 1) * count.size / max(asked.size, 1)
     return past.take(row[some]), ahead.take(number[some]), weight
-
-
-def pairs_of_ranges(begin: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number of the range, and member, for all members of ranges; int64 (count.sum(),) twice."""
-    row = np.arange(count.size).repeat(count)
-    return row, np.arange(row.size) + (begin - np.cumsum(count) + count).repeat(count)
 
 
 def _link_prior(masks: SequenceMasks, tracks: Tracks, longest: int, p: Parameters) -> np.ndarray:

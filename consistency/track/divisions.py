@@ -22,6 +22,7 @@ import numpy as np
 from consistency.track.division_odds import Usual, weigh
 from consistency.track.histories import Histories
 from consistency.track.parameters import DEFAULTS, Parameters
+from consistency.track.ranges import members
 from consistency.track.results import Change, Lineage, TrackedFrame
 
 
@@ -130,8 +131,7 @@ def candidates(
     begin = np.minimum(tracks.t[one], tracks.t[two])
     low = np.searchsorted(tracks.t[ends], begin - slack - 1)
     count = np.searchsorted(tracks.t[ends], begin) - low
-    pair = np.repeat(np.arange(one.size), count)
-    place = np.arange(pair.size) + np.repeat(low - np.cumsum(count) + count, count)
+    pair, place = members(low, count)
     gone, one, two = ends[place], one[pair], two[pair]
     middle = (tracks.way(gone, one) + tracks.way(gone, two)) / 2
     close = (middle**2).sum(axis=1) <= reach**2 * tracks.area[gone]

@@ -9,6 +9,7 @@ import numpy as np
 
 from consistency.measure.frame import FrameMeasurement
 from consistency.track.parameters import Parameters
+from consistency.track.ranges import members
 from consistency.track.state import Detections, surface
 from consistency.track.views import Views
 
@@ -69,8 +70,8 @@ def within_gate(
     x = now.centroids[order, 0]
     low = x.searchsorted(views.predicted[:, 0] - wide)
     count = x.searchsorted(views.predicted[:, 0] + wide) - low
-    view = np.arange(size.size).repeat(count)
-    masks = order[np.arange(view.size) + (low - count.cumsum() + count).repeat(count)]
+    view, place = members(low, count)
+    masks = order[place]
     near = innovations(views, view, now, masks, parameters) < limit[view]
     return view[near], masks[near]
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from consistency.track.calibration import Calibration, learn, pairs_of_ranges
+from consistency.track.calibration import Calibration, learn
 from consistency.track.link_evidence import EvidenceMeter, Geometry
 from consistency.track.parameters import DEFAULTS, Parameters
+from consistency.track.ranges import members
 from consistency.track.results import TrackedFrame
 from consistency.track.thumbnail_store import ThumbnailStore
 from consistency.track.tracklets import (
@@ -180,7 +181,7 @@ class _Joiner:
         cuts = np.flatnonzero(np.diff(np.cumsum(high - low) // PAIRS_AT_A_TIME)) + 1
         rows, columns = [], []
         for block in np.split(np.arange(ended.size), cuts):
-            row, column = pairs_of_ranges(low[block], (high - low)[block])
+            row, column = members(low[block], (high - low)[block])
             row = block[row]
             geometry = Geometry.of(self.masks, past.take(row), future.take(column))
             gap = geometry.gap

@@ -135,7 +135,7 @@ class Parameters:
     # standard error is then 0.4 % at a rate of 3 % ...
     first_links: int = 2000
     # ... and at least for so many frames: a mask must be seen, be missing, and be seen again.
-    first_frames: int = 30
+    first_frames: int = 15
     # Where masks blink, a track's gate is this share of its usual similarity ...
     gate_share: float = 0.4
     # Least weight of the newest similarity in what is usual for a track.

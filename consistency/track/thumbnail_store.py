@@ -1,73 +1,114 @@
 """Thumbnails of all masks of a sequence, in little memory."""
 
-import pickle
+from dataclasses import dataclass
 
 import numpy as np
 
-from consistency.masks.thumbnails import NO_THUMBNAILS, Thumbnails, joined
+from consistency.masks.thumbnails import NO_THUMBNAILS, SIDE, Thumbnails, joined, of_finest, ones
+from consistency.masks.words import highest_bit, lowest_bit
+from consistency.track.ranges import members
 
-# Masks that are compressed together: few enough that one that is asked for costs little, and
-# enough that a frame of few masks costs no call of its own.
-BLOCK_MASKS = 128
-# Masks that stay uncompressed once they have been asked for, a kilobyte each: they are asked for
-# again and again.  Which comes first, stays: of a longer sequence, which is looked at from its
-# beginning to its end each time, the latest would never be there when it is needed.
-KEPT_MASKS = 1 << 15
-LAST_BLOCKS = 16  # of the others, those that were asked for last
+# Masks that stay as they are, a kilobyte each: they are asked for again and again.
+KEPT_MASKS = 1 << 14
+BLOCK_MASKS = 1024  # that are packed at a time: a frame of few masks costs no calls of its own
 
 
 class ThumbnailStore:
-    """Thumbnails by number, in the order in which they were added; those that wait are compressed.
+    """Thumbnails by number, in the order in which they were added; of many, most are packed.
 
-    Uncompressed they take ten times the space, and would be most of what a sequence needs.
+    Unpacked they would be most of what a sequence needs.
     """
 
     def __init__(self) -> None:
         self._first: list[int] = []  # number of the first of each block
-        self._blocks: list[bytes] = []
+        self._blocks: list[Thumbnails | _Packed] = []
         self._new: list[Thumbnails] = []
         self._count = 0
-        self._compressed = 0
-        self._kept: dict[int, Thumbnails] = {}  # by number of the block
-        self._most_kept = KEPT_MASKS
-        self._last: dict[int, Thumbnails] = {}  # the next that is asked for is often near
+        self._in_blocks = 0
 
     def add(self, new: Thumbnails) -> None:
         """Take the next frame's."""
         self._new.append(new)
         self._count += new.level.size
-        if self._count - self._compressed >= BLOCK_MASKS:
-            self._compress()
+        if self._count - self._in_blocks >= BLOCK_MASKS:
+            self._end_block()
 
-    def _compress(self) -> None:
-        self._first.append(self._compressed)
-        self._blocks.append(pickle.dumps(joined(self._new)))
-        self._compressed = self._count
+    def _end_block(self) -> None:
+        block = joined(self._new)
+        self._first.append(self._in_blocks)
+        self._blocks.append(block if self._count <= KEPT_MASKS else _Packed.of(block))
+        self._in_blocks = self._count
         self._new.clear()
 
     def find(self, numbers: np.ndarray) -> Thumbnails:
         """Return thumbnails by their numbers, int64 (k,), rising."""
         if self._new:
-            self._compress()
+            self._end_block()
         if not numbers.size:
             return NO_THUMBNAILS
         block = np.searchsorted(self._first, numbers, side="right") - 1
-        begins = np.flatnonzero(np.diff(block, prepend=-1))
-        parts = []
-        for some in np.split(np.arange(numbers.size), begins[1:]):
-            number = int(block[some[0]])
-            parts.append(self._block(number).take(numbers[some] - self._first[number]))
-        return joined(parts)
+        cuts = np.flatnonzero(np.diff(block)) + 1
+        return joined(
+            [
+                self._blocks[number].take(some - self._first[number])
+                for number, some in zip(
+                    block[np.append(0, cuts)].tolist(), np.split(numbers, cuts), strict=True
+                )
+            ]
+        )
 
-    def _block(self, number: int) -> Thumbnails:
-        stored = self._kept.get(number) or self._last.get(number)
-        if stored is None:
-            stored = pickle.loads(self._blocks[number])
-            if self._most_kept >= stored.level.size:
-                self._most_kept -= stored.level.size
-                self._kept[number] = stored
-            else:
-                self._last[number] = stored
-                if len(self._last) > LAST_BLOCKS:
-                    del self._last[next(iter(self._last))]
-        return stored
+
+@dataclass(frozen=True, eq=False)
+class _Packed:
+    """Thumbnails of n masks, in an eighth of the space; any of them can be had alone.
+
+    Most rows of an object are one run of cells; the others are kept as they are.  The coarser
+    sizes follow from the finest.
+
+    Attributes
+    ----------
+    level : int8 (n,), and ``origin`` int32 (n, 2), as in ``Thumbnails``.
+    begin, end : uint8 (n, 64), the run of each row; both 64 where it is empty.
+    number : int64 (m,), rising, of the rows that are no runs, 64 to a mask.
+    row : uint64 (m,), those rows.
+    column_major : as in ``Thumbnails``.
+    """
+
+    level: np.ndarray
+    origin: np.ndarray
+    begin: np.ndarray
+    end: np.ndarray
+    number: np.ndarray
+    row: np.ndarray
+    column_major: bool
+
+    @classmethod
+    def of(cls, thumbnails: Thumbnails) -> "_Packed":
+        """Pack them."""
+        rows = thumbnails.words[:, :SIDE]
+        # Of an empty word the lowest bit is 64, so the run that ends before 64 is empty as well.
+        begin, end = lowest_bit(rows), np.where(rows == 0, SIDE, highest_bit(rows) + 1)
+        number = np.flatnonzero(_runs(begin, end) != rows)
+        return cls(
+            thumbnails.level.astype(np.int8),
+            thumbnails.origin.astype(np.int32),
+            begin.astype(np.uint8),
+            end.astype(np.uint8),
+            number,
+            rows.ravel()[number],
+            thumbnails.column_major,
+        )
+
+    def take(self, index: np.ndarray) -> Thumbnails:
+        """Return the thumbnails of some masks, int64 (k,)."""
+        rows = _runs(self.begin.take(index, axis=0), self.end.take(index, axis=0))
+        low = self.number.searchsorted(index * SIDE)
+        mask, other = members(low, self.number.searchsorted((index + 1) * SIDE) - low)
+        rows[mask, self.number[other] % SIDE] = self.row[other]
+        level, origin = self.level.take(index), self.origin.take(index, axis=0)
+        return of_finest(level.astype(np.int64), origin.astype(np.int64), rows, self.column_major)
+
+
+def _runs(begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Words whose bits from ``begin`` to before ``end`` are set."""
+    return ones(end) & ~ones(begin)
