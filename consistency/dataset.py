@@ -22,6 +22,22 @@ MAX_FRAMES = 1_000_000
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Pieces of a mask that are no masks: those too small for ``--split-pieces``.
+
+    Attributes
+    ----------
+    mask : index of the mask in the input.
+    pieces : their number.
+    area : pixels of all of them.
+    """
+
+    mask: int
+    pieces: int
+    area: int
+
+
+@dataclass(frozen=True)
 class Frame:
     """One time step.
 
@@ -34,6 +50,7 @@ class Frame:
         labelling unless asked for.
     listed : False where only the pixels, which nobody has read yet, tell records and identities;
         see ``formats.read_frame``.
+    left_out : what of the masks in the input is in none of the records.
     """
 
     name: str
@@ -41,6 +58,7 @@ class Frame:
     source: Any = None
     identities: tuple[int | None, ...] | None = None
     listed: bool = True
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def stem(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backends import KERNELS
 from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
-from consistency.cli.common import bars, natural, one_line, plain_name, run_cli, say, shard
+from consistency.cli.common import bars, one_line, plain_name, run_cli, say, shard
 from consistency.cli.input import add_input_flags, name_of, open_input
 from consistency.cli.limits import add_limit_flags
 from consistency.cli.output import add_output_choice, add_output_flags
@@ -18,7 +18,9 @@ from consistency.cli.summary import command, summary, what_was_done
 from consistency.cli.tracking import (
     add_association_flags,
     add_mask_flags,
+    add_split_flag,
     add_window_flags,
+    check_split,
     options_of,
 )
 from consistency.endings import BAD_INPUT
@@ -97,13 +99,7 @@ def parser() -> Parser:
     add_association_flags(result)
     masks = group("masks")
     add_mask_flags(masks)
-    masks.add_argument(
-        "--split-pieces",
-        type=natural,
-        metavar="N",
-        help="cut masks of several pieces: a mask for each of more than N pixels; smaller ones are "
-        "left out; default: off",
-    )
+    add_split_flag(masks)
     add_window_flags(group("windows of a long sequence"))
     outputs = group("outputs")
     add_output_choice(outputs)
@@ -131,11 +127,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
             if value is not None:
                 result.error(f"DATA and {flag} both say where the masks are; leave one of them out")
         args.data_path = args.data
-    if args.keep_ids and args.split_pieces is not None:
-        result.error(
-            "--split-pieces makes several masks of one identity, and --keep-ids takes one; leave "
-            "one of them out"
-        )
+    check_split(result, args)
     return args
 
 

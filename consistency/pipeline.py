@@ -244,6 +244,7 @@ def _counters(dataset: Dataset, labelling: Labelling) -> dict[str, int]:
         "duplicates": reasons["iou"] + reasons["containment"],
         "short": reasons["short"],
         "empty": reasons["empty"],
+        "small_pieces": sum(each.pieces for f in dataset.frames for each in f.left_out),
         "labels": len({value for frame in frames for value in frame.labels}),
         "splits": sum(change.kind == "split" for change in changes),
         # A mother's label ends when she divides; a label that is cut goes on with one piece.
@@ -275,7 +276,7 @@ def _write(
     shared = {name: plan.shared for name, plan in plans.items()}
     how = {"layout": dataset.layout, "folder": folder, "shared": shared}
     experiment.write_csv(folder / "tracks.csv", Track, sequence.tracks)
-    covered = list(tables.changes(frames, lineage))
+    covered = [*tables.changes(frames, lineage), *tables.left_out(dataset.frames)]
     with ExitStack() as stack:
         # Closed by the stack, also on an error: workers must not go on writing into a folder that
         # is removed.

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sequences import write_native
 from strategies import frames, orders
 
+import consistency
 import mark_label
 from consistency import journal
 from consistency.draw import scene
@@ -57,7 +58,9 @@ def reached(mask):
 
 @given(frames, orders, st.integers(0, 6))
 def test_pieces_are_those_that_a_walk_finds(masks, order, above):
-    pieces, owner, cut = split(pack(masks, masks.shape[1:], order), above)
+    found = split(pack(masks, masks.shape[1:], order), above)
+    pieces, owner, cut = found.masks, found.owner, found.cut
+    gone = []
     for i, mask in enumerate(masks):
         walked = reached(mask)
         large = (
@@ -68,7 +71,10 @@ def test_pieces_are_those_that_a_walk_finds(masks, order, above):
         assert len(pixels) == len(large)
         assert set(pixels) == set(large)
         assert set(cut[mine]) <= {len(walked) > 1}
+        small = [p for p in walked if len(p) <= above] if len(walked) > 1 else []
+        gone += [[i, len(small), sum(map(len, small))]] if small else []
     assert owner.tolist() == sorted(owner)
+    assert found.left_out.tolist() == gone
 
 
 @pytest.fixture
@@ -114,6 +120,16 @@ def test_the_command_labels_pieces(tmp_path, run):
     files = content(tmp_path / "out")
     counters = files["e/run.json"]["counters"]
     assert (counters["masks"], counters["empty"], counters["labels"]) == (9 * 5, 9, 4)
+    # The speck of mask 0, and both of mask 2, in each frame.
+    assert counters["small_pieces"] == 9 * 3
+    events = [line.split(",") for line in files["e/events.csv"].decode().splitlines()]
+    gone = [e for e in events if e[1] == "left out"]
+    name = "0003.png"
+    assert [e for e in gone if e[0] == name] == [
+        [name, "left out", "", "0", "pieces", "", "4", ""],
+        [name, "left out", "", "2", "pieces", "", "5", ""],
+    ]
+    assert len(gone) == 9 * 2
     for t, records in enumerate(json.loads(files["e/e.json"]).values()):
         assert [r["piece_of"] for r in records] == [0, 0, 1, 4]
         assert [r["mask_index"] for r in records] == [0, 1, 2, 4]
@@ -121,6 +137,28 @@ def test_the_command_labels_pieces(tmp_path, run):
         assert [r["bbox"][2:] for r in records] == [[5, 5], [6, 6], [1, 1], [1, 1]]
         pixels = np.load(tmp_path / "out" / "e" / records[1]["segmentation"])
         np.testing.assert_array_equal(pixels > 0, drawn(SQUARES[0][1:2], t // 3))
+
+
+def test_pieces_that_are_left_out_are_told(tmp_path, data, capsys):
+    where = [str(data), "--experiments", str(tmp_path / "out"), "--split-pieces"]
+    assert mark_label.main([*where, str(ABOVE), "--exp-name", "some"]) == 0
+    assert "27 small pieces of masks; events.csv lists them" in capsys.readouterr().out
+    assert mark_label.main([*where, "0", "--exp-name", "none"]) == 0
+    assert "small pieces" not in capsys.readouterr().out
+
+
+def test_python_cuts_the_masks_of_folders(tmp_path, data, run):
+    assert run("out", "--output", "rle") == 0
+    labels = consistency.label(data, split_pieces=ABOVE)
+    labels.write(tmp_path / "api" / "e", ["rle"])
+    ours, theirs = content(tmp_path / "api"), content(tmp_path / "out")
+    assert theirs["e/run.json"].pop("fingerprint"), "of a journal, which only the command keeps"
+    assert ours == theirs
+    assert sum(event.event == "left out" for event in labels.events) == 9 * 2
+    with pytest.raises(ValueError, match="split_pieces has no effect on masks in memory"):
+        consistency.label([[drawn(SQUARES[0])]], split_pieces=0)
+    with pytest.raises(ValueError, match="split_pieces makes several masks of one identity"):
+        consistency.label(data, split_pieces=ABOVE, keep_ids=True)
 
 
 def test_what_is_labelled_is_drawn_from_the_pieces_of_the_input(tmp_path, run):
@@ -132,12 +170,10 @@ def test_what_is_labelled_is_drawn_from_the_pieces_of_the_input(tmp_path, run):
     assert {len(view.indices) for view in scene.before(experiment).views} == {len(OWNERS)}
 
 
-def test_every_backend_and_a_continued_run_give_the_same_bytes(tmp_path, run, interrupt):
+def test_a_continued_run_gives_the_same_bytes(tmp_path, run, interrupt):
     flags = ["--output", "masks", "coco"]
     assert run("once", *flags) == 0
-    assert run("many", *flags, "--multi", "multi", "--workers", "2") == 0
     expected = content(tmp_path / "once")
-    assert content(tmp_path / "many") == expected
     with interrupt():
         assert run("out", *flags) == 143
     assert run("out", *flags, "--resume") == 0

@@ -16,7 +16,13 @@ from consistency.cli.backend import add_backend_flags
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.keywords import KeywordParser, as_keywords
 from consistency.cli.limits import add_limit_flags, limits_of
-from consistency.cli.tracking import add_association_flags, add_mask_flags, labelling_of
+from consistency.cli.tracking import (
+    add_association_flags,
+    add_mask_flags,
+    add_split_flag,
+    check_split,
+    labelling_of,
+)
 from consistency.dataset import Dataset
 from consistency.formats import in_memory
 from consistency.limits import within
@@ -54,7 +60,9 @@ def label(
     ValueError, OSError
         For bad input, with file or frame, and for flags without effect.
     """
-    args = _labelling_parser().parse_keywords(options)
+    parser = _labelling_parser()
+    args = parser.parse_keywords(options)
+    check_split(parser, args)
     limits = limits_of(args)
     if args.matching == "seed":  # its labels are products, without end
         raise ValueError("matching 'seed' is a baseline of the command; choose another one")
@@ -73,6 +81,7 @@ def _labelling_parser() -> KeywordParser:
     add_backend_flags(parser)
     add_association_flags(parser)
     add_mask_flags(parser)
+    add_split_flag(parser)
     add_limit_flags(parser)
     return parser
 
@@ -81,7 +90,7 @@ def _of_folder(path: Path, args: argparse.Namespace) -> Labels:
     args.data_path = path
     options = labelling_of(args)
     with opened(args) as backend:
-        dataset = open_input(args.data_path, args)
+        dataset = open_input(args.data_path, args, args.split_pieces)
         return Labels(pipeline.label(dataset, backend, options), options, OnDisk(args))
 
 
@@ -89,7 +98,7 @@ def _of_frames(
     frames: Iterable[object], args: argparse.Namespace, given: Mapping[str, Any]
 ) -> Labels:
     for name in OF_FOLDERS:
-        if given.get(name) not in (None, False):
+        if given.get(name) is not None and given[name] is not False:
             raise ValueError(f"{name} has no effect on masks in memory; leave it out")
     if not isinstance(frames, Iterable):
         raise ValueError(f"{type(frames).__name__} is not a path and not an iterable of frames")

@@ -76,7 +76,8 @@ class Labels(Sequence[np.ndarray]):
     def events(self) -> list[tables.Event]:
         """Births, gaps, returns, splits, merges, ends, and masks that were left out."""
         frames = self.labelling.frames
-        return tables.events(frames, tables.changes(frames, self.labelling.lineage))
+        gone = tables.left_out(self.labelling.dataset.frames)
+        return tables.events(frames, [*tables.changes(frames, self.labelling.lineage), *gone])
 
     def with_ids(self, frames: Iterable[Detections]) -> Iterator[Detections]:
         """Yield a copy of each frame's detections, ``tracker_id`` set to its labels.

@@ -13,6 +13,7 @@ OF_FOLDERS = (
     "workers",
     "scheduler",
     "keep_ids",
+    "split_pieces",
     "follow_links",
 )
 
@@ -47,6 +48,7 @@ class LabelOptions(TrackerOptions, total=False):
     backend: str
     workers: int | None
     scheduler: str | None
+    split_pieces: int | None
     follow_links: bool
 
 

@@ -47,6 +47,7 @@ def summary(report: "Report", folder: Path, options: Options) -> str:
             ("duplicates", "duplicates of other masks"),
             ("empty", "masks without pixels"),
             ("short", "masks of short tracks"),
+            ("small_pieces", "small pieces of masks"),
         )
         if report.counters[key]
     ]

@@ -157,6 +157,26 @@ def add_mask_flags(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_split_flag(parser: argparse._ActionsContainer) -> None:
+    """Add --split-pieces, which changes what the masks are."""
+    parser.add_argument(
+        "--split-pieces",
+        type=natural,
+        metavar="N",
+        help="cut masks of several pieces: a mask for each of more than N pixels; smaller ones are "
+        "left out; default: off",
+    )
+
+
+def check_split(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """End as ``parser.error`` does if identities are to be kept of masks that are cut up."""
+    if args.keep_ids and args.split_pieces is not None:
+        parser.error(
+            "--split-pieces makes several masks of one identity, and --keep-ids takes one; leave "
+            "one of them out"
+        )
+
+
 def options_of(args: argparse.Namespace) -> Options:
     """Return what the flags say, of outputs too; ValueError where one needs another."""
     return with_outputs(replace(labelling_of(args), **windows_of(args)), args)

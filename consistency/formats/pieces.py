@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from consistency.dataset import Dataset, Frame, Layout
+from consistency.dataset import Dataset, Frame, Layout, LeftOut
 from consistency.formats import check_listed as check_frames
 from consistency.formats import read_frame, rle
 from consistency.formats.buffer import Buffer
@@ -50,10 +50,11 @@ def check_listed(layout: PiecesLayout, frames: Sequence[Frame]) -> None:
 def read_unlisted(layout: PiecesLayout, frame: Frame) -> tuple[Frame, PackedMasks]:
     """List and pack the pieces in ``frame``; see ``consistency.formats`` for the contract."""
     whole, masks = read_frame(layout.whole, frame.source, Buffer())
-    pieces, owner, cut = split(masks, layout.above)
+    found = split(masks, layout.above)
+    pieces, owner = found.masks, found.owner
     records = [whole.records[i] | {"piece_of": i} for i in owner.tolist()]
     areas, (boxes, _) = pieces.areas().tolist(), pieces.boxes_and_centroids()
-    for i in np.flatnonzero(cut).tolist():
+    for i in np.flatnonzero(found.cut).tolist():
         # What the record says of the whole mask is wrong of a piece.
         own = {"area": areas[i], "bbox": boxes[i].tolist()}
         known_keys = records[i].keys() & own.keys()
@@ -62,10 +63,11 @@ def read_unlisted(layout: PiecesLayout, frame: Frame) -> tuple[Frame, PackedMask
     known = whole.identities
     identities = None if known is None else tuple(known[i] for i in owner.tolist())
     # No source: that of the unlisted frame stays where it is, and does not travel back.
-    return Frame(frame.name, tuple(records), None, identities), pieces
+    left_out = tuple(LeftOut(*row) for row in found.left_out.tolist())
+    return Frame(frame.name, tuple(records), None, identities, left_out=left_out), pieces
 
 
 def read_masks(layout: PiecesLayout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the pieces in ``frame``; see ``consistency.formats`` for the contract."""
     _, masks = read_frame(layout.whole, frame.source, buffer)
-    return split(masks, layout.above)[0]
+    return split(masks, layout.above).masks

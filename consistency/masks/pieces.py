@@ -1,6 +1,7 @@
 """Masks that consist of several pieces, and masks of their pieces."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,29 +31,46 @@ def number_pieces(
     return ndimage.label(masks.crop(index, box), TOUCHING)
 
 
-def split(masks: PackedMasks, above: int) -> tuple[PackedMasks, np.ndarray, np.ndarray]:
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """Masks of the pieces of masks.
+
+    Attributes
+    ----------
+    masks : the pieces, those of one mask side by side.
+    owner : int64 (n,), index of the mask that each is a piece of.
+    cut : bool (n,), whether that mask had several.
+    left_out : int64 (m, 3), for each mask of which pieces are left out: its index, their number,
+        their pixels.
+    """
+
+    masks: PackedMasks
+    owner: np.ndarray
+    cut: np.ndarray
+    left_out: np.ndarray
+
+
+def split(masks: PackedMasks, above: int) -> Pieces:
     """Make masks of the pieces of each mask that has several.
 
     Parameters
     ----------
     above : of a mask of several pieces, those of so many pixels or fewer are left out.  A mask of
         one piece, or without pixels, stays as it is.
-
-    Returns
-    -------
-    masks : the pieces, those of one mask side by side.
-    owner : int64 (n,), index of the mask that each is a piece of.
-    cut : bool (n,), whether that mask had several.
     """
     boxes, _ = masks.boxes_and_centroids()
     owner: list[int] = []
     cut: list[bool] = []
+    left_out: list[tuple[int, int, int]] = []
     runs = [np.zeros((3, 0), np.int64)]
     for i, box in enumerate(boxes.tolist()):
         # A mask without pixels is dropped later, with that reason.
         numbers, count = number_pieces(masks, i, box) if box[2] else (np.zeros((0, 0), int), 1)
-        chosen = np.bincount(numbers.ravel(), minlength=count + 1) > (above if count > 1 else -1)
-        chosen[0] = False
+        areas = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
+        wanted = areas > (above if count > 1 else -1)
+        if not wanted.all():
+            left_out.append((i, int(np.count_nonzero(~wanted)), int(areas[~wanted].sum())))
+        chosen = np.append(False, wanted)
         # 0 is outside of the mask, and where a piece is left out.
         renumbered = np.where(chosen, np.cumsum(chosen), 0)
         piece, start, stop = _runs(renumbered[numbers], box, masks)
@@ -62,7 +80,8 @@ def split(masks: PackedMasks, above: int) -> tuple[PackedMasks, np.ndarray, np.n
         cut += [count > 1] * np.count_nonzero(chosen)
     mask, start, stop = np.concatenate(runs, axis=1)
     pieces = pack_runs(masks.shape, len(owner), mask, start, stop, masks.order)
-    return pieces, np.array(owner, np.int64), np.array(cut, bool)
+    gone = np.array(left_out, np.int64).reshape(-1, 3)
+    return Pieces(pieces, np.array(owner, np.int64), np.array(cut, bool), gone)
 
 
 def _runs(

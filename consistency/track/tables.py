@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from consistency.dataset import Frame
 from consistency.formats.labelled import LabelledFrame, Track
 from consistency.formats.writing import WriteResult
 from consistency.track.results import Lineage, TrackedFrame, written_confidence
@@ -28,8 +29,9 @@ class Event:
     it is the same object), "end" (first frame after the last mask), "split" (``other`` came out of
     ``label``), "merge" (``label`` went into ``other``), "dropped" (a mask left out; ``reason``
     "empty", "iou", "containment" or "short", ``value`` the IoU or containment with the mask
-    ``kept_index``) or "covered" (``value`` pixels of a mask belong to others in the label images of
-    the output ``reason``).
+    ``kept_index``), "left out" (pieces of a mask that are too small for --split-pieces:
+    ``mask_index`` is that of the whole mask in the input, ``value`` their pixels) or "covered"
+    (``value`` pixels of a mask belong to others in the label images of the output ``reason``).
     """
 
     frame: str
@@ -94,6 +96,14 @@ def covered(t: int, frame: LabelledFrame, written: Mapping[str, WriteResult]) ->
                 index = int(frame.kept[k])
                 event = Event(frame.name, "covered", frame.labels[k], index, output)
                 yield t, replace(event, value=int(pixels))
+
+
+def left_out(frames: Sequence[Frame]) -> Iterator[Timed]:
+    """Yield an event for every mask of the input of which pieces are left out."""
+    for t, frame in enumerate(frames):
+        for each in frame.left_out:
+            event = Event(frame.name, "left out", None, each.mask, "pieces")
+            yield t, replace(event, value=each.area)
 
 
 def changes(frames: Sequence[TrackedFrame], lineage: Lineage) -> Iterator[Timed]:

@@ -58,6 +58,19 @@ def test_experiments_are_equal_byte_for_byte(data, expected, tmp_path, place):
     assert content(tmp_path) == expected
 
 
+@pytest.mark.parametrize("place", [Place("multi", 2), Place("mpi", 2), Place("dask", 2)])
+def test_masks_are_cut_into_pieces_in_every_worker(data, tmp_path, place):
+    skip_if_missing(place)
+    flags = ["--split-pieces", "3", *OPTIONS]
+    assert mark(data, tmp_path / "here", *flags).returncode == 0
+    done = mark(data, tmp_path / "there", *flags, *place.options(), launch=place.launcher())
+    assert done.returncode == 0, done.stderr
+    expected = content(tmp_path / "here")
+    assert content(tmp_path / "there") == expected
+    counters = expected["e/run.json"]["counters"]
+    assert counters["small_pieces"] > 0, "the premise"
+
+
 @pytest.mark.parametrize("longest", [1, 2, 3, 7, 100])
 def test_results_do_not_depend_on_how_the_sequence_is_cut(
     data, expected, tmp_path, longest, monkeypatch
