@@ -116,6 +116,11 @@ def _world() -> Any:
     return MPI.COMM_WORLD
 
 
+def from_first(value: Any) -> Any:
+    """Return what rank 0 gives, on every rank; all of them have to call it."""
+    return _world().bcast(value, root=0)
+
+
 def _kernel(world: Any, name: str) -> Kernel:
     """Return the counting kernel; where one rank has no GPU, all ranks end and rank 0 says why."""
     if name == "numpy":

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import labels_of, squares, write_dataset
-from launch import ROOT
+from launch import ROOT, needs_mpi, ranks, start
 from sequences import run_lengths
 
 import consistency
@@ -280,7 +280,6 @@ BAD_OPTIONS = [
     ({"keep_ids": 3}, ValueError, "keep_ids is True or False, not 3"),
     ({"memory": [3]}, ValueError, r"memory is a text, a number or a path, not \[3\]"),
     ({"memry": 3}, TypeError, r"label\(\) has no keyword 'memry'; did you mean memory\?"),
-    ({"backend": "mpi"}, ValueError, "backend 'mpi' starts a program on every rank"),
     ({"backend": "gpu"}, ValueError, "backend: invalid choice: 'gpu'"),
     ({"max_pixels": 2399}, ValueError, "40 × 60 pixels; allowed: 1 to 2399, see max_pixels"),
     ({"workers": 2}, ValueError, "^workers has no effect without backend {multi,mpi,dask}"),
@@ -312,7 +311,7 @@ def test_each_rank_of_a_program_labels_what_it_likes(folder, tmp_path, monkeypat
     monkeypatch.setenv("PMI_SIZE", "2")
     labels = consistency.label(folder)
     assert (labels.write(tmp_path / "e") / "e.json").is_file()
-    with pytest.raises(ValueError, match="'multi' under a launcher of 2 ranks; leave it out"):
+    with pytest.raises(ValueError, match="'multi' under a launcher of 2 ranks; use backend 'mpi'"):
         consistency.label(folder, backend="multi")
 
 
@@ -370,3 +369,46 @@ def test_importing_the_package_loads_nothing_heavy():
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
+
+
+ON_RANKS = """
+import json, sys
+from pathlib import Path
+
+import consistency
+from backends.launcher import placement
+
+data, out = map(Path, sys.argv[1:])
+labels = consistency.label(data, backend="mpi")
+labels.write(out / "e", ["rle"])
+said = []
+for wrong in ("e", "bad"):
+    try:
+        labels.write(out / "e") if wrong == "e" else consistency.label(out / "bad", backend="mpi")
+    except ValueError as error:
+        said.append(str(error))
+found = {"labels": [each.tolist() for each in labels], "said": said}
+(out / f"{placement()[0]}.json").write_text(json.dumps(found))
+"""
+
+
+@needs_mpi
+def test_all_ranks_have_what_the_first_one_finds(folder, tmp_path):
+    """Labels, and errors: of what one rank alone does, and of what a worker does."""
+    bad = write_dataset(tmp_path / "bad", [list(frame) for frame in scene()])
+    (bad / "numpy_masks" / "1" / "1.npy").write_bytes(b"x")
+    (tmp_path / "program.py").write_text(ON_RANKS)
+    command = [*ranks(3), sys.executable, tmp_path / "program.py", folder, tmp_path]
+    done = start(command)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    alone = consistency.label(folder)
+    alone.write(tmp_path / "alone" / "e", ["rle"])
+    found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(3)]
+    assert found[0] == found[1] == found[2]
+    assert found[0]["labels"] == values(alone)
+    exists, damaged = found[0]["said"]
+    assert "this experiment exists; add overwrite or choose another name" in exists
+    assert "1.npy: not a .npy file" in damaged
+    for name in ("e.json", "tracks.csv", "events.csv"):
+        ours, theirs = tmp_path / "e" / name, tmp_path / "alone" / "e" / name
+        assert ours.read_bytes() == theirs.read_bytes()

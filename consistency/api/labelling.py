@@ -8,10 +8,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from consistency import pipeline
-from consistency.api.backend import opened
+from consistency.api.backend import run
 from consistency.api.labels import Labels
 from consistency.api.options import OF_FOLDERS, LabelOptions
 from consistency.api.sources import InMemory, OnDisk
+from consistency.backend import Backend
 from consistency.cli.backend import add_backend_flags
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.keywords import KeywordParser, as_keywords
@@ -89,9 +90,12 @@ def _labelling_parser() -> KeywordParser:
 def _of_folder(path: Path, args: argparse.Namespace) -> Labels:
     args.data_path = path
     options = labelling_of(args)
-    with opened(args) as backend:
+
+    def work(backend: Backend) -> Labelling:
         dataset = open_input(args.data_path, args, args.split_pieces)
-        return Labels(pipeline.label(dataset, backend, options), options, OnDisk(args))
+        return pipeline.label(dataset, backend, options)
+
+    return Labels(run(args, work), options, OnDisk(args))
 
 
 def _of_frames(

@@ -9,7 +9,8 @@ from typing import Protocol
 from backends import serial
 from backends.interface import Wanted
 from consistency import experiment, pipeline
-from consistency.api.backend import opened
+from consistency.api.backend import run
+from consistency.backend import Backend
 from consistency.cli.limits import limits_of
 from consistency.dataset import Dataset, in_order
 from consistency.formats import in_memory
@@ -34,10 +35,14 @@ class OnDisk:
 
     def write(self, labelling: Labelling, folder: Path, options: Options, overwrite: bool) -> None:
         args = argparse.Namespace(**vars(self.args), folder=folder)
-        with within(limits_of(args)), opened(args) as backend:
+
+        def work(backend: Backend) -> None:
             experiment.check_apart(labelling.dataset, args.folder)
             with experiment.writing(args.folder, overwrite) as partial:
                 pipeline.write(labelling, partial, args.folder.name, backend, options)
+
+        with within(limits_of(args)):
+            run(args, work)
 
 
 @dataclass(frozen=True, eq=False)
