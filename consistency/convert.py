@@ -16,6 +16,7 @@ from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.limits import add_limit_flags
 from consistency.cli.output import add_output_flags, writing_options
 from consistency.cli.parser import Parser
+from consistency.cli.summary import counted
 from consistency.formats import WRITERS
 from consistency.options import BACKEND_NEEDS, ONLY_IDS, Options, output_needs
 
@@ -50,9 +51,10 @@ def convert(args: argparse.Namespace) -> int:
     if not args.quiet:
         count = report.counters
         say(
-            f"{args.output}: {dataset.layout.format} to {' '.join(names)}: {count['frames']} "
-            f"frames, {count['kept']} masks, {count['labels']} labels, {count['empty']} empty "
-            f"masks left out; {report.seconds['total']:.2f} seconds"
+            f"{args.output}: {dataset.layout.format} to {' '.join(names)}: "
+            f"{counted(count['frames'], 'frame')}, {counted(count['kept'], 'mask')}, "
+            f"{counted(count['labels'], 'label')}, {counted(count['empty'], 'empty mask')} "
+            f"left out; {report.seconds['total']:.2f} seconds"
         )
     return 0
 

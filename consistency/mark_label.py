@@ -14,7 +14,7 @@ from consistency.cli.input import add_input_flags, name_of, open_input
 from consistency.cli.limits import add_limit_flags
 from consistency.cli.output import add_output_choice, add_output_flags
 from consistency.cli.parser import Parser
-from consistency.cli.summary import command, summary, what_was_done
+from consistency.cli.summary import command, counted, summary, what_was_done
 from consistency.cli.tracking import (
     add_association_flags,
     add_mask_flags,
@@ -252,10 +252,12 @@ def run_many(args: argparse.Namespace, backend: "Backend", chosen: list, folder:
     if not args.quiet:
         done_now = [result for result in results if result and not isinstance(result, Failure)]
         counts = [result.counters for result in done_now]
-        whole = f" {results.count(None)} were whole;" if None in results else ""
+        before = results.count(None)
+        whole = f" {before} {'was' if before == 1 else 'were'} whole;" if before else ""
         total = {key: sum(c[key] for c in counts) for key in ("frames", "masks", "labels")}
         done = what_was_done(total, perf_counter() - began)
-        say(f"{folder}: {len(counts)} sequences, {done};{whole} {len(failed)} failed")
+        many = counted(len(counts), "sequence")
+        say(f"{folder}: {many}, {done};{whole} {len(failed)} failed")
     return BAD_INPUT if failed else 0
 
 

@@ -66,7 +66,7 @@ def test_a_failing_sequence_is_reported_and_does_not_stop_the_others(data, capsy
     assert err.startswith("error: sequence 'seq2': frame '1.png': ")
     lines = out.splitlines()
     assert [line.split(": ")[1].split(" s")[0].rpartition(" ")[0] for line in lines[:2]] == [
-        "2 frames, 2 masks, 1 objects,"
+        "2 frames, 2 masks, 1 object,"
     ] * 2
     assert [Path(line.split(": ")[0]).name for line in lines] == ["seq1", "seq10", "data"]
     assert "data: 2 sequences, 4 frames, 4 masks, 2 objects, " in lines[2]

@@ -31,10 +31,15 @@ def command(name: str) -> str:
 
 def what_was_done(count: Mapping[str, int], seconds: float) -> str:
     """Return frames, masks, objects and time; ``count`` as in ``Report.counters``."""
-    return (
-        f"{count['frames']} frames, {count['masks']} masks, {count['labels']} objects, "
-        f"{seconds:.1f} seconds"
+    parts = (("frames", "frame"), ("masks", "mask"), ("labels", "object"))
+    return ", ".join(
+        [*(counted(count[key], word) for key, word in parts), f"{seconds:.1f} seconds"]
     )
+
+
+def counted(number: int, word: str, *more: str) -> str:
+    """Return a number and what it counts: "1 mask", "2 masks"; ``more`` follows the word."""
+    return " ".join([str(number), word if number == 1 else f"{word}s", *more])
 
 
 def summary(report: "Report", folder: Path, options: Options) -> str:
@@ -42,12 +47,12 @@ def summary(report: "Report", folder: Path, options: Options) -> str:
     done = what_was_done(report.counters, report.seconds["total"])
     lines = [f"{folder}: {done}"]
     left_out = [
-        f"{report.counters[key]} {what}"
+        counted(report.counters[key], *what)
         for key, what in (
-            ("duplicates", "duplicates of other masks"),
-            ("empty", "masks without pixels"),
-            ("short", "masks of short tracks"),
-            ("small_pieces", "small pieces of masks"),
+            ("duplicates", ("duplicate", "of other masks")),
+            ("empty", ("mask", "without pixels")),
+            ("short", ("mask", "of short tracks")),
+            ("small_pieces", ("small piece", "of masks")),
         )
         if report.counters[key]
     ]

@@ -43,7 +43,8 @@ from typing import TYPE_CHECKING, Any
 from consistency.dataset import Dataset, Frame, Layout, check_records, short
 from consistency.formats import not_masks
 from consistency.formats.damage import naming_file, naming_frame
-from consistency.formats.source import NATIVE_JSON, Source, read_text, without_collection
+from consistency.formats.hints import hint
+from consistency.formats.source import Source, read_text, without_collection
 from consistency.limits import OutsideError, inside, within
 from consistency.options import AUTO, LEXICAL, NATURAL, SORTS
 
@@ -82,9 +83,6 @@ WRITERS = {
 
 
 IGNORED_SHOWN = 3  # of the names of what was ignored
-# Enough for DAVIS (Annotations/480p/<sequence>), and small enough for a home folder: the search
-# serves one line of an error.
-DEEPEST, MOST_LOOKED_AT = 3, 20  # levels of folders, and folders of one, in search of masks
 
 log = logging.getLogger("consistency")
 
@@ -119,38 +117,8 @@ def find(source: Source, name: str = AUTO) -> ModuleType:
         raise source.left_out[0]
     # Last of all: a near miss is worth an error only where nothing fits as it is.
     check_close(source)
-    raise ValueError(
-        f"{source.path}: {not_masks.recognised(source) or f'no masks found; {hint(source)}'}"
-    )
-
-
-def hint(source: Source) -> str:
-    """What to do about a path that no format fits."""
-    if source.path.is_file():
-        return "the file is in none of the formats of docs/formats.md"
-    deeper = _deeper(source)
-    if deeper is not None:
-        return f"they are in folders inside it: give {deeper}"
-    inside = [p.name for p in source.folders[:3]]
-    other = f", or a folder inside it ({', '.join(inside)})" if inside else ""
-    name = source.path.name
-    return (
-        f"expected {name}/{NATIVE_JSON}, {name}/numpy_masks/ or another format of "
-        f"docs/formats.md{other}"
-    )
-
-
-def _deeper(source: Source) -> Path | None:
-    """Return the nearest folder with masks or sequences below ``source``, as DAVIS has them."""
-    level = [source]
-    for _ in range(DEEPEST):
-        level = [s.inside(f) for s in level for f in s.folders[:MOST_LOOKED_AT]][:MOST_LOOKED_AT]
-        for folder in level:
-            # One level more: where sequences lie side by side, the user wants the folder of all.
-            inner = [folder, *map(folder.inside, folder.folders[:1])]
-            if any(_fits_any(each) for each in inner):
-                return folder.path
-    return None
+    known = not_masks.recognised(source)
+    raise ValueError(f"{source.path}: {known or f'no masks found; {hint(source, _fits_any)}'}")
 
 
 def _fits_any(source: Source) -> bool:

@@ -207,6 +207,20 @@ def test_images_of_cells_are_no_label_images(tmp_path, refuse, capsys):
     assert [p.name for p in (tmp_path / "out" / "set").iterdir()] == ["01_RES"]
 
 
+def test_files_that_are_sequences_are_named_where_the_folder_is_none(tmp_path, refuse):
+    """SA-V has two of a video, which show the same objects."""
+    good = samples.sav_json(tmp_path / "good")
+    folder = tmp_path / "sav"
+    folder.mkdir()
+    shutil.copy(good, folder / "x_auto.json")
+    (folder / "README.md").write_text("SA-V")
+    assert f"no masks found; give the file itself: {folder}/x_auto.json\n" in refuse(folder)
+    shutil.copy(good, folder / "x_manual.json")
+    message = refuse(folder)
+    assert f"give one of its files: {folder}/x_auto.json, x_manual.json\n" in message
+    assert sum(counts(folder / "x_manual.json", tmp_path / "out")) == sum(ALL)
+
+
 def test_a_copied_experiment_keeps_its_labels_or_is_refused(tmp_path, refuse, capsys):
     experiment = sequences.mark(sequences.disjoint(tmp_path / "data"), tmp_path / "out")
     copy = tmp_path / "copy"
