@@ -131,7 +131,7 @@ def test_the_summary_says_what_was_done_and_what_to_do_next_and_quiet_is_quiet(t
     done, left_out, following = out.splitlines()
     assert done.startswith(f"{tmp_path / 'my e' / 'data'}: 2 frames, 5 masks, 2 objects, ")
     assert done.endswith(" seconds")
-    assert left_out == "left out: 1 duplicates of other masks; events.csv lists them"
+    assert left_out == "left out: 1 duplicate of other masks; events.csv lists them"
     where = f"--exp-name data --experiments '{tmp_path / 'my e'}' --side-by-side"
     assert following == f"next: python vis.py {where}"
     assert vis.parser().parse_args(shlex.split(where)).experiments == tmp_path / "my e"
