@@ -5,7 +5,7 @@ one on its own.  Masks between the two are never looked at, so that pairs from t
 track, taken at any gap, are measured just like real gaps.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -81,6 +81,10 @@ class Geometry:
             moves=known > 0,
         )
 
+    def take(self, index: np.ndarray) -> "Geometry":
+        """Return some of them."""
+        return Geometry(*(getattr(self, field.name).take(index, axis=0) for field in fields(self)))
+
     def miss(self, damping: np.ndarray) -> np.ndarray:
         """Distance from the expected place, object sizes, float64 (p,).
 
@@ -140,10 +144,18 @@ class EvidenceMeter:
         self._signature = np.zeros((0, 8))
         self._overlaps = np.zeros((0, len(SHAPE_FIELDS)))
 
-    def measure(self, past: Side, future: Side, damping: np.ndarray) -> np.ndarray:
-        """Measure p pairs, EVIDENCE (p,); ``damping`` float64 for each gap, see ``Geometry``."""
+    def measure(
+        self, past: Side, future: Side, damping: np.ndarray, geometry: Geometry | None = None
+    ) -> np.ndarray:
+        """Measure p pairs, EVIDENCE (p,).
+
+        Parameters
+        ----------
+        damping : float64, for each gap, see ``Geometry``.
+        geometry : of the pairs, where it is known.
+        """
         masks, i, j = self._masks, past.mask, future.mask
-        geometry = Geometry.of(masks, past, future)
+        geometry = geometry or Geometry.of(masks, past, future)
         drift = geometry.drift * damping[geometry.gap][:, None]
         growth = masks.camera.scale(masks.t[i], geometry.gap)
         poses = _Poses(past, future, geometry.there + drift, geometry.whole_there + drift, growth)

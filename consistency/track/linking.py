@@ -12,21 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from consistency.track.calibration import Calibration, learn
-from consistency.track.link_evidence import EvidenceMeter, Geometry
+from consistency.track.candidates import CandidateFinder, log_odds
+from consistency.track.link_evidence import EvidenceMeter
 from consistency.track.parameters import DEFAULTS, Parameters
-from consistency.track.ranges import members
 from consistency.track.results import TrackedFrame
 from consistency.track.thumbnail_store import ThumbnailStore
 from consistency.track.tracklets import (
     NONE,
     SequenceMasks,
-    Side,
     Tracks,
     look_ahead,
     look_back,
 )
-
-PAIRS_AT_A_TIME = 1 << 16  # a pair takes 400 bytes while its distance is looked at
 
 
 def link(
@@ -57,12 +54,13 @@ def link(
     longest = max(most_missed + 1, *p.sample_gaps)
     masks = SequenceMasks.of(frames, thumbnails, longest)
     mothers, daughters = _have_label(frames, parents.values()), _have_label(frames, parents)
+    meter = EvidenceMeter(masks)
     joiner = _Joiner(
         masks=masks,
-        meter=EvidenceMeter(masks),
+        meter=meter,
+        candidates=CandidateFinder(masks, meter, most_missed, p),
         may_go_on=~((tracks.after < 0) & mothers),
         may_come_from=~((tracks.before < 0) & daughters),
-        most_missed=most_missed,
         longest=longest,
         parameters=p,
     )
@@ -92,17 +90,16 @@ class _Joiner:
 
     Attributes
     ----------
-    masks, meter : of the sequence.
+    masks, meter, candidates : of the sequence.
     may_go_on, may_come_from : bool (N,), a mask may be joined with a later, an earlier one.
-    most_missed : frames that a track may miss.
     longest : the largest gap that anything is known for, frames.
     """
 
     masks: SequenceMasks
     meter: EvidenceMeter
+    candidates: CandidateFinder
     may_go_on: np.ndarray
     may_come_from: np.ndarray
-    most_missed: int
     longest: int
     parameters: Parameters
 
@@ -124,9 +121,8 @@ class _Joiner:
         """Log odds of the link of each mask with the one before, float64 (N,); NaN without one."""
         i, j = tracks.links()
         result = np.full(tracks.before.size, np.nan)
-        result[j] = _log_odds(
-            self._measured(tracks, i, j, calibration), calibration, self.parameters
-        )
+        measured = self._measured(tracks, i, j, calibration)
+        result[j] = log_odds(measured, calibration, self.parameters)
         return result
 
     def _measured(
@@ -160,42 +156,14 @@ class _Joiner:
         starts = np.flatnonzero((tracks.before < 0) & self.may_come_from)
         past = look_back(self.masks, tracks, ends, p)
         future = look_ahead(self.masks, tracks, starts, p)
-        row, column = self._candidates(past, future, calibration)
+        row, column, value = self.candidates.find(past, future, calibration)
         past, future = past.take(row), future.take(column)
-        measured = self.meter.measure(past, future, calibration.damping)
-        value = against_rivals(row, column, _log_odds(measured, calibration, p), p)
+        value = against_rivals(row, column, value, p)
         value += p.trust * (trusted.after[past.mask] == future.mask)
         chosen = assign(row, column, value - least)
         before = tracks.before.copy()
         before[future.mask[chosen]] = past.mask[chosen]
         return Tracks.linked(before)
-
-    def _candidates(
-        self, past: Side, future: Side, calibration: Calibration
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs of ends and later starts that are near enough, int64 (p,) twice."""
-        ended, started = self.masks.t[past.mask], self.masks.t[future.mask]  # both rise
-        low = started.searchsorted(ended + 1)
-        high = started.searchsorted(ended + 1 + self.most_missed, side="right")
-        # In blocks: all pairs of a crowd at once would not fit into memory.
-        cuts = np.flatnonzero(np.diff(np.cumsum(high - low) // PAIRS_AT_A_TIME)) + 1
-        rows, columns = [], []
-        for block in np.split(np.arange(ended.size), cuts):
-            row, column = members(low[block], (high - low)[block])
-            row = block[row]
-            geometry = Geometry.of(self.masks, past.take(row), future.take(column))
-            gap = geometry.gap
-            near = geometry.miss(calibration.damping[gap]) < calibration.reach[gap]
-            rows.append(row[near])
-            columns.append(column[near])
-        return np.concatenate(rows), np.concatenate(columns)
-
-
-def _log_odds(measured: np.ndarray, calibration: Calibration, p: Parameters) -> np.ndarray:
-    """Log odds that pairs EVIDENCE (p,) are one object, apart from their rivals, float64 (p,)."""
-    evidence = p.join_evidence * calibration.evidence(measured)
-    gap = p.join_log_gap * np.log(measured["gap"])
-    return p.join_bias + evidence + gap + p.join_placed * measured["placed"]
 
 
 def against_rivals(

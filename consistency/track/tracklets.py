@@ -156,6 +156,13 @@ class Side:
         """Return some of them, in any order and number."""
         return Side(*(part.take(index, axis=0) for part in self._parts()))
 
+    def same_as(self, other: "Side") -> np.ndarray:
+        """Whether each of them is that of ``other``, bool (k,)."""
+        still = self.velocity == other.velocity
+        still |= np.isnan(self.velocity) & np.isnan(other.velocity)
+        still &= self.whole_place == other.whole_place
+        return (self.mask == other.mask) & (self.whole == other.whole) & still.all(axis=1)
+
     def followed(self, other: "Side") -> "Side":
         """Return them with others behind."""
         parts = zip(self._parts(), other._parts(), strict=True)

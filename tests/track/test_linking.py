@@ -7,8 +7,9 @@ import pytest
 from labelling import boxes, label_frames, measure_all, sequence
 
 from consistency.track.calibration import learn
+from consistency.track.candidates import CandidateFinder, log_odds
 from consistency.track.link_evidence import EVIDENCE, EvidenceMeter
-from consistency.track.linking import _confidence, _Joiner, _log_odds, against_rivals, assign, link
+from consistency.track.linking import _confidence, _Joiner, against_rivals, assign, link
 from consistency.track.parameters import DEFAULTS
 from consistency.track.results import collect
 from consistency.track.thumbnail_store import ThumbnailStore
@@ -91,7 +92,7 @@ def odds(evidence=0.0, gap=1, placed=0.0):
     measured = np.zeros(1, EVIDENCE)
     measured["gap"], measured["placed"] = gap, placed
     learnt = SimpleNamespace(evidence=lambda pairs: np.full(pairs.size, evidence))
-    return np.exp(_log_odds(measured, learnt, DEFAULTS))[0]
+    return np.exp(log_odds(measured, learnt, DEFAULTS))[0]
 
 
 def test_who_is_away_ten_times_as_long_comes_back_tens_of_times_more_rarely():
@@ -127,7 +128,7 @@ class Alike:
     def __init__(self, *values):
         self._values = np.array(values)
 
-    def measure(self, past, future, damping):
+    def measure(self, past, future, damping, geometry):
         result = np.zeros(past.mask.size, EVIDENCE)
         result["gap"], result["aligned"] = 1, self._values[future.mask - 1]
         return result
@@ -138,7 +139,9 @@ def test_what_the_tracker_has_linked_is_trusted_but_not_blindly(rival, joined):
     """One mask, then two, both near: the tracker has linked the first, the other is more alike."""
     masks, linked = sequence(lambda k, t: 0.0, tracks=2, frames=2, there=lambda k, t: t or not k)
     masks = replace(masks, centroid=masks.centroid * 0)
-    joiner = _Joiner(masks, Alike(0.0, rival), *np.ones((2, 3), bool), 1, 1, DEFAULTS)
+    meter = Alike(0.0, rival)
+    near = CandidateFinder(masks, meter, 1, DEFAULTS)
+    joiner = _Joiner(masks, meter, near, *np.ones((2, 3), bool), 1, DEFAULTS)
     learnt = SimpleNamespace(
         damping=np.ones(2), reach=np.full(2, 3.0), evidence=lambda pairs: pairs["aligned"]
     )

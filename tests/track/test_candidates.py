@@ -1,0 +1,101 @@
+"""What is remembered from round to round must be what a finder without memory finds."""
+
+from dataclasses import replace
+
+import numpy as np
+from labelling import boxes, measure_all
+
+from consistency.track import candidates
+from consistency.track.calibration import learn
+from consistency.track.candidates import CandidateFinder
+from consistency.track.link_evidence import EvidenceMeter
+from consistency.track.parameters import DEFAULTS
+from consistency.track.results import collect
+from consistency.track.thumbnail_store import ThumbnailStore
+from consistency.track.tracklets import NONE, SequenceMasks, Tracks, look_ahead, look_back
+
+MISSED = 12
+
+
+def crowd(frames=30, count=8):
+    """Masks of boxes that move, labelled with tracks that end after some frames each."""
+    random = np.random.default_rng(1)
+    place, way = random.uniform(0, 150, (count, 2)), random.uniform(-2, 2, (count, 2))
+    size = random.integers(8, 30, (count, 2))
+    measured, labels = [], []
+    for t in range(frames):
+        seen = (place + t * way).clip(0, 150).astype(int)
+        measured.append(
+            boxes(*((*p, *s) for p, s in zip(seen.tolist(), size.tolist(), strict=True)))
+        )
+        labels.append([1 + k + 100 * ((t + 3 * k) // 7) for k in range(count)])
+    measured = measure_all(measured, motion="none")
+    labels = [[given[k] for k in now.kept] for now, given in zip(measured, labels, strict=True)]
+    store = ThumbnailStore()
+    for now in measured:
+        store.add(now.thumbnails)
+    frames = collect(zip(measured, labels, strict=True))
+    return SequenceMasks.of(frames, store, 40), Tracks.of_labels(labels)
+
+
+def sides(masks, tracks):
+    ends, starts = np.flatnonzero(tracks.after < 0), np.flatnonzero(tracks.before < 0)
+    return look_back(masks, tracks, ends, DEFAULTS), look_ahead(masks, tracks, starts, DEFAULTS)
+
+
+def check(finder, fresh, masks, tracks, calibration):
+    """Compare a finder with a new one; returns the pairs (end, start, log odds)."""
+    past, future = sides(masks, tracks)
+    row, column, value = finder.find(past, future, calibration)
+    expected = fresh().find(past, future, calibration)
+    assert np.array_equal(row, expected[0])
+    assert np.array_equal(column, expected[1])
+    np.testing.assert_allclose(value, expected[2], rtol=1e-12)
+    return past.mask[row], future.mask[column], value
+
+
+def test_rounds_find_what_a_finder_without_memory_finds(monkeypatch):
+    masks, tracks = crowd()
+    meter = EvidenceMeter(masks)
+    calibration = learn(masks, tracks, meter, 40, DEFAULTS)
+    asked = []
+    measure = EvidenceMeter.measure
+    monkeypatch.setattr(
+        EvidenceMeter,
+        "measure",
+        lambda self, past, *rest: asked.append(past.mask.size) or measure(self, past, *rest),
+    )
+
+    def fresh():
+        return CandidateFinder(masks, EvidenceMeter(masks), MISSED, DEFAULTS)
+
+    finder = CandidateFinder(masks, meter, MISSED, DEFAULTS)
+    end, start, value = check(finder, fresh, masks, tracks, calibration)
+    assert end.size > 50
+    asked.clear()
+    check(finder, fresh, masks, tracks, calibration)
+    assert asked[0] == 0 < asked[-1], "nothing has changed, nothing is measured again"
+    before = tracks.before.copy()
+    best = int(value.argmax())
+    before[start[best]] = end[best]  # a join ...
+    some = np.flatnonzero((before >= 0) & (np.arange(before.size) != start[best]))[40]
+    before[some] = NONE  # ... and a cut
+    tracks = Tracks.linked(before)
+    asked.clear()
+    check(finder, fresh, masks, tracks, calibration)
+    assert 0 < asked[0] < asked[-1] / 2
+    # What was learnt anew makes all that is remembered void.
+    check(finder, fresh, masks, tracks, replace(calibration, weights=2 * calibration.weights))
+
+
+def test_blocks_do_not_matter(monkeypatch):
+    masks, tracks = crowd()
+    meter = EvidenceMeter(masks)
+    calibration = learn(masks, tracks, meter, 40, DEFAULTS)
+    whole = CandidateFinder(masks, meter, MISSED, DEFAULTS)
+    monkeypatch.setattr(candidates, "PAIRS_AT_A_TIME", 16)
+    past, future = sides(masks, tracks)
+    parts = CandidateFinder(masks, meter, MISSED, DEFAULTS).find(past, future, calibration)
+    monkeypatch.undo()
+    for one, other in zip(whole.find(past, future, calibration), parts, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
