@@ -13,7 +13,7 @@ from consistency.journal import HOW, Input, Journal, differences
 from consistency.options import IGNORE, SORTS, Options
 from consistency.publishing import journal_of
 from consistency.track.parameters import DEFAULTS
-from consistency.versions import versions
+from consistency.versions import versions_that_decide
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def open_journal(
 
     Raises ValueError if it has one that is about something else, with what has changed.
     """
-    about = _about(dataset, options) | {"versions": versions()}
+    about = _about(dataset, options) | {"versions": versions_that_decide()}
     return Journal(journal_of(partial), about, _input(dataset, folder, options, by_content))
 
 

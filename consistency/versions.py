@@ -1,12 +1,22 @@
 """Which versions of the tool, and of what its numbers depend on, a run was made with."""
 
+import hashlib
 import platform
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
 from consistency import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
+# Of the package, what only asks, shows or compares: it decides no byte of an experiment but by its
+# parameters, which are compared for themselves.
+DECIDES_NOTHING = (
+    "api", "cli", "convert.py", "draw", "evaluate.py", "mark_label.py", "metrics", "sequences.py",
+    "validate.py", "vis.py",
+)  # fmt: skip
+COUNTING = Path("backends", "kernel.py")  # on a GPU
+CODE_DIGITS = 16
 
 
 def versions() -> dict[str, str]:
@@ -19,7 +29,38 @@ def versions() -> dict[str, str]:
     if at is not None:
         found["commit"] = at
     found["python"] = platform.python_version()
-    return found | {name: version(name) for name in ("numpy", "scipy")}
+    return found | {name: _version(name) for name in ("numpy", "scipy")}
+
+
+# What this process has imported stays, and to look it up takes 5 ms each.
+_version = lru_cache(version)
+
+
+def versions_that_decide() -> dict[str, str]:
+    """Return what the bytes of an experiment depend on: ``versions`` with the code for the commit.
+
+    Most commits change none of it, and changes that nobody has committed count.
+    """
+    found = versions() | {"code": code(ROOT)}
+    found.pop("commit", None)
+    return found
+
+
+@lru_cache
+def code(root: Path) -> str:
+    """Return a hash of the sources below ``root`` that decide results, the same in all copies."""
+    package = root / "consistency"
+    files = [
+        path
+        for path in package.rglob("*.py")
+        if path.relative_to(package).parts[0] not in DECIDES_NOTHING
+    ]
+    result = hashlib.sha256()
+    for path in sorted([*files, root / COUNTING]):
+        content = path.read_bytes()
+        head = f"{path.relative_to(root).as_posix()} {len(content)}\n"
+        result.update(head.encode() + content)
+    return result.hexdigest()[:CODE_DIGITS]
 
 
 def commit(root: Path) -> str | None:

@@ -304,9 +304,26 @@ def test_changed_parameters_are_refused_with_what_has_changed(
 
 def test_another_version_does_not_continue(run, interrupted, capsys, monkeypatch):
     interrupted()
-    monkeypatch.setattr("consistency.resuming.versions", lambda: {"numpy": "9.9"})
-    assert run("out", "--resume") == 2
+    with monkeypatch.context() as patch:
+        patch.setattr("consistency.resuming.versions_that_decide", lambda: {"numpy": "9.9"})
+        assert run("out", "--resume") == 2
     assert "and is '9.9'" in capsys.readouterr().err
+    monkeypatch.setattr("consistency.versions.code", lambda root: "other")
+    assert run("out", "--resume") == 2
+    assert "versions.code was " in (said := capsys.readouterr().err)
+    assert "and is 'other'" in said
+
+
+def test_another_commit_with_the_same_code_continues(tmp_path, run, interrupted, monkeypatch):
+    assert run("once") == 0
+    interrupted()
+    monkeypatch.setattr("consistency.versions.commit", lambda root: "0" * 40)
+    assert run("out", "--resume") == 0
+    assert content(tmp_path / "out")["e/run.json"]["versions"].pop("commit") == "0" * 40
+    ours, theirs = content(tmp_path / "out"), content(tmp_path / "once")
+    for files in (ours, theirs):
+        files["e/run.json"]["versions"].pop("commit", None)
+    assert ours == theirs
 
 
 def test_the_output_may_lie_beside_or_inside_the_input(tmp_path, run, interrupted, data):

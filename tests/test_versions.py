@@ -1,11 +1,11 @@
-"""The commit that run.json names, read without git and compared with what git says."""
+"""The commit that run.json names, compared with what git says; the code that decides results."""
 
 import shutil
 import subprocess
 
 import pytest
 
-from consistency.versions import commit
+from consistency.versions import ROOT, code, commit
 
 AUTHOR = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"]
 
@@ -56,3 +56,38 @@ def test_no_commit_where_there_is_none(git, tmp_path):
     assert commit(tmp_path / "inside") is None
     (tmp_path / ".git" / "refs" / "heads" / "main").unlink()
     assert commit(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "decides"),
+    [
+        ("consistency/track/parameters.py", True),
+        ("consistency/formats/native.py", True),
+        ("consistency/pipeline.py", True),
+        ("backends/kernel.py", True),
+        ("backends/dask.py", False),
+        ("consistency/draw/render.py", False),
+        ("consistency/vis.py", False),
+        ("tests/conftest.py", False),
+    ],
+)
+def test_the_code_that_decides_results(tmp_path, name, decides):
+    copies = tmp_path / "same", tmp_path / "other"
+    for copy in copies:
+        for package in ("consistency", "backends"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / package, copy / package, ignore=ignored)
+    changed = copies[1] / name
+    changed.parent.mkdir(exist_ok=True)
+    with open(changed, "a") as file:
+        file.write("\n")
+    same, other = map(code, copies)
+    assert same == code(ROOT)
+    assert (other != same) == decides
+
+
+def test_a_name_that_changes_is_another_code(tmp_path):
+    shutil.copytree(ROOT / "consistency", tmp_path / "consistency")
+    shutil.copytree(ROOT / "backends", tmp_path / "backends")
+    (tmp_path / "consistency" / "limits.py").rename(tmp_path / "consistency" / "bounds.py")
+    assert code(tmp_path) != code(ROOT)
