@@ -43,6 +43,10 @@ MEMORY = 10  # frames that a track may miss
 LONG_MEMORY = 40  # ... where the camera's motion is known
 MEMORY_OF_IOU = 1  # of "optimal" and "greedy": one drop-out of the segmenter
 
+# Mean IoU of one object in frames that two pieces of a video share: half of an object that the
+# other piece has whole still counts.
+PIECES_IOU = 0.3
+
 WHOLE = -1  # a sequence that is not cut into windows
 # Frames that windows share unless the user says otherwise, at most half of a window: an object that
 # is away for longer would not be found again within one window either.

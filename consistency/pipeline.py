@@ -74,7 +74,7 @@ class Labelling:
     lineage : where labels come from.
     seconds : how long it took.
     made_with : versions, of when it began: a checkout may move on while a long run goes on.
-    windows : how windows were joined, for run.json; empty where the sequence was not cut.
+    more : what else run.json says of it: how windows or pieces were joined.
     """
 
     dataset: Dataset
@@ -82,7 +82,7 @@ class Labelling:
     lineage: Lineage
     seconds: dict[str, float]
     made_with: dict[str, str]
-    windows: dict[str, int] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 def run(
@@ -162,9 +162,7 @@ def write(
     )
     content = run_record(dataset, backend, options, report)
     # Versions of when labelling began, not of now: see Labelling.
-    content |= {"versions": labelling.made_with} | camera(labelling.frames)
-    if labelling.windows:
-        content["windows"] = labelling.windows
+    content |= {"versions": labelling.made_with} | camera(labelling.frames) | labelling.more
     if journal is not None:
         content["fingerprint"] = journal.fingerprint
     (folder / "run.json").write_text(to_json(content, indent=1) + "\n")
@@ -204,7 +202,8 @@ def label(
         joined = label_windows(dataset, backend, options, parameters, progress, journal)
         frames = without_short(finish(joined.frames), options.min_length)
         seconds = joined.seconds | {"measuring": perf_counter() - began}
-        return Labelling(joined.dataset, frames, joined.lineage, seconds, made_with, joined.report)
+        more = {"windows": joined.report}
+        return Labelling(joined.dataset, frames, joined.lineage, seconds, made_with, more)
     measurements = Measurements(dataset, backend, options, journal)
     # Lazy: frames are tracked as they come in, so that tracking takes hardly any time of its own.
     measured = progress(measurements, "measure", len(dataset.frames))

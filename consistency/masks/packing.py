@@ -1,6 +1,6 @@
 """Ways to make PackedMasks: of pixels, slice by slice, and of runs without any pixels."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -80,6 +80,37 @@ class Packer:
 
 def _concatenate(parts: list[np.ndarray], dtype: type) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros(0, dtype)
+
+
+def repacked(masks: PackedMasks, order: Order) -> PackedMasks:
+    """Return masks with their pixels flattened in ``order``."""
+    if masks.order == order:
+        return masks
+    # One mask at a time through pixels: slow, but only where formats differ.
+    return pack((masks.unpack(i) for i in range(masks.count)), masks.shape, order)
+
+
+def together(parts: Sequence[PackedMasks]) -> PackedMasks:
+    """Return the masks of all parts, in their order; ValueError unless all are of one size."""
+    # A part without masks may have no size.
+    some = [part for part in parts if part.count] or list(parts[:1])
+    if len(some) == 1:
+        return some[0]
+    for part in some:
+        if part.shape != some[0].shape:
+            raise ValueError(
+                f"masks of {part.shape[0]} × {part.shape[1]} and of {some[0].shape[0]} × "
+                f"{some[0].shape[1]} pixels; all masks of a sequence have one size"
+            )
+    first = np.cumsum([0] + [part.count for part in some]).astype(np.int32)
+    return sort_words(
+        some[0].shape,
+        some[0].order,
+        int(first[-1]),
+        np.concatenate([part.position for part in some]),
+        np.concatenate([part.mask + n for part, n in zip(some, first, strict=False)]),
+        np.concatenate([part.word for part in some]),
+    )
 
 
 def sort_words(

@@ -13,7 +13,7 @@ from consistency.formats.buffer import Buffer
 from consistency.formats.source import load_json
 from consistency.masks.intersections import intersections, iou
 from consistency.masks.packed import PackedMasks
-from consistency.masks.packing import pack
+from consistency.masks.packing import repacked
 from consistency.metrics.ctc import Overlaps
 from consistency.metrics.frame_pairs import pair_frames
 
@@ -108,7 +108,7 @@ def compare(experiment: Experiment, truth: Truth) -> Iterator[FrameComparison]:
         if truth.own:
             chosen = _once(chosen, identities, experiment.frames[t].input_indices)
         true_masks = read_masks(truth.dataset.layout, frame, buffer).select(chosen)
-        masks = _packed_as(experiment.read(t, buffer), true_masks)
+        masks = repacked(experiment.read(t, buffer), true_masks.order)
         if true_masks.count and masks.count and true_masks.shape != masks.shape:
             raise ValueError(
                 f"frame {frame.name!r}: true masks of {true_masks.shape[0]} × "
@@ -146,11 +146,3 @@ def _once(
     for i in sorted(chosen, key=lambda i: i not in present):
         of_identity.setdefault(identities[i], i)
     return sorted(of_identity.values())
-
-
-def _packed_as(masks: PackedMasks, model: PackedMasks) -> PackedMasks:
-    """Return masks with pixels in the order of ``model``."""
-    if masks.order == model.order or not masks.count:
-        return masks
-    # One mask at a time through pixels: slow, but only where the formats of both sides differ.
-    return pack((masks.unpack(i) for i in range(masks.count)), masks.shape, model.order)

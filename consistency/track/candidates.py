@@ -24,12 +24,19 @@ class CandidateFinder:
     Parameters
     ----------
     most_missed : frames that a track may miss.
+    pieces : int64 (N, 2), the first and the last piece of a video that know each mask's track: an
+        end is joined with starts in later pieces alone.  None: the video has no pieces.
     """
 
     def __init__(
-        self, masks: SequenceMasks, meter: EvidenceMeter, most_missed: int, parameters: Parameters
+        self,
+        masks: SequenceMasks,
+        meter: EvidenceMeter,
+        most_missed: int,
+        parameters: Parameters,
+        pieces: np.ndarray | None = None,
     ) -> None:
-        self._masks, self._meter = masks, meter
+        self._masks, self._meter, self._pieces = masks, meter, pieces
         self._most_missed, self._parameters = most_missed, parameters
         self._calibration: Calibration | None = None
         self._sides: tuple[Side, Side] | None = None
@@ -74,7 +81,11 @@ class CandidateFinder:
         cuts = np.flatnonzero(np.diff(np.cumsum(count) // PAIRS_AT_A_TIME)) + 1
         for block in np.split(np.arange(ended.size), cuts):
             row, column = members(low[block], count[block])
-            yield block[row], column
+            row = block[row]
+            if self._pieces is not None:
+                last, first = self._pieces[past.mask[row], 1], self._pieces[future.mask[column], 0]
+                row, column = row[last < first], column[last < first]
+            yield row, column
 
     def _measured(
         self, past: Side, future: Side, calibration: Calibration

@@ -51,24 +51,17 @@ def link(
     if not any(frame.labels for frame in frames):
         return [[] for _ in frames], [np.zeros(0) for _ in frames]
     tracks = Tracks.of_labels(frame.labels for frame in frames)
-    longest = max(most_missed + 1, *p.sample_gaps)
-    masks = SequenceMasks.of(frames, thumbnails, longest)
     mothers, daughters = _have_label(frames, parents.values()), _have_label(frames, parents)
-    meter = EvidenceMeter(masks)
-    joiner = _Joiner(
-        masks=masks,
-        meter=meter,
-        candidates=CandidateFinder(masks, meter, most_missed, p),
+    joiner = Joiner.of(
+        frames,
+        thumbnails,
+        most_missed,
+        p,
         may_go_on=~((tracks.after < 0) & mothers),
         may_come_from=~((tracks.before < 0) & daughters),
-        longest=longest,
-        parameters=p,
     )
-    tracks, calibration = joiner.joined(tracks)
-    confidence = _confidence(joiner.log_odds(tracks, calibration), p)
-    numbers = np.unique(tracks.track, return_inverse=True)[1] + 1
-    cuts = masks.first[1:-1]
-    return [part.tolist() for part in np.split(numbers, cuts)], np.split(confidence, cuts)
+    tracks, calibration = joiner.joined(tracks, p.rounds)
+    return joiner.labels(tracks), joiner.confidence(tracks, calibration)
 
 
 def _have_label(frames: Sequence[TrackedFrame], labels: Iterable[int]) -> np.ndarray:
@@ -85,7 +78,7 @@ def _confidence(log_odds: np.ndarray, p: Parameters) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class _Joiner:
+class Joiner:
     """Cuts and joins the tracks of one sequence.
 
     Attributes
@@ -103,11 +96,41 @@ class _Joiner:
     longest: int
     parameters: Parameters
 
-    def joined(self, tracks: Tracks) -> tuple[Tracks, Calibration]:
-        """Return the tracks after all rounds, and what was learnt last."""
+    @classmethod
+    def of(
+        cls,
+        frames: Sequence[TrackedFrame],
+        thumbnails: ThumbnailStore,
+        most_missed: int,
+        p: Parameters,
+        may_go_on: np.ndarray,
+        may_come_from: np.ndarray,
+        pieces: np.ndarray | None = None,
+    ) -> "Joiner":
+        """Gather the masks of ``frames``; see the class, and for ``pieces`` CandidateFinder."""
+        longest = max(most_missed + 1, *p.sample_gaps)
+        masks = SequenceMasks.of(frames, thumbnails, longest)
+        meter = EvidenceMeter(masks)
+        candidates = CandidateFinder(masks, meter, most_missed, p, pieces)
+        return cls(masks, meter, candidates, may_go_on, may_come_from, longest, p)
+
+    def labels(self, tracks: Tracks) -> list[list[int]]:
+        """Labels of each frame's masks, numbered in the order in which tracks begin."""
+        numbers = np.unique(tracks.track, return_inverse=True)[1] + 1
+        return [part.tolist() for part in np.split(numbers, self.masks.first[1:-1])]
+
+    def confidence(self, tracks: Tracks, calibration: Calibration) -> list[np.ndarray]:
+        """Confidence of each frame's masks, see ``link``."""
+        log_odds = self.log_odds(tracks, calibration)
+        return np.split(_confidence(log_odds, self.parameters), self.masks.first[1:-1])
+
+    def joined(
+        self, tracks: Tracks, rounds: Iterable[tuple[float | None, float]]
+    ) -> tuple[Tracks, Calibration]:
+        """Return the tracks after all ``Parameters.rounds``, and what was learnt last."""
         p = self.parameters
         calibration = learn(self.masks, tracks, self.meter, self.longest, p)
-        for number, (weakest, least) in enumerate(p.rounds):
+        for number, (weakest, least) in enumerate(rounds):
             # Favoured is what this very round has cut; later it is a candidate like any other.
             trusted = tracks
             if weakest is not None:
@@ -118,8 +141,14 @@ class _Joiner:
         return tracks, calibration
 
     def log_odds(self, tracks: Tracks, calibration: Calibration) -> np.ndarray:
-        """Log odds of the link of each mask with the one before, float64 (N,); NaN without one."""
+        """Log odds of the link of each mask with the one before, float64 (N,).
+
+        NaN without one, and for an absence that is longer than anything is known for: tracks that
+        users give may have such.
+        """
         i, j = tracks.links()
+        known = self.masks.t[j] - self.masks.t[i] <= self.longest
+        i, j = i[known], j[known]
         result = np.full(tracks.before.size, np.nan)
         measured = self._measured(tracks, i, j, calibration)
         result[j] = log_odds(measured, calibration, self.parameters)

@@ -22,6 +22,8 @@ ALWAYS = {
     "consistency.vis": "--debug --exp-name --data-path --out --format --overwrite --quiet" + LIMITS,
     "consistency.convert": "--debug --to --overwrite --multi --quiet --input-format --sort "
     "--sequence" + LIMITS,
+    "consistency.join": "--debug --out --experiments --overwrite --quiet --overlap --min-iou "
+    "--memory --multi --input-format --sort --sequence --output" + LIMITS,
     "consistency.evaluate": "--debug --ground-truth --json" + LIMITS,
     "consistency.validate": "--debug --multi --quiet --input-format --sort --sequence" + LIMITS,
 }

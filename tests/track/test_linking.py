@@ -9,7 +9,7 @@ from labelling import boxes, label_frames, measure_all, sequence
 from consistency.track.calibration import learn
 from consistency.track.candidates import CandidateFinder, log_odds
 from consistency.track.link_evidence import EVIDENCE, EvidenceMeter
-from consistency.track.linking import _confidence, _Joiner, against_rivals, assign, link
+from consistency.track.linking import Joiner, _confidence, against_rivals, assign, link
 from consistency.track.parameters import DEFAULTS
 from consistency.track.results import collect
 from consistency.track.thumbnail_store import ThumbnailStore
@@ -141,7 +141,7 @@ def test_what_the_tracker_has_linked_is_trusted_but_not_blindly(rival, joined):
     masks = replace(masks, centroid=masks.centroid * 0)
     meter = Alike(0.0, rival)
     near = CandidateFinder(masks, meter, 1, DEFAULTS)
-    joiner = _Joiner(masks, meter, near, *np.ones((2, 3), bool), 1, DEFAULTS)
+    joiner = Joiner(masks, meter, near, *np.ones((2, 3), bool), 1, DEFAULTS)
     learnt = SimpleNamespace(
         damping=np.ones(2), reach=np.full(2, 3.0), evidence=lambda pairs: pairs["aligned"]
     )
