@@ -56,7 +56,7 @@ def part(whole: Piece, begin: int, end: int, factor: int) -> Piece:
 
 
 def compared(found: Labelling, whole: Piece, cut: int) -> np.ndarray:
-    """Count as ``count`` does, for one cut; who is away for longer than is looked at is left out."""
+    """Count as ``count`` does, for one cut, without those who are away for too long."""
     labels: dict[int, list[tuple[int, int]]] = {}  # of each object: frame, label
     for t, (frame, labelled) in enumerate(zip(found.dataset.frames, found.frames, strict=True)):
         own = [i for piece in frame.source for i in piece.masks]
