@@ -1,12 +1,14 @@
 """Compare an experiment's labels with ground truth, or describe them without.
 
     python -m consistency.evaluate EXPERIMENT --ground-truth PATH
+    python -m consistency.evaluate EXPERIMENT --against OTHER
     python -m consistency.evaluate EXPERIMENT
 
 EXPERIMENT is a folder of experiments/.  PATH is truth.json of its input, or any labelled data set:
 MOTS text, SA-V, COCO, label images, Cell Tracking Challenge.  Frames are paired by their names.
 EXPERIMENT may also be a folder of many sequences: the truth of NAME is then PATH/NAME, PATH/NAME.*
-or the sequence NAME of the data set PATH.
+or the sequence NAME of the data set PATH.  OTHER is an experiment on the same masks, or a folder of
+as many sequences: told is which labels differ, and with a truth what that is worth.
 """
 
 import argparse
@@ -31,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     add = result.add_argument
     add("experiment", type=Path, help="folder of the experiment")
     add("--ground-truth", type=Path, help="truth.json or a labelled data set")
+    add("--against", type=Path, metavar="OTHER", help="another experiment on the same masks")
     add("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
     add("--boundaries", action="store_true", help="DAVIS F too: reads all pixels")
     add("--metric", nargs="+", metavar="NAME", help="only these")
@@ -44,15 +47,14 @@ def evaluate(args: argparse.Namespace) -> int:
 
     check_boundaries(args.metric, args.boundaries)
     folders = sequences_in(args.experiment)
-    if folders:
+    if args.against:
+        figures: dict = against(args, folders)
+    elif folders:
         figures = of_many(args, folders)
     elif args.ground_truth:
-        from consistency.metrics.ground_truth import open_truth
-        from consistency.metrics.scores import scores
+        from consistency.metrics import scores
 
-        experiment = open_experiment(args.experiment)
-        truth = open_truth(args.ground_truth, experiment)
-        figures = chosen(scores(experiment, truth, args.boundaries), args.metric)
+        figures = chosen(scores.figures(counted(args, args.experiment, False)), args.metric)
         print_table({"": figures})
     else:
         from consistency.metrics.without_truth import label_statistics, summarise_frames
@@ -80,30 +82,37 @@ def of_many(args: argparse.Namespace, folders: list[Path]) -> dict:
 
     "all" are the figures of counts added up over sequences, so that a long one counts more.
     """
-    from consistency.experiment import open_experiment
     from consistency.metrics import counts, scores
-    from consistency.metrics.ground_truth import open_truth
 
     if args.ground_truth is None:
         raise ValueError(
             f"{args.experiment}: {len(folders)} sequences; give one of them, such as {folders[0]}, "
             "or their truth with --ground-truth"
         )
-    found = {}
-    for folder in folders:
-        experiment, path = open_experiment(folder), truth_of(args.ground_truth, folder.name)
-        within = folder.name if path == args.ground_truth else None
-        try:
-            truth = open_truth(path, experiment, within)
-            found[folder.name] = scores.count(experiment, truth, args.boundaries)
-        except ValueError as error:
-            raise ValueError(f"sequence {folder.name!r}: {error}") from error
+    found = {folder.name: counted(args, folder, True) for folder in folders}
     rows = {name: scores.figures(value) for name, value in found.items()}
     everything = scores.figures(counts.add(found.values()))
     names = args.metric or ["HOTA", "DetA", "AssA", "IDF1", "MOTSA", "IDSW", "TP", "FP", "FN"]
     print_rows({name: chosen(row, names) for name, row in (rows | {ALL: everything}).items()})
     some = {name: chosen(row, args.metric) for name, row in rows.items()}
     return {"sequences": some, ALL: chosen(everything, args.metric)}
+
+
+def counted(args: argparse.Namespace, folder: Path, one_of_many: bool) -> dict:
+    """Count the experiment ``folder`` against its truth; ValueError names one of many."""
+    from consistency.experiment import open_experiment
+    from consistency.metrics import scores
+    from consistency.metrics.ground_truth import open_truth
+
+    experiment, path, within = open_experiment(folder), args.ground_truth, None
+    if one_of_many:
+        path = truth_of(args.ground_truth, folder.name)
+        within = folder.name if path == args.ground_truth else None
+    try:
+        return scores.count(experiment, open_truth(path, experiment, within), args.boundaries)
+    except ValueError as error:
+        lead = f"sequence {folder.name!r}: " if one_of_many else ""
+        raise ValueError(f"{lead}{error}") from error
 
 
 def truth_of(folder: Path, name: str) -> Path:
@@ -121,6 +130,45 @@ def truth_of(folder: Path, name: str) -> Path:
             f"{folder}: no ground truth for sequence {name!r}; expected {folder / name}"
         )
     return found[0] if found else folder
+
+
+def against(args: argparse.Namespace, folders: list[Path]) -> dict:
+    """Print what differs from another experiment; returns the figures, of the truth too."""
+    from consistency.experiment import open_experiment
+    from consistency.metrics import differences
+    from consistency.metrics.counts import add
+
+    others = [args.against / folder.name for folder in folders] or [args.against]
+    pairs = list(zip(folders or [args.experiment], others, strict=True))
+    found = {
+        here.name: differences.count(open_experiment(here), open_experiment(there))
+        for here, there in pairs
+    }
+    rows = {name: differences.figures(value) for name, value in found.items()}
+    if folders:
+        rows[ALL] = differences.figures(add(found.values()))
+    print_rows(rows)
+    if args.ground_truth is None:
+        return rows
+    here, there = (
+        _scores_of(args, [pair[side] for pair in pairs], bool(folders)) for side in (0, 1)
+    )
+    table = {
+        "here": here,
+        "there": there,
+        "difference": {name: here[name] - there[name] for name in here if name in there},
+    }
+    print()
+    print_table({title: {k: v for k, v in t.items() if k in there} for title, t in table.items()})
+    return {"labels": rows, "truth": table}
+
+
+def _scores_of(args: argparse.Namespace, folders: list[Path], many: bool) -> dict[str, float]:
+    """Figures of some sequences together, against their truth."""
+    from consistency.metrics import counts, scores
+
+    found = [counted(args, folder, many) for folder in folders]
+    return chosen(scores.figures(counts.add(found)), args.metric)
 
 
 def check_boundaries(names: list[str] | None, boundaries: bool) -> None:
@@ -166,9 +214,11 @@ def print_rows(rows: dict[str, dict]) -> None:
     """Print one line a name, one column a figure."""
     width = max(map(len, rows)) + 2
     names = list(next(iter(rows.values())))
-    print(" " * width + "".join(f"{name:>9}" for name in names))
+    wide = [max(9, len(name) + 2) for name in names]
+    print(" " * width + "".join(f"{name:>{w}}" for name, w in zip(names, wide, strict=True)))
     for title, row in rows.items():
-        texts = (f"{v:9d}" if isinstance(v, int) else f"{v:9.4f}" for v in row.values())
+        kinds = ["d" if isinstance(v, int) else ".4f" for v in row.values()]
+        texts = (f"{v:{w}{k}}" for v, w, k in zip(row.values(), wide, kinds, strict=True))
         print(f"{title:{width}}" + "".join(texts))
 
 

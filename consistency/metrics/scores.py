@@ -14,11 +14,6 @@ from consistency.metrics.ctc import count_lineage, lineage_of
 from consistency.metrics.ground_truth import Truth, compare
 
 
-def scores(experiment: Experiment, truth: Truth, boundaries: bool = False) -> dict[str, float]:
-    """Return all metrics of an experiment against the ground truth."""
-    return figures(count(experiment, truth, boundaries))
-
-
 def count(experiment: Experiment, truth: Truth, boundaries: bool = False) -> Counts:
     """Count what the metrics of an experiment are made of; counts of several can be added."""
     frames, overlaps = [], []

@@ -24,7 +24,7 @@ ALWAYS = {
     "--sequence" + LIMITS,
     "consistency.join": "--debug --out --experiments --overwrite --quiet --overlap --min-iou "
     "--memory --multi --input-format --sort --sequence --output" + LIMITS,
-    "consistency.evaluate": "--debug --ground-truth --json" + LIMITS,
+    "consistency.evaluate": "--debug --ground-truth --against --json" + LIMITS,
     "consistency.validate": "--debug --multi --quiet --input-format --sort --sequence" + LIMITS,
 }
 
