@@ -20,6 +20,7 @@ from consistency.dataset import Dataset, Frame
 from consistency.formats import native, read_masks, reopen
 from consistency.formats.buffer import Buffer
 from consistency.formats.damage import naming_file
+from consistency.formats.filled import with_filled
 from consistency.formats.source import load_json, value_of
 from consistency.limits import inside
 from consistency.masks.packed import PackedMasks
@@ -191,6 +192,8 @@ def open_experiment(folder: Path) -> Experiment:
         labelled = [replace(f, indices=tuple(range(len(f.labels)))) for f in labelled]
         return Experiment(folder.name, folder, run, given, tuple(labelled))
     dataset = _input(folder, run, list(content))
+    if run["parameters"].get("filling"):
+        dataset = _with_filled(dataset, given.frames, labelled, run)
     for frame, mine in zip(dataset.frames, labelled, strict=True):
         # The input may have been written anew since, with the same frames.
         if max(mine.indices, default=-1) >= len(frame.records):
@@ -210,6 +213,24 @@ def _labelled(frame: Frame, path: Path) -> ExperimentFrame:
     return ExperimentFrame(frame.name, labels, tuple(own), tuple(own))
 
 
+def _with_filled(
+    dataset: Dataset, written: Sequence[Frame], labelled: Sequence[ExperimentFrame], run: dict
+) -> Dataset:
+    """Return the input with the masks that were filled in, whose run lengths the records have."""
+    keys = run.get("key_frames")
+    frames = tuple(
+        # Its own masks were not read, if it has any.
+        Frame(frame.name, ()) if keys is not None and frame.name not in keys else frame
+        for frame in dataset.frames
+    )
+    filled = {}
+    for t, (frame, mine) in enumerate(zip(frames, labelled, strict=True)):
+        pairs = zip(mine.indices, written[t].records, strict=True)
+        behind = [pair for pair in pairs if pair[0] >= len(frame.records)]
+        filled[t] = [record for _, record in sorted(behind, key=lambda pair: pair[0])]
+    return with_filled(replace(dataset, frames=frames), filled)
+
+
 def _checked_run(run: Any, path: Path) -> dict:
     """Return the content of run.json; ValueError where it does not say what is read of it."""
     outputs = value_of(value_of(run, "parameters", dict, str(path)), "output", list, str(path))
@@ -220,10 +241,13 @@ def _checked_run(run: Any, path: Path) -> dict:
     given = (opened_as.get(key) or "" for key in ("path", "format", "sort", "sequence"))
     above = opened_as.get("split_pieces", "0")
     texts = [*outputs, *given, above]
+    texts += value_of(run, "key_frames", list, str(path)) if "key_frames" in run else []
     steps = value_of(run, "motion", list, str(path)) if "motion" in run else []
     whole = all(isinstance(text, str) for text in texts) and all(map(_is_motion, steps))
     if not whole or not re.fullmatch("[0-9]{1,18}", above):
-        raise ValueError(f"{path}: its 'input', 'output' or 'motion' is damaged; mark it again")
+        raise ValueError(
+            f"{path}: its 'input', 'output', 'motion' or 'key_frames' is damaged; mark it again"
+        )
     return run
 
 

@@ -10,6 +10,7 @@ from backends import KERNELS
 from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
 from consistency.cli.common import bars, one_line, plain_name, run_cli, say, shard
+from consistency.cli.filling import add_filling_flags
 from consistency.cli.input import add_input_flags, name_of, open_input
 from consistency.cli.limits import add_limit_flags
 from consistency.cli.output import add_output_choice, add_output_flags
@@ -31,6 +32,7 @@ from consistency.options import (
     ASSOCIATION_NEEDS,
     BACKEND_NEEDS,
     EXPERIMENTS,
+    FILLING_NEEDS,
     KERNEL_NEEDS,
     SEQUENCE_NEEDS,
     WINDOW_NEEDS,
@@ -46,7 +48,7 @@ if TYPE_CHECKING:  # NumPy is not loaded for --help
 WHOLE = "is whole already; nothing was done"
 NEEDS = (
     *SEQUENCE_NEEDS, *BACKEND_NEEDS, *KERNEL_NEEDS, *ASSOCIATION_NEEDS, *WINDOW_NEEDS,
-    *output_needs("--output"),
+    *FILLING_NEEDS, *output_needs("--output"),
 )  # fmt: skip
 
 
@@ -100,6 +102,7 @@ def parser() -> Parser:
     masks = group("masks")
     add_mask_flags(masks)
     add_split_flag(masks)
+    add_filling_flags(group("frames without masks"))
     add_window_flags(group("windows of a long sequence"))
     outputs = group("outputs")
     add_output_choice(outputs)

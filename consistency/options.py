@@ -37,6 +37,9 @@ IGNORE = "ignore"  # they play no part in labelling
 KEEP_IDS = "keep"  # masks without one go on with the label of the mask that they match
 ONLY_IDS = "only"  # nothing is matched; masks without one are counted within their frame
 
+# How dense optical flow is computed: OpenCV's presets of DIS.
+FLOW_PRESETS = FLOW_FAST, FLOW_MEDIUM = ("fast", "medium")
+
 PALETTES = ("distinct", "davis", "grey")
 
 MEMORY = 10  # frames that a track may miss
@@ -153,6 +156,35 @@ class WritingOptions:
 
 
 @dataclass(frozen=True)
+class FillingOptions:
+    """Which masks are made from those of other frames, and of what.
+
+    Attributes
+    ----------
+    interval : number of frames between two key frames, whose masks are read and labelled.
+    change_driven : choose key frames by how much changes, as many as the interval gives.
+    gaps : fill the gaps of tracks.
+    frames_path : folder with the images; None: there are none.
+    flow_path : folder with flow fields; None: the flow is computed from the images.
+    preset : how, one of FLOW_PRESETS.
+    scale : size at which images and flow are looked at over their own, above 0, up to 1.
+    """
+
+    interval: int = 0
+    change_driven: bool = False
+    gaps: bool = False
+    frames_path: str | None = None
+    flow_path: str | None = None
+    preset: str = FLOW_MEDIUM
+    scale: float = 1.0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is to be filled."""
+        return self.interval > 0 or self.gaps
+
+
+@dataclass(frozen=True)
 class Options(AssociationOptions):
     """Parameters of a run; they go into run.json.
 
@@ -164,6 +196,7 @@ class Options(AssociationOptions):
     cut_size : frames of a window; windows are labelled independently and joined.  WHOLE: not cut.
     cut_overlap : frames that a window shares with the one before; None = the default.
     low_memory : keep the measurements of one window at a time, and label it in this process.
+    filling : masks made from those of other frames; None: none are.
     output : names from ``consistency.formats.WRITERS``.
     writing : what the outputs may want to know.
     """
@@ -175,6 +208,7 @@ class Options(AssociationOptions):
     cut_size: int = WHOLE
     cut_overlap: int | None = None
     low_memory: bool = False
+    filling: FillingOptions | None = None
     output: tuple[str, ...] = ("masks",)
     writing: WritingOptions = field(default_factory=WritingOptions)
 
@@ -299,7 +333,7 @@ ASSOCIATION_NEEDS = (
     Needs(("--long-memory", "--motion", "--on-split", "--passes"), ("--matching track",)),
     Needs(("--memory", "--long-memory", "--on-split", "--passes"), none_of=("--keep-ids",)),
     Needs(("--long-memory",), none_of=("--motion none",)),
-    Needs(("--frames-path",), ("--motion frames",)),
+    Needs(("--frames-path",), ("--motion frames", "--frame-interval", "--fill-gaps")),
     # The predecessor has its own rule for duplicates, and knows no identities.
     Needs(
         ("--duplicate-containment", "--keep", "--keep-ids"),
@@ -310,6 +344,20 @@ WINDOW_NEEDS = (
     Needs(("--cut-overlap", "--low-memory"), ("--cut-size",)),
     # Identities of the input hold throughout; labels of the predecessor are products.
     Needs(("--cut-size",), none_of=("--keep-ids", "--matching seed")),
+)
+
+
+_FILLING = ("--frame-interval", "--fill-gaps")
+FILLING_NEEDS = (
+    Needs(("--flow-path",), _FILLING),
+    Needs(("--flow-preset",), ("--frames-path",)),
+    Needs(("--flow-preset",), none_of=("--flow-path",)),
+    Needs(("--flow-preset",), _FILLING),
+    Needs(("--scale",), ("--frames-path", "--flow-path")),
+    Needs(("--scale",), _FILLING),
+    Needs(("--change-driven",), ("--frame-interval",)),
+    # A label of the predecessor does not stay with its object.
+    Needs(_FILLING, none_of=("--matching seed",)),
 )
 
 

@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +17,10 @@ import numpy as np
 from consistency import experiment
 from consistency.backend import Backend
 from consistency.dataset import Dataset
+from consistency.filling.key_frames import key_frames
+from consistency.filling.stage import Filled, fill
 from consistency.formats import writing
+from consistency.formats.filled import count_filled
 from consistency.formats.labelled import LabelledSequence, Track
 from consistency.formats.writing import LabelledInput, Plan, WriteResult
 from consistency.journal import Journal
@@ -74,7 +77,7 @@ class Labelling:
     lineage : where labels come from.
     seconds : how long it took.
     made_with : versions, of when it began: a checkout may move on while a long run goes on.
-    more : what else run.json says of it: how windows or pieces were joined.
+    more : what else run.json says of it: how windows or pieces were joined, the key frames.
     """
 
     dataset: Dataset
@@ -115,7 +118,7 @@ def run(
         if keeping is not None:
             where = folder, partial_folder
             journal = open_journal(dataset, *where, options, keeping.by_content)
-        labelling = label(dataset, backend, options, progress, journal=journal)
+        labelling = label_and_fill(dataset, backend, options, progress, journal)
         # The name is given along, as the folder has another one until it is whole.
         report = write(labelling, partial_folder, folder.name, backend, options, progress, journal)
         # A warning, not an error: the work is done, and only the user knows whether the change
@@ -150,7 +153,10 @@ def write(
     ended = perf_counter()
     seconds = {
         "written": ended - writing_began,
-        "total": labelling.seconds["measuring"] + ended - began,
+        "total": labelling.seconds["measuring"]
+        + labelling.seconds.get("filled", 0.0)
+        + ended
+        - began,
     }
     lengths = list(Counter(v for frame in labelling.frames for v in frame.labels).values())
     report = Report(
@@ -185,6 +191,30 @@ def _sequence(
     return LabelledSequence(
         name, dataset.frames, frames, parents, dataset.categories, tracked, tracks
     )
+
+
+def label_and_fill(
+    dataset: Dataset,
+    backend: Backend,
+    options: Options,
+    progress: Progress = silent,
+    journal: Journal | None = None,
+) -> Labelling:
+    """Label the key frames and fill in the masks of the others; as ``label`` without filling."""
+    how = options.filling
+    if how is None:
+        return label(dataset, backend, options, progress, journal=journal)
+    keys = key_frames(dataset, how, backend)
+    chosen = replace(dataset, frames=tuple(dataset.frames[t] for t in keys))
+    known = label(chosen, backend, options, progress, journal=journal)
+    began = perf_counter()
+    labelled = Filled(known.dataset, known.frames, known.lineage)
+    filled = fill(dataset, keys, labelled, backend, how)
+    seconds = known.seconds | {"filled": perf_counter() - began}
+    names = [dataset.frames[t].name for t in keys]
+    # Those whose masks were read; without an interval all were.
+    more = known.more | ({"key_frames": names} if how.interval else {})
+    return replace(known, **vars(filled), seconds=seconds, more=more)
 
 
 def label(
@@ -236,9 +266,10 @@ def label(
 def _counters(dataset: Dataset, labelling: Labelling) -> dict[str, int]:
     frames, changes = labelling.frames, labelling.lineage.changes
     reasons = Counter(d.reason for frame in frames for d in frame.dropped)
+    filled = sum(map(count_filled, dataset.frames))
     return {
         "frames": len(frames),
-        "masks": dataset.masks,
+        "masks": dataset.masks - filled,
         "kept": sum(len(frame.labels) for frame in frames),
         "duplicates": reasons["iou"] + reasons["containment"],
         "short": reasons["short"],
@@ -251,7 +282,7 @@ def _counters(dataset: Dataset, labelling: Labelling) -> dict[str, int]:
         "merges": sum(change.kind == "merge" for change in changes),
         # The first frame has none before it that a motion could come from.
         "motion_unknown": sum(not frame.motion.known for frame in frames[1:]),
-    }
+    } | ({"filled": filled} if filled else {})
 
 
 def _write(
@@ -275,7 +306,11 @@ def _write(
     shared = {name: plan.shared for name, plan in plans.items()}
     how = {"layout": dataset.layout, "folder": folder, "shared": shared}
     experiment.write_csv(folder / "tracks.csv", Track, sequence.tracks)
-    covered = [*tables.changes(frames, lineage), *tables.left_out(dataset.frames)]
+    happened = [
+        *tables.changes(frames, lineage),
+        *tables.left_out(dataset.frames),
+        *_filled(dataset, frames),
+    ]
     with ExitStack() as stack:
         # Closed by the stack, also on an error: workers must not go on writing into a folder that
         # is removed.
@@ -289,14 +324,20 @@ def _write(
             for item, result in zip(items, written, strict=True):
                 for name, add in adders.items():
                     add(item.t, result[name].rows)
-                covered.extend(tables.covered(item.t, item.labelled_frame, result))
+                happened.extend(tables.covered(item.t, item.labelled_frame, result))
                 yield item.frame.name, _records(item, frames[item.t].confidence, result)
 
         # Writing it drives the workers: records are made as results come in.
         experiment.write_json(folder / f"{sequence.name}.json", records())
     # Only now: drawing has told which masks others cover.
-    events = tables.events(frames, covered)
+    events = tables.events(frames, happened)
     experiment.write_csv(folder / "events.csv", tables.Event, events)
+
+
+def _filled(dataset: Dataset, frames: list[TrackedFrame]) -> Iterator[tables.Timed]:
+    """Yield an event for every filled mask."""
+    for t, (frame, tracked) in enumerate(zip(dataset.frames, frames, strict=True)):
+        yield from tables.filled(t, tracked, len(frame.records) - count_filled(frame))
 
 
 def _groups(

@@ -69,6 +69,8 @@ def is_whole(dataset: Dataset, folder: Path, options: Options) -> bool:
 def parameters_of(options: Options) -> dict[str, Any]:
     """Return the parameters in effect, as run.json has them."""
     parameters = asdict(options.effective())
+    if options.filling is None:  # as in runs of versions that could not fill
+        del parameters["filling"]
     if options.given_ids == IGNORE and options.matching == "track":
         parameters["tracker"] = asdict(DEFAULTS)
     return parameters
@@ -91,6 +93,8 @@ def _about(dataset: Dataset, options: Options) -> dict[str, Any]:
 def _input(dataset: Dataset, folder: Path, options: Options, by_content: bool = False) -> Input:
     root, sort = dataset.layout.root, dataset.opened_as.get("sort")
     places = [dataset.opened_as.get("path") or root, root, options.frames_path]
+    if options.filling is not None:
+        places += [options.filling.frames_path, options.filling.flow_path]
     places += [options.writing.transforms, None if sort in (None, *SORTS) else sort]
     paths: list[Path] = []
     for place in (Path(place).resolve() for place in places if place is not None):

@@ -111,6 +111,14 @@ def fraction(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """Argument type: a number above 0, up to 1."""
+    value = fraction(text)
+    if not value:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return value
+
+
 def positive(text: str) -> int:
     """Argument type: a whole number from 1."""
     value = _number(text, int)

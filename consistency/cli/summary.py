@@ -58,6 +58,8 @@ def summary(report: "Report", folder: Path, options: Options) -> str:
     ]
     if left_out:
         lines.append(f"left out: {', '.join(left_out)}; events.csv lists them")
+    if "filled" in report.counters:
+        lines.append(f"filled: {report.counters['filled']} masks; events.csv lists them")
     lines += [f"warning: {problem}" for problem in problems(report, options)]
     return "\n".join([*lines, f"next: {next_step(folder)}"])
 
@@ -85,7 +87,9 @@ def problems(report: "Report", options: Options) -> list[str]:
             f"half of the tracks have {report.median_length:g} masks or fewer of "
             f"{count['frames']} frames; are frames far apart, or masks often missing (--memory)?"
         )
-    moves = options.matching == "track" and options.motion != "none"
+    between = options.filling is not None and options.filling.interval > 0
+    # Between key frames no motion is estimated.
+    moves = options.matching == "track" and options.motion != "none" and not between
     if moves and options.given_ids == IGNORE and count["motion_unknown"] == count["frames"] - 1:
         found.append(
             "the motion of the camera is unknown throughout, as masks do not cover most of the "

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from consistency.cli.common import fraction, natural, positive, whole_number
+from consistency.cli.filling import filling_of
 from consistency.cli.output import writing_options
 from consistency.options import (
     CUT_OVERLAP,
@@ -70,7 +71,11 @@ def _add_track_flags(parser: argparse.ArgumentParser) -> None:
         default=Options.motion,
         help="motion of the camera, from the edges of the masks; frames: of each mask, from images",
     )
-    add("--frames-path", type=Path, help="folder with the images, for --motion frames")
+    add(
+        "--frames-path",
+        type=Path,
+        help="folder with the images, for --motion frames and for frames that are filled in",
+    )
     add(
         "--on-split",
         choices=ON_SPLIT,
@@ -179,7 +184,8 @@ def check_split(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
 
 def options_of(args: argparse.Namespace) -> Options:
     """Return what the flags say, of outputs too; ValueError where one needs another."""
-    return with_outputs(replace(labelling_of(args), **windows_of(args)), args)
+    more = windows_of(args) | {"filling": filling_of(args)}
+    return with_outputs(replace(labelling_of(args), **more), args)
 
 
 def with_outputs(options: Options, args: argparse.Namespace) -> Options:

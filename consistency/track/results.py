@@ -203,17 +203,21 @@ def without_short(frames: Sequence[TrackedFrame], least: int) -> list[TrackedFra
     # Nothing to do, as by default: frames need not be copied.
     if least <= min(count.values(), default=least):
         return list(frames)
-    return [_selected(f, [count[label] >= least for label in f.labels]) for f in frames]
+    return [_long_enough(f, [count[label] >= least for label in f.labels]) for f in frames]
 
 
-def _selected(frame: TrackedFrame, keep: Sequence[bool]) -> TrackedFrame:
+def _long_enough(frame: TrackedFrame, keep: Sequence[bool]) -> TrackedFrame:
+    short = [Dropped(int(frame.kept[k]), "short") for k in np.flatnonzero(~np.asarray(keep, bool))]
+    return replace(selected(frame, keep), dropped=(*frame.dropped, *short))
+
+
+def selected(frame: TrackedFrame, keep: Sequence[bool]) -> TrackedFrame:
     """Keep some masks of a frame."""
     chosen = np.flatnonzero(keep)
     number = np.full(len(keep), -1)
     number[chosen] = np.arange(chosen.size)
     overlaps = frame.overlaps.copy()
     overlaps[:, :2] = number[overlaps[:, :2]]
-    short = np.setdiff1d(np.arange(len(keep)), chosen)
     return replace(
         frame,
         kept=frame.kept[chosen],
@@ -224,5 +228,4 @@ def _selected(frame: TrackedFrame, keep: Sequence[bool]) -> TrackedFrame:
         labels=[frame.labels[k] for k in chosen],
         iou_before=frame.iou_before[chosen],
         confidence=frame.confidence[chosen],
-        dropped=(*frame.dropped, *(Dropped(int(frame.kept[k]), "short") for k in short)),
     )

@@ -27,7 +27,8 @@ class Event:
 
     ``event`` is "birth", "gap" (first frame of an absence), "return" (``value`` the confidence that
     it is the same object), "end" (first frame after the last mask), "split" (``other`` came out of
-    ``label``), "merge" (``label`` went into ``other``), "dropped" (a mask left out; ``reason``
+    ``label``), "merge" (``label`` went into ``other``), "filled" (a mask made from those of other
+    frames), "dropped" (a mask left out; ``reason``
     "empty", "iou", "containment" or "short", ``value`` the IoU or containment with the mask
     ``kept_index``), "left out" (pieces of a mask that are too small for --split-pieces:
     ``mask_index`` is that of the whole mask in the input, ``value`` their pixels) or "covered"
@@ -104,6 +105,13 @@ def left_out(frames: Sequence[Frame]) -> Iterator[Timed]:
         for each in frame.left_out:
             event = Event(frame.name, "left out", None, each.mask, "pieces")
             yield t, replace(event, value=each.area)
+
+
+def filled(t: int, frame: LabelledFrame, first: int) -> Iterator[Timed]:
+    """Yield an event for every filled mask of frame ``t``: those from the index ``first`` on."""
+    for index, label in zip(frame.kept.tolist(), frame.labels, strict=True):
+        if index >= first:
+            yield t, Event(frame.name, "filled", label, index)
 
 
 def changes(frames: Sequence[TrackedFrame], lineage: Lineage) -> Iterator[Timed]:
