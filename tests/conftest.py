@@ -10,12 +10,24 @@ import sequences
 from hypothesis import settings
 
 import mark_label
+from consistency.masks import compiled
 
 pytest_plugins = ["backend_fixtures"]
 
 # A busy machine is no failure: times are measured in running_time/, not asserted here.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+
+@pytest.fixture(params=["numpy", "compiled"], scope="module")
+def inner_loops(request):
+    """The tests that use it run without what is compiled, and with it."""
+    native = compiled.native
+    if request.param == "compiled" and native is None:
+        pytest.skip("the inner loops are not compiled: python setup.py build_ext --inplace")
+    compiled.native = native if request.param == "compiled" else None
+    yield
+    compiled.native = native
 
 
 def write_dataset(folder: Path, frames: Sequence[Sequence[np.ndarray]], **extra: list) -> Path:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,15 @@ from conftest import labels_of, squares, write_dataset
 from launch import HANGS, ROOT, needs_mpi, ranks
 
 from consistency import __version__
+from consistency.masks import compiled
 
 COMMANDS = ("", "-vis", "-evaluate", "-convert", "-validate")
-SOURCES = ("backends", "consistency", "README.md", "pyproject.toml", "requirements.txt")
+SOURCES = ("backends", "consistency", "README.md", "pyproject.toml", "requirements.txt", "setup.py")
 
 
-def call(*command: object, where: Path = ROOT) -> subprocess.CompletedProcess:
+def call(
+    *command: object, where: Path = ROOT, set_to: Mapping[str, str] = {}
+) -> subprocess.CompletedProcess:
     """Run a command to its end without the checkout on Python's path."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     # mpi4py looks for the library of the package mpich beside its own interpreter.
@@ -32,24 +36,34 @@ def call(*command: object, where: Path = ROOT) -> subprocess.CompletedProcess:
         text=True,
         timeout=HANGS,
         cwd=where,
-        env=environment | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        env=environment | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"} | set_to,
     )
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    """The wheel, built from a copy of the sources: building leaves files beside them."""
+def build(tmp_path_factory, **set_to: str) -> Path:
+    """Build a wheel from a copy of the sources: building leaves files beside them."""
     sources, out = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel")
-    leave_out = shutil.ignore_patterns("__pycache__")
+    leave_out = shutil.ignore_patterns("__pycache__", "*.so")
     for name in SOURCES:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, sources / name, ignore=leave_out)
         else:
             shutil.copy(ROOT / name, sources / name)
     pip = (sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation")
-    done = call(*pip, "--wheel-dir", out, sources)
+    done = call(*pip, "--wheel-dir", out, sources, set_to=set_to)
     assert done.returncode == 0, done.stderr
     return next(out.glob("*.whl"))
+
+
+def held(wheel: Path) -> set[str]:
+    """Names of the files of a wheel."""
+    return {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info" not in name}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel."""
+    return build(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +88,21 @@ def data(tmp_path) -> Path:
 
 
 def test_the_wheel_holds_two_packages_and_all_of_their_files(wheel):
-    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info" not in name}
+    # What is compiled has a name for each platform.
+    names = {name for name in held(wheel) if not name.endswith((".so", ".pyd"))}
     assert {name.split("/")[0] for name in names} == {"backends", "consistency"}
     listed = ["git", "ls-files", "backends", "consistency"]
     tracked = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=False)
     if tracked.returncode:
         pytest.skip("not a checkout of git")
     assert names == set(tracked.stdout.split())
+
+
+@pytest.mark.skipif(compiled.native is None, reason="there was no compiler for the checkout either")
+def test_the_inner_loops_are_compiled_where_there_is_a_compiler(wheel, tmp_path_factory):
+    plain = build(tmp_path_factory, CC="false")
+    (more,) = held(wheel) - held(plain)
+    assert more.startswith("consistency/masks/_compiled.")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -13,9 +13,10 @@ import numpy as np
 from pycocotools import mask as coco
 
 from consistency.dataset import LARGEST_NUMBER, Frame, short
-from consistency.limits import check_pixels
+from consistency.limits import check_pixels, in_force
+from consistency.masks import compiled
 from consistency.masks.packed import PackedMasks
-from consistency.masks.packing import Packer, pack_runs
+from consistency.masks.packing import BYTES_FROM_RUNS, Packer, pack_runs
 
 
 def read_size(rle: dict) -> tuple[int, int]:
@@ -43,6 +44,9 @@ def decode(rles: Sequence[dict], shape: tuple[int, int]) -> PackedMasks:
     for i, rle in enumerate(rles):
         if read_size(rle) != shape:
             raise ValueError(f"mask {i}: size {rle['size']} among masks of {list(shape)}")
+    found = _decode_compiled([rle.get("counts") for rle in rles], shape)
+    if found is not None:
+        return found
     # All masks of the frame at once from here on: ``owner`` says whose run each one is.
     runs, owner = _runs([rle.get("counts") for rle in rles])
     pixels = shape[0] * shape[1]
@@ -66,6 +70,20 @@ def decode(rles: Sequence[dict], shape: tuple[int, int]) -> PackedMasks:
     # Runs take turns, and the first of each mask is background.
     odd = (np.arange(runs.size) - np.repeat(ends - lengths, lengths)) % 2 == 1
     return pack_runs(shape, len(rles), owner[odd], stop[odd] - runs[odd], stop[odd], "F")
+
+
+def _decode_compiled(counts: list, shape: tuple[int, int]) -> PackedMasks | None:
+    """``decode``, compiled; None where there is anything to say about the counts."""
+    if compiled.native is None or not all(isinstance(text, str | bytes) for text in counts):
+        return None
+    texts = [t.encode("ascii", "replace") if isinstance(t, str) else t for t in counts]
+    ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
+    pixels, most = shape[0] * shape[1], in_force().memory // BYTES_FROM_RUNS
+    words = compiled.native.unpack_texts(b"".join(texts), ends, pixels, most)
+    if words is None:
+        return None
+    arrays = map(np.frombuffer, words, (np.int32, np.int32, np.uint64))
+    return PackedMasks((int(shape[0]), int(shape[1])), "F", len(texts), *arrays)
 
 
 def read_frame(frame: Frame) -> PackedMasks:

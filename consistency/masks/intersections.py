@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from consistency.masks import compiled
 from consistency.masks.packed import PackedMasks
 
 # What counts shared pixels: here ``intersections``, on a GPU that of its backend.
@@ -28,6 +29,10 @@ def intersections(earlier: PackedMasks, later: PackedMasks) -> np.ndarray:
     """
     check_same_layout(earlier, later)
     n, m = earlier.count, later.count
+    if compiled.native is not None:
+        table = np.zeros((n, m), np.int64)
+        compiled.native.shared(*_arrays(earlier), *_arrays(later), m, table)
+        return table
     # Words are sorted by position, so the words at one position are a stretch: where it begins and
     # how long it is makes the join a table look-up, without any search.
     per_position = np.bincount(later.position, minlength=later.words)
@@ -55,6 +60,10 @@ def self_intersections(masks: PackedMasks) -> np.ndarray:
     every other pair is visited once.
     """
     n = masks.count
+    if compiled.native is not None:
+        table = np.zeros((n, n), np.int64)
+        compiled.native.within(*_arrays(masks), n, table)
+        return table
     keys, pixels = [], []
     here = np.arange(masks.position.size)
     # Words at one position are neighbours: compared with the next, then the one after, until no
@@ -69,6 +78,10 @@ def self_intersections(masks: PackedMasks) -> np.ndarray:
         step += 1
     upper = _table(keys, pixels, n, n)
     return upper + upper.T + np.diag(masks.areas())
+
+
+def _arrays(masks: PackedMasks) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return masks.position, masks.mask, masks.word
 
 
 def _table(keys: list[np.ndarray], pixels: list[np.ndarray], n: int, m: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from consistency.masks import compiled
 from consistency.masks.words import (
     FULL_WORD,
     WORD_BITS,
@@ -75,6 +76,8 @@ class PackedMasks:
         boxes : int64 (count, 4), x, y, width, height in pixels; zeros for an empty mask.
         centroids : float64 (count, 2), mean x, y of the pixels; NaN for an empty mask.
         """
+        if compiled.native is not None:
+            return self._places_compiled()
         line, start, word, mask = self._pieces()
         # `reduceat` works on stretches of one mask and would give an empty stretch the value of its
         # successor, so masks without pixels are left out here.
@@ -97,6 +100,25 @@ class PackedMasks:
             low, high, sums = low[::-1], high[::-1], sums[::-1]
         boxes[present] = np.stack([*low, high[0] - low[0], high[1] - low[1]], axis=1)
         centroids[present] = np.stack(sums, axis=1) / area[:, None]
+        return boxes, centroids
+
+    def _places_compiled(self) -> tuple[np.ndarray, np.ndarray]:
+        """``boxes_and_centroids``, compiled."""
+        assert compiled.native is not None
+        # Least and largest along and across the lines; sums, and the number of pixels.
+        ends = np.tile(np.array([1 << 31, 1 << 31, -1, -1], np.int64), (self.count, 1))
+        sums = np.zeros((self.count, 3), np.int64)
+        length = self.shape[1] if self.order == "C" else self.shape[0]
+        arrays = self.position, self.mask, self.word
+        compiled.native.places(*arrays, length, ends, sums)
+        if self.order == "F":  # the words run down the columns
+            ends, sums = ends[:, [1, 0, 3, 2]], sums[:, [1, 0, 2]]
+        present = np.flatnonzero(sums[:, 2])
+        boxes = np.zeros((self.count, 4), np.int64)
+        centroids = np.full((self.count, 2), np.nan)
+        low, high = ends[present, :2], ends[present, 2:] + 1
+        boxes[present] = np.concatenate([low, high - low], axis=1)
+        centroids[present] = sums[present, :2] / sums[present, 2:]
         return boxes, centroids
 
     def unpack(self, index: int, out: np.ndarray | None = None) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from consistency.limits import check_memory, check_pixels
+from consistency.masks import compiled
 from consistency.masks.packed import PackedMasks
 from consistency.masks.words import FULL_WORD, WORD_BITS
 from consistency.options import Order
@@ -36,8 +37,11 @@ class Packer:
         if self.shape != (0, 0):  # of a frame without masks
             check_pixels(self.shape, "a mask ")
         self._collected = 0  # words
-        # One buffer for all masks: allocation costs more than packing.
-        self._words = np.zeros(-(-self.pixels // WORD_BITS), np.uint64)
+        # One buffer for all masks: allocation costs more than packing.  What is compiled writes one
+        # beyond what it keeps.
+        words = -(-self.pixels // WORD_BITS)
+        self._words = np.zeros(words + 1, np.uint64)
+        self._position = np.zeros(words + 1 if compiled.native else 0, np.int32)
         self._parts: list[tuple[np.ndarray, np.ndarray]] = []
 
     def add_pixels(self, mask: np.ndarray) -> None:
@@ -56,18 +60,33 @@ class Packer:
         multiple of 64 pixels.  A slice may be reused by the caller as soon as the next is asked
         for: slices that fit the processor's cache are packed while they are there.
         """
+        pack_slices = self._pack_slices if compiled.native is None else self._pack_compiled
+        position, word = pack_slices(slices)
+        self._collected += position.size
+        check_memory(self._collected * BYTES_TO_SORT, f"{len(self._parts) + 1} masks or more")
+        self._parts.append((position, word))
+
+    def _pack_slices(self, slices: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Positions and words of a mask, those that are not empty."""
         # packbits writes bytes and slices are whole words, so no slice has to be shifted into
         # place.
-        packed, end = self._words.view(np.uint8), 0
+        packed, end = self._words[:-1].view(np.uint8), 0
         for pixels in slices:
             bits = np.packbits(pixels, bitorder="little")
             packed[end : end + bits.size] = bits
             end += bits.size
         packed[end:] = 0
         position = np.flatnonzero(self._words != 0)  # on bools eight times as fast as on uint64
-        self._collected += position.size
-        check_memory(self._collected * BYTES_TO_SORT, f"{len(self._parts) + 1} masks or more")
-        self._parts.append((position.astype(np.int32), self._words[position]))
+        return position.astype(np.int32), self._words[position]
+
+    def _pack_compiled(self, slices: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """``_pack_slices``, compiled: empty words are never written anywhere."""
+        assert compiled.native is not None
+        used = first = 0
+        for pixels in slices:
+            used = compiled.native.pack(pixels, first, used, self._position, self._words)
+            first += pixels.size // WORD_BITS
+        return self._position[:used].copy(), self._words[:used].copy()
 
     def finish(self) -> PackedMasks:
         """Return all masks added so far, in the order of adding."""
@@ -122,16 +141,17 @@ def sort_words(
     word: np.ndarray,
 ) -> PackedMasks:
     """Build a PackedMasks from words sorted by mask, then position (arrays as in PackedMasks)."""
+    size = int(shape[0]), int(shape[1])
+    if compiled.native is not None:
+        into = np.empty_like(position), np.empty_like(mask), np.empty_like(word)
+        words = -(-size[0] * size[1] // WORD_BITS)
+        compiled.native.sort(words, position, mask, word, *into)
+        return PackedMasks(size, order, count, *into)
     # A stable sort keeps masks in order at one position and, being a merge of the masks' sorted
     # runs, is ten times as fast as a general one.
     by_position = np.argsort(position, kind="stable")
     return PackedMasks(
-        (int(shape[0]), int(shape[1])),
-        order,
-        count,
-        position[by_position],
-        mask[by_position],
-        word[by_position],
+        size, order, count, position[by_position], mask[by_position], word[by_position]
     )
 
 

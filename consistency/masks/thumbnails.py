@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from consistency.masks import compiled
 from consistency.masks.packed import PackedMasks
 from consistency.masks.words import every_second_bit
 
@@ -82,6 +83,12 @@ def thumbnails(masks: PackedMasks, boxes: np.ndarray) -> Thumbnails:
     origin = -(-low >> level[:, None])  # the first multiple at or after the box
     if column_major:
         origin = origin[:, ::-1]
+    rows = _finest if compiled.native is None else _finest_compiled
+    return of_finest(level, origin, rows(masks, level, origin), column_major)
+
+
+def _finest(masks: PackedMasks, level: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """Rows of the finest cells, uint64 (n, 64)."""
     line, start, word, mask = masks.samples(level)
     # NumPy has no shift by a negative number; both directions are computed and one is chosen.
     shift = start - origin[mask, 0]
@@ -90,7 +97,18 @@ def thumbnails(masks: PackedMasks, boxes: np.ndarray) -> Thumbnails:
     finest = np.zeros((masks.count, SIDE), np.uint64)
     # Several words may fall into one row of cells; plain indexing would keep the last one alone.
     np.bitwise_or.at(finest, (mask, line - origin[mask, 1]), word)
-    return of_finest(level, origin, finest, column_major)
+    return finest
+
+
+def _finest_compiled(masks: PackedMasks, level: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """``_finest``, compiled."""
+    assert compiled.native is not None
+    finest = np.zeros((masks.count, SIDE), np.uint64)
+    length = masks.shape[0] if masks.order == "F" else masks.shape[1]
+    arrays = masks.position, masks.mask, masks.word
+    origin = np.ascontiguousarray(origin)
+    compiled.native.samples(*arrays, length, level, origin, finest)
+    return finest
 
 
 def of_finest(
@@ -247,15 +265,13 @@ class ThumbnailPool:
         # Whole cells: a shift by a fraction would need the pixels again.
         move = np.rint(displacement * np.exp2(-level)[:, None]).astype(np.int64)
         way = origin[:pairs] + move - origin[pairs:]
-        before = np.zeros(2 * pairs, np.int64)
-        # Further away than a thumbnail is high nothing overlaps, and the table holds no such rows.
-        before[:pairs] = np.minimum(np.maximum(way[:, 1], -SIDE), SIDE)
-        rows = self._rows(both, step, before)
-        moved, along = rows[:pairs], way[:, :1]  # a shift by 64 gives 0
-        moved <<= np.minimum(np.maximum(along, 0), SIDE).astype(np.uint64)
-        moved >>= np.minimum(np.maximum(-along, 0), SIDE).astype(np.uint64)
-        moved &= rows[pairs:]
-        shared = np.bitwise_count(moved).sum(axis=1, dtype=np.int64)
+        if compiled.native is None:
+            shared = self._shared(both, step, way)
+        else:
+            shared = np.empty(pairs, np.int64)
+            compiled.native.overlaps(
+                self._words, WORDS, both[:pairs], both[pairs:], step, way, FIRST_ROW[:-1], shared
+            )
         cells = self._cells[both, step]
         if cut.size:
             # Of either thumbnail only what the frame shows before and after the move.
@@ -268,6 +284,19 @@ class ThumbnailPool:
         union = cells[:pairs] + cells[pairs:] - shared
         # Two empty thumbnails share nothing: 0 / 1.
         return shared / np.maximum(union, 1)
+
+    def _shared(self, both: np.ndarray, step: np.ndarray, way: np.ndarray) -> np.ndarray:
+        """Cells that pairs share, int64 (p,): the firsts, then the seconds, in ``both``."""
+        pairs = way.shape[0]
+        before = np.zeros(2 * pairs, np.int64)
+        # Further away than a thumbnail is high nothing overlaps, and the table holds no such rows.
+        before[:pairs] = np.minimum(np.maximum(way[:, 1], -SIDE), SIDE)
+        rows = self._rows(both, step, before)
+        moved, along = rows[:pairs], way[:, :1]  # a shift by 64 gives 0
+        moved <<= np.minimum(np.maximum(along, 0), SIDE).astype(np.uint64)
+        moved >>= np.minimum(np.maximum(-along, 0), SIDE).astype(np.uint64)
+        moved &= rows[pairs:]
+        return np.bitwise_count(moved).sum(axis=1, dtype=np.int64)
 
     def _count_between(
         self,

@@ -13,6 +13,8 @@ from consistency.masks.intersections import PairTable, no_pairs
 from consistency.measure.frame import Chunk, measure_chunk, measure_frames
 from consistency.options import MeasureOptions
 
+pytestmark = pytest.mark.usefixtures("inner_loops")
+
 
 def squares(count: int, seed: int) -> list[np.ndarray]:
     random = np.random.default_rng(seed)

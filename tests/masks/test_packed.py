@@ -11,6 +11,8 @@ from consistency.formats import rle
 from consistency.masks.intersections import containment, intersections, iou, self_intersections
 from consistency.masks.packing import pack, pack_runs
 
+pytestmark = pytest.mark.usefixtures("inner_loops")
+
 
 def nested_loop_intersections(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The slow obvious version."""

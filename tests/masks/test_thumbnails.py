@@ -9,6 +9,8 @@ from consistency.masks.packing import pack
 from consistency.masks.thumbnails import SIDE, ThumbnailPool, joined, thumbnails
 from consistency.masks.words import every_second_bit
 
+pytestmark = pytest.mark.usefixtures("inner_loops")
+
 
 def shapes(seed, count=3):
     """Masks (h, w): boxes with holes, of all sizes, also at the frame's edge."""

@@ -1,0 +1,571 @@
+/* The inner loops of packed masks, compiled.
+
+   Each function does what the NumPy code beside its call does, to the bit; that code stays, for
+   machines without a compiler and as what the tests compare with.  Arrays come as buffers; what
+   calls these functions has made them contiguous and of the types that are named here. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#define BITS 64
+#define SIDE 64
+
+#if defined(__GNUC__) || defined(__clang__)
+#define count_bits(x) __builtin_popcountll(x)
+#define lowest_bit(x) __builtin_ctzll(x)
+#define highest_bit(x) (63 - __builtin_clzll(x))
+/* The plain build of x86 has no instruction that counts bits; most processors have. */
+#if defined(__x86_64__) && !defined(__POPCNT__) && defined(__GLIBC__)
+#define FAST __attribute__((target_clones("popcnt", "default")))
+#endif
+#else
+static int count_bits(uint64_t x)
+{
+    x -= (x >> 1) & 0x5555555555555555ULL;
+    x = (x & 0x3333333333333333ULL) + ((x >> 2) & 0x3333333333333333ULL);
+    x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0FULL;
+    return (int)((x * 0x0101010101010101ULL) >> 56);
+}
+static int lowest_bit(uint64_t x) { return count_bits((x & (0 - x)) - 1); }
+static int highest_bit(uint64_t x)
+{
+    for (int shift = 1; shift < BITS; shift *= 2) x |= x >> shift;
+    return count_bits(x) - 1;
+}
+#endif
+#ifndef FAST
+#define FAST
+#endif
+
+/* ---- pixels to words ------------------------------------------------------------------------ */
+
+/* 64 bytes as bits, those that are not 0 set. */
+static inline uint64_t bits_of(const uint8_t *pixels)
+{
+#if defined(__SSE2__)
+    const __m128i zero = _mm_setzero_si128();
+    uint64_t empty = 0;
+    for (int k = 0; k < 4; k++) {
+        __m128i some = _mm_loadu_si128((const __m128i *)(pixels + 16 * k));
+        empty |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(some, zero)) << (16 * k);
+    }
+    return ~empty;
+#else
+    uint64_t result = 0;
+    for (int k = 0; k < BITS; k++) result |= (uint64_t)(pixels[k] != 0) << k;
+    return result;
+#endif
+}
+
+static Py_ssize_t pack_bytes(const uint8_t *pixels, Py_ssize_t count, int32_t first,
+                             int32_t *position, uint64_t *word)
+{
+    Py_ssize_t used = 0, whole = count / BITS;
+    for (Py_ssize_t k = 0; k < whole; k++) {
+        uint64_t bits = bits_of(pixels + BITS * k);
+        position[used] = first + (int32_t)k;
+        word[used] = bits;
+        used += bits != 0;  /* no branch: what is empty is written over by the next */
+    }
+    if (count % BITS) {
+        uint8_t last[BITS] = {0};
+        memcpy(last, pixels + BITS * whole, count % BITS);
+        uint64_t bits = bits_of(last);
+        if (bits) {
+            position[used] = first + (int32_t)whole;
+            word[used++] = bits;
+        }
+    }
+    return used;
+}
+
+PyDoc_STRVAR(pack_doc,
+"pack(pixels, first, used, position, word) -> used\n\n"
+"Append the words of ``pixels``, bytes of which those that are not 0 are foreground, that are not\n"
+"empty to ``position`` int32 and ``word`` uint64, of which ``used`` are taken; there has to be room\n"
+"for all, and one more.  ``first`` is the number of the first word.");
+static PyObject *pack(PyObject *self, PyObject *args)
+{
+    Py_buffer pixels, position, word;
+    int first;
+    Py_ssize_t used;
+    if (!PyArg_ParseTuple(args, "y*inw*w*", &pixels, &first, &used, &position, &word)) return NULL;
+    Py_ssize_t needed = used + pixels.len / BITS + 1;
+    int fits = used >= 0 && needed <= position.len / 4 && needed <= word.len / 8;
+    if (fits) {
+        Py_BEGIN_ALLOW_THREADS
+        used += pack_bytes(pixels.buf, pixels.len, first, (int32_t *)position.buf + used,
+                           (uint64_t *)word.buf + used);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&pixels);
+    PyBuffer_Release(&position);
+    PyBuffer_Release(&word);
+    if (!fits) {
+        PyErr_SetString(PyExc_ValueError, "no room for the words");
+        return NULL;
+    }
+    return PyLong_FromSsize_t(used);
+}
+
+/* ---- the order of words --------------------------------------------------------------------- */
+
+/* Counting sort by position, stable; 0, or -1 where there is no memory. */
+static int sort_by_position(Py_ssize_t count, Py_ssize_t words, const int32_t *position,
+                            const int32_t *mask, const uint64_t *word, int32_t *to_position,
+                            int32_t *to_mask, uint64_t *to_word)
+{
+    Py_ssize_t *place = calloc(words + 1, sizeof(Py_ssize_t));
+    if (!place) return -1;
+    for (Py_ssize_t k = 0; k < count; k++) place[position[k] + 1]++;
+    for (Py_ssize_t k = 0; k < words; k++) place[k + 1] += place[k];
+    for (Py_ssize_t k = 0; k < count; k++) {
+        Py_ssize_t to = place[position[k]]++;
+        to_position[to] = position[k];
+        to_mask[to] = mask[k];
+        to_word[to] = word[k];
+    }
+    free(place);
+    return 0;
+}
+
+PyDoc_STRVAR(sort_doc,
+"sort(words, position, mask, word, to_position, to_mask, to_word)\n\n"
+"Sort words by position, those of one position as they come; arrays as in PackedMasks, each\n"
+"position below ``words``.");
+static PyObject *sort(PyObject *self, PyObject *args)
+{
+    Py_buffer position, mask, word, to_position, to_mask, to_word;
+    Py_ssize_t words;
+    if (!PyArg_ParseTuple(args, "ny*y*y*w*w*w*", &words, &position, &mask, &word, &to_position,
+                          &to_mask, &to_word))
+        return NULL;
+    int failed;
+    Py_BEGIN_ALLOW_THREADS
+    failed = sort_by_position(position.len / 4, words, position.buf, mask.buf, word.buf,
+                              to_position.buf, to_mask.buf, to_word.buf);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&position);
+    PyBuffer_Release(&mask);
+    PyBuffer_Release(&word);
+    PyBuffer_Release(&to_position);
+    PyBuffer_Release(&to_mask);
+    PyBuffer_Release(&to_word);
+    if (failed) return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+/* ---- shared pixels -------------------------------------------------------------------------- */
+
+FAST
+static void count_shared(Py_ssize_t n, const int32_t *position, const int32_t *mask,
+                         const uint64_t *word, Py_ssize_t m, const int32_t *other_position,
+                         const int32_t *other_mask, const uint64_t *other_word, Py_ssize_t columns,
+                         int64_t *table)
+{
+    Py_ssize_t j = 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        while (j < m && other_position[j] < position[i]) j++;
+        int64_t *row = table + mask[i] * columns;
+        for (Py_ssize_t k = j; k < m && other_position[k] == position[i]; k++)
+            row[other_mask[k]] += count_bits(word[i] & other_word[k]);
+    }
+}
+
+FAST
+static void count_shared_within(Py_ssize_t n, const int32_t *position, const int32_t *mask,
+                                const uint64_t *word, Py_ssize_t masks, int64_t *table)
+{
+    for (Py_ssize_t i = 0; i < n; i++) {
+        int64_t *row = table + mask[i] * masks;
+        row[mask[i]] += count_bits(word[i]);
+        for (Py_ssize_t k = i + 1; k < n && position[k] == position[i]; k++) {
+            int shared = count_bits(word[i] & word[k]);
+            row[mask[k]] += shared;
+            table[mask[k] * masks + mask[i]] += shared;
+        }
+    }
+}
+
+PyDoc_STRVAR(shared_doc,
+"shared(position, mask, word, other_position, other_mask, other_word, columns, table)\n\n"
+"Add the pixels that each mask of a frame shares with each of ``columns`` of another to ``table``\n"
+"int64; arrays as in PackedMasks.");
+static PyObject *shared(PyObject *self, PyObject *args)
+{
+    Py_buffer a[3], b[3], table;
+    Py_ssize_t columns;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*nw*", a, a + 1, a + 2, b, b + 1, b + 2, &columns,
+                          &table))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    count_shared(a[0].len / 4, a[0].buf, a[1].buf, a[2].buf, b[0].len / 4, b[0].buf, b[1].buf,
+                 b[2].buf, columns, table.buf);
+    Py_END_ALLOW_THREADS
+    for (int k = 0; k < 3; k++) {
+        PyBuffer_Release(a + k);
+        PyBuffer_Release(b + k);
+    }
+    PyBuffer_Release(&table);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(within_doc,
+"within(position, mask, word, masks, table)\n\n"
+"Add the pixels that the ``masks`` masks of a frame share to ``table`` int64, symmetric.");
+static PyObject *within(PyObject *self, PyObject *args)
+{
+    Py_buffer position, mask, word, table;
+    Py_ssize_t masks;
+    if (!PyArg_ParseTuple(args, "y*y*y*nw*", &position, &mask, &word, &masks, &table)) return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    count_shared_within(position.len / 4, position.buf, mask.buf, word.buf, masks, table.buf);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&position);
+    PyBuffer_Release(&mask);
+    PyBuffer_Release(&word);
+    PyBuffer_Release(&table);
+    Py_RETURN_NONE;
+}
+
+/* ---- run lengths to words ------------------------------------------------------------------- */
+
+typedef struct {
+    Py_ssize_t used, room;
+    int32_t *position, *mask;
+    uint64_t *word;
+} Words;
+
+static void give_up(Words *w)
+{
+    free(w->position);
+    free(w->mask);
+    free(w->word);
+}
+
+static int make_room(Words *w, Py_ssize_t more)
+{
+    if (w->used + more <= w->room) return 0;
+    Py_ssize_t room = 2 * w->room + more + 1024;
+    void *position = realloc(w->position, room * sizeof(int32_t));
+    if (position) w->position = position;
+    void *mask = realloc(w->mask, room * sizeof(int32_t));
+    if (mask) w->mask = mask;
+    void *word = realloc(w->word, room * sizeof(uint64_t));
+    if (word) w->word = word;
+    if (!position || !mask || !word) return -1;
+    w->room = room;
+    return 0;
+}
+
+/* Append pixels begin <= p < end of a mask whose words begin at w->used == first. */
+static int add_run(Words *w, Py_ssize_t first, int32_t mask, int64_t begin, int64_t end)
+{
+    int64_t at = begin / BITS, last = (end - 1) / BITS;
+    if (make_room(w, last - at + 1)) return -1;
+    uint64_t head = ~0ULL << (begin % BITS), tail = ~0ULL >> (BITS - 1 - (end - 1) % BITS);
+    for (; at <= last; at++) {
+        uint64_t bits = head & (at == last ? tail : ~0ULL);
+        head = ~0ULL;
+        /* Runs of a mask rise: a short one may share a word with the one before. */
+        if (w->used > first && w->position[w->used - 1] == at) {
+            w->word[w->used - 1] |= bits;
+            continue;
+        }
+        w->position[w->used] = (int32_t)at;
+        w->mask[w->used] = mask;
+        w->word[w->used++] = bits;
+    }
+    return 0;
+}
+
+enum { DONE, DAMAGED, NO_MEMORY };
+
+/* One mask of COCO's text form (maskApi.c, rleFrString); at most ``most`` words in all. */
+static int read_text(Words *w, int32_t mask, const uint8_t *text, Py_ssize_t length, int64_t pixels,
+                     Py_ssize_t most)
+{
+    int64_t run[3] = {0, 0, 0}, at = 0;
+    Py_ssize_t first = w->used, number = 0, k = 0;
+    while (k < length) {
+        int64_t value = 0;
+        int digit = 0, more = 1;
+        while (more) {
+            if (k == length || digit > 6) return DAMAGED;
+            int code = text[k++] - 48;
+            if (code < 0 || code > 63) return DAMAGED;
+            value |= (int64_t)(code & 0x1F) << (5 * digit++);
+            more = code & 0x20;
+            if (!more && code & 0x10) value -= (int64_t)1 << (5 * digit);
+        }
+        if (number > 2) value += run[(number - 2) % 3];
+        if (value < 0 || value > pixels - at) return DAMAGED;
+        run[number % 3] = value;
+        if (number % 2 && value) {
+            if (w->used + value / BITS + 2 > most) return DAMAGED;
+            if (add_run(w, first, mask, at, at + value)) return NO_MEMORY;
+        }
+        at += value;
+        number++;
+    }
+    return number && at == pixels ? DONE : DAMAGED;
+}
+
+PyDoc_STRVAR(unpack_texts_doc,
+"unpack_texts(text, ends, pixels, most) -> (position, mask, word) or None\n\n"
+"Words of masks from COCO's compressed run lengths, sorted by position, as bytes of int32, int32\n"
+"and uint64.  ``text`` holds all masks' one behind the other, ``ends`` int64 tells where each ends.\n"
+"None where a text is damaged, or there are more than ``most`` words: the caller finds out what to\n"
+"say.");
+static PyObject *unpack_texts(PyObject *self, PyObject *args)
+{
+    Py_buffer text, ends;
+    long long pixels;
+    Py_ssize_t most;
+    if (!PyArg_ParseTuple(args, "y*y*Ln", &text, &ends, &pixels, &most)) return NULL;
+    Words w = {0};
+    const int64_t *end = ends.buf;
+    int how = DONE;
+    Py_BEGIN_ALLOW_THREADS
+    int64_t begin = 0;
+    for (Py_ssize_t i = 0; i < ends.len / 8 && how == DONE; i++) {
+        if (end[i] < begin || end[i] > text.len) how = DAMAGED;
+        else how = read_text(&w, (int32_t)i, (uint8_t *)text.buf + begin, end[i] - begin, pixels,
+                             most);
+        begin = end[i];
+    }
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&text);
+    PyBuffer_Release(&ends);
+    PyObject *result = NULL;
+    if (how == DAMAGED) {
+        result = Py_NewRef(Py_None);
+    } else if (how == DONE) {
+        PyObject *position = PyBytes_FromStringAndSize(NULL, w.used * 4);
+        PyObject *mask = PyBytes_FromStringAndSize(NULL, w.used * 4);
+        PyObject *word = PyBytes_FromStringAndSize(NULL, w.used * 8);
+        if (position && mask && word &&
+            !sort_by_position(w.used, pixels / BITS + 1, w.position, w.mask, w.word,
+                              (int32_t *)PyBytes_AS_STRING(position),
+                              (int32_t *)PyBytes_AS_STRING(mask),
+                              (uint64_t *)PyBytes_AS_STRING(word)))
+            result = PyTuple_Pack(3, position, mask, word);
+        Py_XDECREF(position);
+        Py_XDECREF(mask);
+        Py_XDECREF(word);
+    }
+    give_up(&w);
+    if (!result && !PyErr_Occurred()) PyErr_NoMemory();
+    return result;
+}
+
+/* ---- where masks are ------------------------------------------------------------------------ */
+
+/* Sum of the positions of the set bits. */
+static inline int64_t sum_of_bits(uint64_t x)
+{
+    static const uint64_t index[6] = {0xAAAAAAAAAAAAAAAAULL, 0xCCCCCCCCCCCCCCCCULL,
+                                      0xF0F0F0F0F0F0F0F0ULL, 0xFF00FF00FF00FF00ULL,
+                                      0xFFFF0000FFFF0000ULL, 0xFFFFFFFF00000000ULL};
+    int64_t total = 0;
+    for (int k = 0; k < 6; k++) total += (int64_t)count_bits(x & index[k]) << k;
+    return total;
+}
+
+FAST
+static void find_places(Py_ssize_t count, const int32_t *position, const int32_t *mask,
+                        const uint64_t *word, int64_t length, int64_t *box, int64_t *sum)
+{
+    for (Py_ssize_t k = 0; k < count; k++) {
+        int64_t line = (int64_t)position[k] * BITS / length;
+        int64_t start = (int64_t)position[k] * BITS - line * length;
+        int64_t *b = box + 4 * mask[k], *s = sum + 3 * mask[k];
+        uint64_t rest = word[k];
+        while (rest) {
+            /* The bits of this line: those before its end. */
+            int64_t ahead = length - start;
+            uint64_t piece = ahead < BITS ? rest & ~(~0ULL << ahead) : rest;
+            if (piece) {
+                int64_t low = start + lowest_bit(piece), high = start + highest_bit(piece);
+                int64_t pixels = count_bits(piece);
+                if (low < b[0]) b[0] = low;
+                if (line < b[1]) b[1] = line;
+                if (high > b[2]) b[2] = high;
+                if (line > b[3]) b[3] = line;
+                s[0] += start * pixels + (piece == ~0ULL ? 2016 : sum_of_bits(piece));
+                s[1] += line * pixels;
+                s[2] += pixels;
+                rest &= ~piece;
+            }
+            line++;
+            start -= length;
+        }
+    }
+}
+
+PyDoc_STRVAR(places_doc,
+"places(position, mask, word, length, box, sum)\n\n"
+"Least and largest place along and across lines of ``length`` pixels of each mask, into ``box``\n"
+"int64 (n, 4), which holds what is beyond all, and sums of both and the pixels into ``sum`` int64\n"
+"(n, 3), zeros.");
+static PyObject *places(PyObject *self, PyObject *args)
+{
+    Py_buffer position, mask, word, box, sum;
+    long long length;
+    if (!PyArg_ParseTuple(args, "y*y*y*Lw*w*", &position, &mask, &word, &length, &box, &sum))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    if (length > 0)
+        find_places(position.len / 4, position.buf, mask.buf, word.buf, length, box.buf, sum.buf);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&position);
+    PyBuffer_Release(&mask);
+    PyBuffer_Release(&word);
+    PyBuffer_Release(&box);
+    PyBuffer_Release(&sum);
+    Py_RETURN_NONE;
+}
+
+/* ---- thumbnails ----------------------------------------------------------------------------- */
+
+/* Bits 0, 2, 4, ... in the lower half (Warren 2012, section 7-4). */
+static inline uint64_t every_second_bit(uint64_t x)
+{
+    x &= 0x5555555555555555ULL;
+    x = (x | x >> 1) & 0x3333333333333333ULL;
+    x = (x | x >> 2) & 0x0F0F0F0F0F0F0F0FULL;
+    x = (x | x >> 4) & 0x00FF00FF00FF00FFULL;
+    x = (x | x >> 8) & 0x0000FFFF0000FFFFULL;
+    return (x | x >> 16) & 0x00000000FFFFFFFFULL;
+}
+
+static void sample(Py_ssize_t count, const int32_t *position, const int32_t *mask,
+                   const uint64_t *word, int64_t length, const int64_t *level,
+                   const int64_t *origin, uint64_t *rows)
+{
+    for (Py_ssize_t k = 0; k < count; k++) {
+        int64_t shift = level[mask[k]], off = ((int64_t)1 << shift) - 1;
+        int64_t line = (int64_t)position[k] * BITS / length;
+        int64_t start = (int64_t)position[k] * BITS - line * length;
+        uint64_t rest = word[k];
+        for (; rest; line++, start -= length) {
+            int64_t ahead = length - start;
+            uint64_t piece = ahead < BITS ? rest & ~(~0ULL << ahead) : rest;
+            rest &= ~piece;
+            if (line & off) continue;
+            /* Bits before the line's begin were taken by the lines before. */
+            int64_t first = -start & off;  /* bits before the first sample */
+            if (first >= BITS) continue;
+            uint64_t some = piece >> first;
+            for (int64_t n = 0; n < shift; n++) some = every_second_bit(some);
+            if (!some) continue;
+            int64_t cell = ((start + first) >> shift) - origin[2 * mask[k]];
+            int64_t row = (line >> shift) - origin[2 * mask[k] + 1];
+            if (row < 0 || row >= SIDE || cell <= -BITS || cell >= BITS) continue;
+            rows[SIDE * mask[k] + row] |= cell >= 0 ? some << cell : some >> -cell;
+        }
+    }
+}
+
+PyDoc_STRVAR(samples_doc,
+"samples(position, mask, word, length, level, origin, rows)\n\n"
+"Set the cells of thumbnails, see masks/thumbnails.py: ``level`` int64 (n,), ``origin`` int64\n"
+"(n, 2) along and across lines of ``length`` pixels, ``rows`` uint64 (n, 64), zeros.");
+static PyObject *samples(PyObject *self, PyObject *args)
+{
+    Py_buffer position, mask, word, level, origin, rows;
+    long long length;
+    if (!PyArg_ParseTuple(args, "y*y*y*Ly*y*w*", &position, &mask, &word, &length, &level, &origin,
+                          &rows))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    if (length > 0)
+        sample(position.len / 4, position.buf, mask.buf, word.buf, length, level.buf, origin.buf,
+               rows.buf);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&position);
+    PyBuffer_Release(&mask);
+    PyBuffer_Release(&word);
+    PyBuffer_Release(&level);
+    PyBuffer_Release(&origin);
+    PyBuffer_Release(&rows);
+    Py_RETURN_NONE;
+}
+
+FAST
+static void overlap(Py_ssize_t pairs, const uint64_t *words, int64_t stride, const int64_t *first,
+                    const int64_t *second, const int64_t *step, const int64_t *way,
+                    const int64_t *begins, int64_t steps, int64_t *result)
+{
+    for (Py_ssize_t p = 0; p < pairs; p++) {
+        int64_t s = step[p], o = step[pairs + p];
+        int64_t along = way[2 * p], down = way[2 * p + 1], total = 0;
+        /* Beyond its last step a pyramid is empty. */
+        int64_t height = s < steps ? SIDE >> s : 0, other = o < steps ? SIDE >> o : 0;
+        const uint64_t *a = words + stride * first[p] + (s < steps ? begins[s] : 0);
+        const uint64_t *b = words + stride * second[p] + (o < steps ? begins[o] : 0);
+        if (along > -BITS && along < BITS && down > -SIDE && down < SIDE) {
+            /* Row r of the second meets row r - down of the first. */
+            int64_t low = down > 0 ? down : 0;
+            int64_t high = height + down < other ? height + down : other;
+            for (int64_t r = low; r < high; r++) {
+                uint64_t moved = a[r - down];
+                moved = along >= 0 ? moved << along : moved >> -along;
+                total += count_bits(moved & b[r]);
+            }
+        }
+        result[p] = total;
+    }
+}
+
+PyDoc_STRVAR(overlaps_doc,
+"overlaps(words, stride, first, second, step, way, begins, result)\n\n"
+"Count the cells that pairs of thumbnails share into ``result`` int64 (p,): numbers ``first`` and\n"
+"``second`` int64 (p,), ``step`` int64 (2 p,) of the pyramid of the firsts, then the seconds,\n"
+"``way`` int64 (p, 2) along and across of the first; ``words`` uint64 has ``stride`` for each, and\n"
+"``begins`` int64 the first row of each step.");
+static PyObject *overlaps(PyObject *self, PyObject *args)
+{
+    Py_buffer words, first, second, step, way, begins, result;
+    Py_ssize_t stride;
+    if (!PyArg_ParseTuple(args, "y*ny*y*y*y*y*w*", &words, &stride, &first, &second, &step, &way,
+                          &begins, &result))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    overlap(first.len / 8, words.buf, stride, first.buf, second.buf, step.buf, way.buf, begins.buf,
+            begins.len / 8, result.buf);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&words);
+    PyBuffer_Release(&first);
+    PyBuffer_Release(&second);
+    PyBuffer_Release(&step);
+    PyBuffer_Release(&way);
+    PyBuffer_Release(&begins);
+    PyBuffer_Release(&result);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"pack", pack, METH_VARARGS, pack_doc},
+    {"sort", sort, METH_VARARGS, sort_doc},
+    {"shared", shared, METH_VARARGS, shared_doc},
+    {"within", within, METH_VARARGS, within_doc},
+    {"unpack_texts", unpack_texts, METH_VARARGS, unpack_texts_doc},
+    {"places", places, METH_VARARGS, places_doc},
+    {"samples", samples, METH_VARARGS, samples_doc},
+    {"overlaps", overlaps, METH_VARARGS, overlaps_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, "_compiled", "The inner loops of packed masks.", -1, functions,
+    NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__compiled(void) { return PyModule_Create(&module); }

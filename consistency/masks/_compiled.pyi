@@ -1,0 +1,58 @@
+import numpy as np
+
+# What each takes and does is in the C file.
+def pack(
+    pixels: np.ndarray, first: int, used: int, position: np.ndarray, word: np.ndarray
+) -> int: ...
+def sort(
+    words: int,
+    position: np.ndarray,
+    mask: np.ndarray,
+    word: np.ndarray,
+    to_position: np.ndarray,
+    to_mask: np.ndarray,
+    to_word: np.ndarray,
+) -> None: ...
+def shared(
+    position: np.ndarray,
+    mask: np.ndarray,
+    word: np.ndarray,
+    other_position: np.ndarray,
+    other_mask: np.ndarray,
+    other_word: np.ndarray,
+    columns: int,
+    table: np.ndarray,
+) -> None: ...
+def within(
+    position: np.ndarray, mask: np.ndarray, word: np.ndarray, masks: int, table: np.ndarray
+) -> None: ...
+def unpack_texts(
+    text: bytes, ends: np.ndarray, pixels: int, most: int
+) -> tuple[bytes, bytes, bytes] | None: ...
+def places(
+    position: np.ndarray,
+    mask: np.ndarray,
+    word: np.ndarray,
+    length: int,
+    box: np.ndarray,
+    sum: np.ndarray,
+) -> None: ...
+def samples(
+    position: np.ndarray,
+    mask: np.ndarray,
+    word: np.ndarray,
+    length: int,
+    level: np.ndarray,
+    origin: np.ndarray,
+    rows: np.ndarray,
+) -> None: ...
+def overlaps(
+    words: np.ndarray,
+    stride: int,
+    first: np.ndarray,
+    second: np.ndarray,
+    step: np.ndarray,
+    way: np.ndarray,
+    begins: np.ndarray,
+    result: np.ndarray,
+) -> None: ...

@@ -1,0 +1,15 @@
+"""The compiled inner loops of this package, where they were built (``setup.py``); else None.
+
+Whoever calls them has the same in NumPy beside, to the bit.  MASK_LABEL_COMPILED=0 in the
+environment leaves them out.
+"""
+
+import os
+from types import ModuleType
+
+native: ModuleType | None = None
+if os.environ.get("MASK_LABEL_COMPILED") != "0":
+    try:
+        from consistency.masks import _compiled as native
+    except ImportError:  # there was no compiler
+        native = None
