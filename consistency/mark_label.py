@@ -3,19 +3,25 @@
 import argparse
 import sys
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from backends import KERNELS
 from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
-from consistency.cli.common import bars, one_line, plain_name, run_cli, say, shard
+from consistency.cli.common import bars, plain_name, run_cli, say
 from consistency.cli.filling import add_filling_flags
 from consistency.cli.input import add_input_flags, name_of, open_input
 from consistency.cli.limits import add_limit_flags
 from consistency.cli.output import add_output_choice, add_output_flags
 from consistency.cli.parser import Parser
-from consistency.cli.summary import command, counted, summary, what_was_done
+from consistency.cli.sequences import (
+    WHOLE,
+    add_sequence_flags,
+    run_many,
+    sequences_of,
+    with_folders,
+)
+from consistency.cli.summary import command, summary
 from consistency.cli.tracking import (
     add_association_flags,
     add_mask_flags,
@@ -45,7 +51,6 @@ if TYPE_CHECKING:  # NumPy is not loaded for --help
     from consistency.dataset import Dataset
     from consistency.pipeline import Report
 
-WHOLE = "is whole already; nothing was done"
 NEEDS = (
     *SEQUENCE_NEEDS, *BACKEND_NEEDS, *KERNEL_NEEDS, *ASSOCIATION_NEEDS, *WINDOW_NEEDS,
     *FILLING_NEEDS, *output_needs("--output"),
@@ -111,22 +116,14 @@ def parser() -> Parser:
     return result
 
 
-def add_sequence_flags(result: argparse.ArgumentParser) -> None:
-    """Add what chooses among many sequences."""
-    group = result.add_argument_group("many sequences (DATA may be a folder of them)")
-    add = group.add_argument
-    add("--sequences", type=Path, help="CSV file of sequences: name, path and, if wanted, split")
-    add("--split", help="only the sequences of this split")
-    add("--shard", type=shard, metavar="I/N", help="every N-th sequence from the I-th, from 1")
-    add("--fail-fast", action="store_true", help="stop at the first sequence that fails")
-
-
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Return what the command line says; ``data_path`` is where the masks are, None = not given."""
     result = parser()
     args = result.parse_args(argv)
     if args.data is not None:
-        for flag, value in (("--data-path", args.data_path), ("--sequences", args.sequences)):
+        others = ("--data-path", "--sequences", "--data-file")
+        for flag in others:
+            value = getattr(args, flag[2:].replace("-", "_"))
             if value is not None:
                 result.error(f"DATA and {flag} both say where the masks are; leave one of them out")
         args.data_path = args.data
@@ -138,7 +135,7 @@ def mark(args: argparse.Namespace) -> int:
     """Run the pipeline; returns the exit code."""
     if args.data_path is None:
         args.data_path = DEFAULT_DATA
-        if args.sequences is None and is_bare(DEFAULT_DATA):
+        if args.sequences is None and args.data_file is None and is_bare(DEFAULT_DATA):
             with only_rank_zero_prints():
                 print(first_steps(), file=sys.stderr)
             return BAD_INPUT
@@ -166,17 +163,26 @@ def is_bare(folder: Path) -> bool:
 
 def run(args: argparse.Namespace, backend: "Backend") -> int:
     """Mark what the command line names on ``backend``; returns the exit code."""
-    options = options_of(args)
-    folder = args.experiments / (args.exp_name or name_of(args.sequences or args.data_path))
+    named = args.data_file or args.sequences or args.data_path
+    folder = args.experiments / (args.exp_name or name_of(named))
     check_name(folder.name, "experiment")
     source = Source(args.data_path, args.sequence)
+    if args.data_file is None:
+        options_of(args)  # flags that do not fit are an error of the run, not of each sequence
     chosen = sequences_of(args, source)
+    if chosen:
+        options_of(with_folders(args, chosen[0]))
+
+    def mark_next(own: argparse.Namespace, part: Source, target: Path) -> "Report | None":
+        dataset = open_input(part, own, own.split_pieces)
+        return mark_one(dataset, target, backend, own)
+
     if chosen is not None:
-        return run_many(args, backend, chosen, folder)
+        return run_many(args, backend, chosen, folder, mark_next)
     dataset = open_input(source, args, args.split_pieces)
     report = mark_one(dataset, folder, backend, args, bars(args.quiet))
     if not args.quiet:
-        say(summary(report, folder, options) if report else f"{folder}: {WHOLE}")
+        say(summary(report, folder, options_of(args)) if report else f"{folder}: {WHOLE}")
     return 0
 
 
@@ -203,65 +209,6 @@ def mark_one(
                 raise
     keeping = Keeping(args.resume, args.hash)
     return pipeline.run(dataset, folder, backend, options, args.overwrite, progress, keeping)
-
-
-def sequences_of(args: argparse.Namespace, source: Source) -> list | None:
-    """Return the sequences that the command line names; None where ``source`` is a dataset."""
-    from consistency import sequences
-
-    if args.sequences:
-        found = sequences.in_table(args.sequences, args.split)
-    else:
-        found = [] if args.sequence else sequences.in_folder(source, args.input_format)
-    for flag, value in (("--shard", args.shard), ("--fail-fast", args.fail_fast)):
-        if value and not found:
-            raise ValueError(
-                f"{flag} is for many sequences; {args.data_path} is not a folder of sequences"
-            )
-    if args.shard:  # may be empty: there may be more shards than sequences
-        return sequences.shard(found, *args.shard)
-    return found or None
-
-
-def done_of(report: "Report | None") -> str:
-    """Return what was done with one of many sequences."""
-    return what_was_done(report.counters, report.seconds["total"]) if report else WHOLE
-
-
-def run_many(args: argparse.Namespace, backend: "Backend", chosen: list, folder: Path) -> int:
-    """Mark each sequence into its folder of ``folder``; reports what failed at the end."""
-    from consistency.sequences import Failure, Sequence, mark_all
-
-    if folder.is_symlink():
-        raise ValueError(f"{folder}: is a symbolic link; remove it, or choose another --exp-name")
-    if (folder / f"{folder.name}.json").exists():
-        raise ValueError(f"{folder}: is one experiment; choose another --exp-name for sequences")
-
-    def mark_next(sequence: Sequence) -> "Report | None":
-        source = Source(sequence.path, sequence.part or args.sequence)
-        dataset = open_input(source, args, args.split_pieces)
-        target = folder / sequence.name
-        report = mark_one(dataset, target, backend, args)
-        if not args.quiet:
-            say(f"{target}: {done_of(report)}")
-        return report
-
-    began = perf_counter()
-    results = list(mark_all(chosen, mark_next, args.fail_fast, bars(args.quiet, "sequence")))
-    failed = [result for result in results if isinstance(result, Failure)]
-    for failure in failed:
-        where = f"sequence {failure.sequence.name!r}"
-        print(f"error: {where}: {one_line(failure.error)}", file=sys.stderr)
-    if not args.quiet:
-        done_now = [result for result in results if result and not isinstance(result, Failure)]
-        counts = [result.counters for result in done_now]
-        before = results.count(None)
-        whole = f" {before} {'was' if before == 1 else 'were'} whole;" if before else ""
-        total = {key: sum(c[key] for c in counts) for key in ("frames", "masks", "labels")}
-        done = what_was_done(total, perf_counter() - began)
-        many = counted(len(counts), "sequence")
-        say(f"{folder}: {many}, {done};{whole} {len(failed)} failed")
-    return BAD_INPUT if failed else 0
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -19,6 +19,7 @@ CUES = ("velocity", "shape", "whole", "nesting", "uncertainty", "borrowing", "mo
 AUTO = "auto"  # the format that fits
 NATURAL, LEXICAL = SORTS = ("natural", "lexical")
 EXPERIMENTS = Path("experiments")  # where they are kept
+PICTURES_FOLDER = Path("vis_consistent")  # ... and pictures of them
 # How pixels are flattened: row after row, or column after column.
 Order = Literal["C", "F"]
 
@@ -323,8 +324,11 @@ BACKEND_NEEDS = (
 )
 KERNEL_NEEDS = (Needs(("--kernel",), ("--multi mpi",)),)
 SEQUENCE_NEEDS = (
-    Needs(("--split",), ("--sequences",)),
-    Needs(("--data-path",), none_of=("--sequences",)),  # the table has the paths
+    Needs(("--split",), ("--sequences", "--data-file")),
+    Needs(("--base-dir", "--save-vis"), ("--data-file",)),
+    # The table has the paths.
+    Needs(("--data-path",), none_of=("--sequences", "--data-file")),
+    Needs(("--sequences", "--frames-path"), none_of=("--data-file",)),
 )
 ASSOCIATION_NEEDS = (
     # Given identities are matched by IoU, from one frame to the next.

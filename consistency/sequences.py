@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from consistency.progress import Progress, silent
 log = logging.getLogger("consistency")
 
 COLUMNS = ("name", "path", "split")
+EVERYTHING = "all"  # sequences together, in tables of results
+MASKS, FRAMES, FLOW, TRUTH = MODALITIES = ("masks", "frames", "flow", "truth")
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,15 @@ class Sequence:
     name : names the folder of its results.
     path : its dataset, or one of several.
     part : which one of several, or None.
+    folders : {modality: where it is} of what a table says beside the masks.
+    more : {column: text} of what else it says.
     """
 
     name: str
     path: Path
     part: str | None = None
+    folders: dict[str, Path] = field(default_factory=dict, hash=False)
+    more: dict[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,58 @@ def in_table(file: Path, split: str | None = None) -> list[Sequence]:
     if not chosen:
         raise ValueError(f"{file}: no sequence{f' of split {split!r}' if split else ''}; add one")
     return [Sequence(row["name"], file.parent / row["path"]) for row in chosen]
+
+
+def in_data_file(file: Path, base: Path | None = None, split: str | None = None) -> list[Sequence]:
+    """Read a CSV file whose columns are MODALITIES, all but the masks if wanted.
+
+    Names are those in a column name, or of the folders of masks.  All other columns are kept.
+
+    Parameters
+    ----------
+    base : folder that paths are relative to; None: that of the file.
+    split : only the lines with this one in a column split.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As ``in_table``, and with the line for a folder that is not there.
+    """
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"{file}: no such file; --data-file takes a CSV with a column masks"
+        )
+    columns, rows = read_table(file)
+    for column in [MASKS, *(["split"] if split else [])]:
+        if column not in columns:
+            raise ValueError(f"{file}: no column {column!r}; the first line names the columns")
+    base = file.parent if base is None else base
+    named = [{"name": Path(row[MASKS]).stem} | row | {"path": row[MASKS]} for row in rows]
+    names = Counter(row["name"] for row in named)
+    for number, row in enumerate(named, 2):
+        where = f"{file}, line {number}"
+        _check(row, where, names)
+        if row["name"] == EVERYTHING:
+            raise ValueError(f"{where}: name {EVERYTHING!r} is that of all together; rename it")
+        for key in MODALITIES:
+            if row.get(key) and not (base / row[key]).exists():
+                raise FileNotFoundError(
+                    f"{where}: {key}: {base / row[key]}: no such folder or file; paths are "
+                    "relative to --base-dir"
+                )
+    chosen = [row for row in named if split is None or row["split"] == split]
+    if not chosen:
+        raise ValueError(f"{file}: no sequence{f' of split {split!r}' if split else ''}; add one")
+    own = ("name", "path", *MODALITIES)
+    return [
+        Sequence(
+            row["name"],
+            base / row["path"],
+            folders={key: base / row[key] for key in MODALITIES[1:] if row.get(key)},
+            more={key: value for key, value in row.items() if key not in own},
+        )
+        for row in chosen
+    ]
 
 
 def _check(row: dict[str, str], where: str, names: Counter[str]) -> None:

@@ -6,7 +6,14 @@ from pathlib import Path
 from consistency.cli.common import fraction, natural, plain_name, positive
 from consistency.cli.input import add_input_flags
 from consistency.draw import PICTURES
-from consistency.options import EXPERIMENTS, FPS, PALETTES, SelectionOptions, StyleOptions
+from consistency.options import (
+    EXPERIMENTS,
+    FPS,
+    PALETTES,
+    PICTURES_FOLDER,
+    SelectionOptions,
+    StyleOptions,
+)
 
 
 def add_source_flags(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +31,7 @@ def add_source_flags(parser: argparse.ArgumentParser) -> None:
     add("--experiments", type=Path, default=EXPERIMENTS, help="where experiments are kept")
     add_input_flags(parser.add_argument_group("with --data-path"))
     add("--frames-path", type=Path, help="folder with the images, to draw the masks over them")
-    add("--out", type=Path, default=Path("vis_consistent"), help="folder for the pictures")
+    add("--out", type=Path, default=PICTURES_FOLDER, help="folder for the pictures")
     add("--format", nargs="+", choices=tuple(PICTURES), default=["gif"], help="what to write")
     add("--overwrite", action="store_true", help="replace pictures of this name")
     add("--workers", type=positive, default=1, help="number of processes")

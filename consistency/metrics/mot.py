@@ -247,6 +247,16 @@ def count_region(frames: Sequence[MetricFrame]) -> Counts:
 
     J is a mean over all frames of the sequence: where neither identity nor label is there it is 1.
     """
+    _, value = global_map(frames)
+    means = [float(np.mean(s)) for s in region_scores(frames).values()]
+    return {"mean IoU": list(value.values()), "J": means}
+
+
+def region_scores(frames: Sequence[MetricFrame]) -> dict[int, list[float]]:
+    """IoU of each identity with its label under the best global map, {identity: one a frame}.
+
+    Where neither is there it is 1, where one is alone 0.
+    """
     mapped, value = global_map(frames)
     scores: dict[int, list[float]] = {name: [] for name in value}
     for frame in frames:
@@ -258,8 +268,7 @@ def count_region(frames: Sequence[MetricFrame]) -> Counts:
                 per_frame.append(float(frame.similarity[i, j]))
             else:
                 per_frame.append(float(i is None and j is None))
-    means = [float(np.mean(s)) for s in scores.values()]
-    return {"mean IoU": list(value.values()), "J": means}
+    return scores
 
 
 def region_of(counts: Counts) -> dict[str, float]:

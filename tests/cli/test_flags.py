@@ -16,7 +16,7 @@ from consistency.pipeline import label
 # a table of consistency/options.py.
 LIMITS = " --max-pixels --max-memory --follow-links"
 ALWAYS = {
-    "consistency.mark_label": "--debug --input-format --sort --sequence --sequences --shard "
+    "consistency.mark_label": "--debug --input-format --sort --sequence --data-file --shard "
     "--fail-fast --exp-name --experiments --overwrite --resume --hash --multi "
     "--matching --min-length --duplicate-iou --split-pieces --output --quiet" + LIMITS,
     "consistency.vis": "--debug --exp-name --data-path --out --format --overwrite --quiet" + LIMITS,
