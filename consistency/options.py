@@ -328,7 +328,7 @@ SEQUENCE_NEEDS = (
     Needs(("--base-dir", "--save-vis"), ("--data-file",)),
     # The table has the paths.
     Needs(("--data-path",), none_of=("--sequences", "--data-file")),
-    Needs(("--sequences", "--frames-path"), none_of=("--data-file",)),
+    Needs(("--sequences", "--frames-path", "--flow-path"), none_of=("--data-file",)),
 )
 ASSOCIATION_NEEDS = (
     # Given identities are matched by IoU, from one frame to the next.
@@ -354,10 +354,10 @@ WINDOW_NEEDS = (
 _FILLING = ("--frame-interval", "--fill-gaps")
 FILLING_NEEDS = (
     Needs(("--flow-path",), _FILLING),
-    Needs(("--flow-preset",), ("--frames-path",)),
+    Needs(("--flow-preset",), ("--frames-path", "--data-file")),
     Needs(("--flow-preset",), none_of=("--flow-path",)),
     Needs(("--flow-preset",), _FILLING),
-    Needs(("--scale",), ("--frames-path", "--flow-path")),
+    Needs(("--scale",), ("--frames-path", "--flow-path", "--data-file")),
     Needs(("--scale",), _FILLING),
     Needs(("--change-driven",), ("--frame-interval",)),
     # A label of the predecessor does not stay with its object.

@@ -10,7 +10,7 @@ from consistency.dataset import Dataset
 from consistency.experiment import is_experiment
 from consistency.formats.source import load_json
 from consistency.journal import HOW, Input, Journal, differences
-from consistency.options import IGNORE, SORTS, Options
+from consistency.options import IGNORE, SORTS, WHOLE, Options
 from consistency.publishing import journal_of
 from consistency.track.parameters import DEFAULTS
 from consistency.versions import versions_that_decide
@@ -71,6 +71,9 @@ def parameters_of(options: Options) -> dict[str, Any]:
     parameters = asdict(options.effective())
     if options.filling is None:  # as in runs of versions that could not fill
         del parameters["filling"]
+    if options.cut_size == WHOLE:
+        for name in ("cut_size", "cut_overlap", "low_memory"):
+            del parameters[name]
     if options.given_ids == IGNORE and options.matching == "track":
         parameters["tracker"] = asdict(DEFAULTS)
     return parameters

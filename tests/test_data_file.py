@@ -199,6 +199,21 @@ def test_images_of_the_table_serve_the_motion(data):
     assert run_json["parameters"]["frames_path"] == str(data / "base/images/dog")
 
 
+def test_images_and_flow_of_the_table_serve_key_frames(data):
+    for name, length in LENGTHS.items():
+        (data / "base/flow" / name).mkdir(parents=True)
+        for t in range(length - 1):
+            flow = np.zeros((120, 240, 2), np.float32)
+            flow[..., 0] = 2.0
+            np.save(data / f"base/flow/{name}/{t:04d}.npy", flow)
+    (data / "split.csv").write_text("masks,flow,truth\nmasks/dog,flow/dog,truth/dog\n")
+    assert run(data, "--quiet", "--frame-interval", "2") == 0
+    run_json = json.loads((data / "exp/set/dog/run.json").read_text())
+    assert run_json["parameters"]["filling"]["flow_path"] == str(data / "base/flow/dog")
+    assert run_json["key_frames"] == ["0000.png", "0003.png"]
+    assert len(table_of(data / "exp/set/results.csv")) == LENGTHS["dog"]
+
+
 def test_without_a_truth_there_are_no_results(data):
     (data / "split.csv").write_text("name,masks\na,masks/cat\n")
     assert run(data, "--quiet") == 0

@@ -71,16 +71,24 @@ def sequences_of(args: argparse.Namespace, source: Source) -> "list[Sequence] | 
 
 
 def with_folders(args: argparse.Namespace, sequence: "Sequence") -> argparse.Namespace:
-    """Return the arguments for one sequence, with the folders that the table gives it."""
-    if args.data_file is None or args.motion != "frames":
+    """Return the arguments for one sequence, with the folders that the table gives it.
+
+    Raises ValueError where they are needed and the table has none.
+    """
+    if args.data_file is None:
         return args
-    images = sequence.folders.get("frames")
-    if images is None:
+    images, found = sequence.folders.get("frames"), dict[str, Path | None]()
+    if args.motion == "frames" and images is None:
         raise ValueError(
             f"--motion frames needs the images; give {args.data_file} a column frames with their "
             "folders"
         )
-    return argparse.Namespace(**vars(args) | {"frames_path": images})
+    fills = bool(args.frame_interval or args.fill_gaps)
+    if fills or args.motion == "frames":
+        found["frames_path"] = images
+    if fills:
+        found["flow_path"] = sequence.folders.get("flow")
+    return argparse.Namespace(**vars(args) | found)
 
 
 def run_many(
