@@ -34,12 +34,14 @@ class Limits:
     max_memory : bytes that one process may take; None: what the machine has.
     follow_links : whether links and paths may lead out of the data folder.
     root : the data folder, without links; None: files may lie anywhere.
+    read_all : mask files are read whole, even where their records tell which rows hold the mask.
     """
 
     max_pixels: int = MAX_PIXELS
     max_memory: int | None = None
     follow_links: bool = False
     root: str | None = None
+    read_all: bool = False
 
     @property
     def memory(self) -> int:

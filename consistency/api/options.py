@@ -15,6 +15,7 @@ OF_FOLDERS = (
     "keep_ids",
     "split_pieces",
     "follow_links",
+    "read_all",
 )
 
 
@@ -50,6 +51,7 @@ class LabelOptions(TrackerOptions, total=False):
     scheduler: str | None
     split_pieces: int | None
     follow_links: bool
+    read_all: bool
 
 
 class WriteOptions(TypedDict, total=False):

@@ -11,7 +11,7 @@ LEAST_MEMORY = 1 << 20
 
 
 def add_limit_flags(parser: argparse._ActionsContainer) -> None:
-    """Add --max-pixels, --max-memory and --follow-links."""
+    """Add --max-pixels, --max-memory, --follow-links and --read-all."""
     add = parser.add_argument
     add("--max-pixels", type=pixels, default=MAX_PIXELS, help="most pixels of one mask")
     add(
@@ -25,13 +25,19 @@ def add_limit_flags(parser: argparse._ActionsContainer) -> None:
         action="store_true",
         help="read what links and paths lead to outside of the data folder, too",
     )
+    add(
+        "--read-all",
+        action="store_true",
+        help="read mask files whole; default: only the rows of a record's bbox, where these hold "
+        "as many pixels as its area says",
+    )
 
 
 def limits_of(args: argparse.Namespace) -> Limits:
     """Return what the flags say; a command without them has the limits of all."""
     if "max_pixels" not in args:
         return Limits()
-    return Limits(args.max_pixels, args.max_memory, args.follow_links)
+    return Limits(args.max_pixels, args.max_memory, args.follow_links, read_all=args.read_all)
 
 
 def pixels(text: str) -> int:

@@ -9,14 +9,16 @@ DATA may also be the JSON file itself, whatever its name, or the folder of an ex
 labels are then the identities.
 """
 
+import io
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order, natural_key, short
-from consistency.formats import npy, numpy_folders, rle, values
+from consistency.formats import boxes, npy, numpy_folders, rle, values
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.source import NATIVE_JSON, Source
@@ -158,23 +160,33 @@ def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
 
 
 def _read_files(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
-    packer = Packer((0, 0))
+    packer: Packer | None = None
     for i, record in enumerate(frame.records):
         value = record["segmentation"]
         if isinstance(value, dict):
             # Beside .npy files, run lengths have to be flattened as those are: row by row.
             shape, parts = _runs_as_pixels(value, i)
-        else:
-            shape, parts = _open_mask(layout.root / value, buffer)
-        if i == 0:
-            packer = Packer(shape)
-        elif shape != packer.shape:
-            raise ValueError(
-                f"mask {i} ({value if isinstance(value, str) else 'run lengths'}) has {shape} "
-                f"pixels, mask 0 has {packer.shape}; all masks of a sequence have one size"
-            )
-        packer.add_flat(parts)
-    return packer.finish()
+            packer = _of_one_size(packer, shape, i, "run lengths")
+            packer.add_flat(parts)
+            continue
+        path = layout.root / value
+        with _open_mask(path) as (file, header, shape):
+            packer = _of_one_size(packer, shape, i, value)
+            if not boxes.add(packer, file, header, record, buffer):
+                packer.add_flat(npy.rows(file, path, header, shape, buffer))
+    return (packer or Packer((0, 0))).finish()
+
+
+def _of_one_size(packer: Packer | None, shape: tuple[int, int], i: int, what: str) -> Packer:
+    """The packer of a frame, made for its first mask."""
+    if packer is None:
+        return Packer(shape)
+    if shape != packer.shape:
+        raise ValueError(
+            f"mask {i} ({what}) has {shape} pixels, mask 0 has {packer.shape}; all masks of a "
+            "sequence have one size"
+        )
+    return packer
 
 
 def _runs_as_pixels(value: dict, i: int) -> tuple[tuple[int, int], Iterator[np.ndarray]]:
@@ -187,22 +199,21 @@ def _runs_as_pixels(value: dict, i: int) -> tuple[tuple[int, int], Iterator[np.n
     return shape, iter([packed.unpack(0).ravel()])
 
 
-def _open_mask(path: Path, buffer: Buffer) -> tuple[tuple[int, int], Iterator[np.ndarray]]:
-    """Return (height, width) and the pixels row by row; the file is closed behind the last."""
-    # The generator gives the shape first: the file is opened once, and stays open for the pixels.
-    rows = _rows(path, buffer)
-    return next(rows), rows
-
-
-def _rows(path: Path, buffer: Buffer) -> Iterator:
-    """Yield the shape of a mask file, then its pixels."""
+@contextmanager
+def _open_mask(path: Path) -> Iterator[tuple[io.RawIOBase, npy.Header, tuple[int, int]]]:
+    """Open a file of one mask, at its first pixel; yields (height, width) as well."""
     with npy.open_array(path) as (file, header):
         npy.check_numbers(header, path)
         if len(header.shape) != 2 or 0 in header.shape:
             raise ValueError(f"{path}: shape {header.shape}; a mask is (height, width)")
         check_pixels(header.shape, f"{path}: ")
-        yield header.shape
-        yield from npy.rows(file, path, header, header.shape, buffer)
+        yield file, header, (header.shape[0], header.shape[1])
+
+
+def _rows(path: Path, buffer: Buffer) -> Iterator[np.ndarray]:
+    """Yield the pixels of a mask file row by row; it is closed behind the last."""
+    with _open_mask(path) as (file, header, shape):
+        yield from npy.rows(file, path, header, shape, buffer)
 
 
 def _read_stack(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
@@ -232,7 +243,7 @@ def pixel_slices(
     # In a stack the pixels of a mask lie behind those of all masks before it.
     if frame.source == "stack" or isinstance(value, dict):
         return None
-    return _open_mask(layout.root / value, buffer)[1]
+    return _rows(layout.root / value, buffer)
 
 
 def _plan_masks(sequence: LabelledSequence, options: WritingOptions) -> Plan[np.dtype, None]:

@@ -204,7 +204,7 @@ def looks_transposed(shape: tuple[int, ...]) -> bool:
 
 
 def slices(
-    file: io.RawIOBase, path: Path, dtype: np.dtype, count: int, buffer: Buffer
+    file: io.RawIOBase, path: Path | str, dtype: np.dtype, count: int, buffer: Buffer
 ) -> Iterator[np.ndarray]:
     """Yield the next ``count`` elements as foreground slices (see Packer.add_flat).
 

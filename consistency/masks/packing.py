@@ -53,24 +53,36 @@ class Packer:
             flat = flat.view(np.uint8) if flat.dtype == bool else flat != 0
         self.add_flat((flat,))
 
-    def add_flat(self, slices: Iterable[np.ndarray]) -> None:
-        """Add one mask given as consecutive slices of its flattened pixels.
+    def add_flat(self, slices: Iterable[np.ndarray], first: int = 0) -> None:
+        """Add one mask given as consecutive slices of its flattened pixels, all or some.
 
         Each slice is uint8 or bool (pixels,), non-zero is foreground; all but the last hold a
         multiple of 64 pixels.  A slice may be reused by the caller as soon as the next is asked
-        for: slices that fit the processor's cache are packed while they are there.
+        for: slices that fit the processor's cache are packed while they are there.  ``first`` is
+        the number of the first one's first word; what lies before and behind is background.
         """
         pack_slices = self._pack_slices if compiled.native is None else self._pack_compiled
-        position, word = pack_slices(slices)
+        position, word = pack_slices(slices, first)
         self._collected += position.size
         check_memory(self._collected * BYTES_TO_SORT, f"{len(self._parts) + 1} masks or more")
         self._parts.append((position, word))
 
-    def _pack_slices(self, slices: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def pixels_of_last(self) -> int:
+        """Foreground of the mask that was added last."""
+        return int(np.bitwise_count(self._parts[-1][1]).sum(dtype=np.int64))
+
+    def drop_last(self) -> None:
+        """Take back the mask that was added last."""
+        self._collected -= self._parts.pop()[0].size
+
+    def _pack_slices(
+        self, slices: Iterable[np.ndarray], first: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Positions and words of a mask, those that are not empty."""
         # packbits writes bytes and slices are whole words, so no slice has to be shifted into
         # place.
-        packed, end = self._words[:-1].view(np.uint8), 0
+        packed, end = self._words[:-1].view(np.uint8), first * WORD_BITS // 8
+        packed[:end] = 0
         for pixels in slices:
             bits = np.packbits(pixels, bitorder="little")
             packed[end : end + bits.size] = bits
@@ -79,10 +91,12 @@ class Packer:
         position = np.flatnonzero(self._words != 0)  # on bools eight times as fast as on uint64
         return position.astype(np.int32), self._words[position]
 
-    def _pack_compiled(self, slices: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def _pack_compiled(
+        self, slices: Iterable[np.ndarray], first: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         """``_pack_slices``, compiled: empty words are never written anywhere."""
         assert compiled.native is not None
-        used = first = 0
+        used = 0
         for pixels in slices:
             used = compiled.native.pack(pixels, first, used, self._position, self._words)
             first += pixels.size // WORD_BITS

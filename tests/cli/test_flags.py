@@ -14,7 +14,7 @@ from consistency.pipeline import label
 
 # Flags of each command that have an effect whatever the others are.  A new flag goes here or into
 # a table of consistency/options.py.
-LIMITS = " --max-pixels --max-memory --follow-links"
+LIMITS = " --max-pixels --max-memory --follow-links --read-all"
 ALWAYS = {
     "consistency.mark_label": "--debug --input-format --sort --sequence --data-file --shard "
     "--fail-fast --exp-name --experiments --overwrite --resume --hash --multi "
