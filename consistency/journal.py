@@ -30,6 +30,7 @@ from typing import IO, Any
 
 from consistency import fingerprint
 from consistency.backend import Backend
+from consistency.dataset import short
 from consistency.disk import system_start
 from consistency.encoding import decode
 from consistency.formats.source import load_json
@@ -49,6 +50,7 @@ FORMAT = 1  # of journals; another one is not read
 HEAD = struct.Struct("<4sIQ")
 MARK = b"MLCj"
 WRITTEN = "written"
+DIFFERENCES_SHOWN = 3
 
 log = logging.getLogger("consistency")
 
@@ -110,7 +112,7 @@ class Journal:
         try:
             kept = load_json(self._folder / "about.json")
             before, known = kept["about"], kept["fingerprint"]
-            by_content = known["by"] == HOW[True]
+            by_content, value = known["by"] == HOW[True], known["value"]
             if kept["made_by"] != MADE_BY or kept["format"] != FORMAT:
                 raise KeyError("format")
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -119,15 +121,15 @@ class Journal:
                 "start anew with --overwrite"
             ) from error
         found = differences(before, about)
-        if not found and fingerprint.digest(self._input.lines(by_content)) != known["value"]:
+        if not found and fingerprint.digest(self._input.lines(by_content)) != value:
             lines = self._input.lines(by_content)
             found = [fingerprint.changes(self._folder / "input.gz", lines) or "the input"]
         if found:
             raise ValueError(
                 "cannot go on with the interrupted run, as this has changed since: "
-                f"{'; '.join(found)}; change it back, or start anew with --overwrite"
+                f"{in_short(found)}; change it back, or start anew with --overwrite"
             )
-        return {"by": HOW[by_content], "value": known["value"]}
+        return {"by": HOW[by_content], "value": value}
 
     def changed(self) -> str:
         """Tell which files of the input have changed since the run began; empty if none has."""
@@ -240,7 +242,15 @@ def differences(before: Any, now: Any, where: str = "") -> list[str]:
             for key in keys
         ]
         return [line for part in parts for line in part]
-    return [] if before == now else [f"{where} was {before!r} and is {now!r}"]
+    if before == now:
+        return []
+    return [f"{short(where)[1:-1] or 'all'} was {short(before)} and is {short(now)}"]
+
+
+def in_short(differences: Sequence[str]) -> str:
+    """Return the first of what differs, and how many there are beside."""
+    more = len(differences) - DIFFERENCES_SHOWN
+    return "; ".join(differences[:DIFFERENCES_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _append(path: Path, data: bytes) -> None:

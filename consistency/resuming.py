@@ -9,7 +9,7 @@ from consistency import fingerprint
 from consistency.dataset import Dataset
 from consistency.experiment import is_experiment
 from consistency.formats.source import load_json
-from consistency.journal import HOW, Input, Journal, differences
+from consistency.journal import HOW, Input, Journal, differences, in_short
 from consistency.options import IGNORE, SORTS, WHOLE, Options
 from consistency.publishing import journal_of
 from consistency.track.parameters import DEFAULTS
@@ -60,7 +60,7 @@ def is_whole(dataset: Dataset, folder: Path, options: Options) -> bool:
             found = ["the files of the input"]
     if found:
         raise ValueError(
-            f"{folder}: is whole, but this has changed since: {'; '.join(found)}; add --overwrite "
+            f"{folder}: is whole, but this has changed since: {in_short(found)}; add --overwrite "
             "or choose another --exp-name"
         )
     return True

@@ -52,8 +52,9 @@ def code(root: Path) -> str:
     package = root / "consistency"
     files = [
         path
-        for path in package.rglob("*.py")
-        if path.relative_to(package).parts[0] not in DECIDES_NOTHING
+        for path in package.rglob("*")
+        if path.suffix in (".py", ".c")
+        and path.relative_to(package).parts[0] not in DECIDES_NOTHING
     ]
     result = hashlib.sha256()
     for path in sorted([*files, root / COUNTING]):

@@ -558,3 +558,43 @@ def test_a_class_with_another_field_is_refused():
     with pytest.raises(ValueError, match="has other fields"):
         encoding.decode(zlib.compress(text), (kept_work.Written,))
     assert json.loads(json.dumps({"made_by": publishing.MADE_BY}))
+
+
+def without_its_value(content):
+    del content["fingerprint"]["value"]
+    return "the journal of the interrupted run cannot be read ('value'); start anew with --over"
+
+
+def with_a_long_value(content):
+    content["about"]["parameters"]["min_iou"] = "x" * 5000
+    return "parameters.min_iou was 'xxxxxxx"
+
+
+def with_many_changes(content):
+    content["about"]["parameters"] = dict.fromkeys(content["about"]["parameters"], 7)
+    return " more; change it back, or start anew with --overwrite"
+
+
+def with_another_kind(content):
+    content["about"] = 7
+    return "as this has changed since: all was 7 and is {'input'"
+
+
+@pytest.mark.parametrize(
+    "change", [without_its_value, with_a_long_value, with_many_changes, with_another_kind]
+)
+def test_a_journal_whose_beginning_is_damaged_is_one_short_line(
+    tmp_path, run, interrupted, capsys, change
+):
+    """What the fuzzer found."""
+    interrupted()
+    file = the_journal(tmp_path) / "about.json"
+    content = json.loads(file.read_text())
+    said = change(content)
+    file.write_text(json.dumps(content))
+    capsys.readouterr()
+    assert run("out", "--resume") == 2
+    message = capsys.readouterr().err
+    assert said in message
+    assert message.count("\n") == 1
+    assert len(message) < 700

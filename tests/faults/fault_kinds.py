@@ -17,8 +17,8 @@ from unittest.mock import patch
 
 import numpy as np
 from fault_scene import STRIKE, Done, Scene, Skipped
-from launch import HANGS, ROOT
-from places import Place
+from launch import HANGS, ROOT, start
+from places import Place, cluster
 
 from consistency import disk, experiment, journal, kept_work, publishing
 from consistency.formats import npy, writing
@@ -55,6 +55,28 @@ def worker_killed(fault: str, place: Place, scene: Scene) -> str:
         said = done.check(1, "Unable to allocate", "--resume continues it")
     else:
         said = done.check(1, "a worker process died", "--resume continues it")
+    scene.check_old()
+    scene.recover()
+    return f"{said}; {CONTINUED}"
+
+
+def dask_worker_killed(scene: Scene) -> str:
+    """Workers of a cluster are not started by the run: they are told what will strike them."""
+    from distributed import Client
+
+    mark = scene.root / "struck"
+    struck = (
+        f"import os, sys; sys.path.insert(0, {str(STRIKE.parent)!r}); "
+        f"os.environ['STRUCK_ONCE'] = {str(mark)!r}; "
+        f"import strike; strike.kill_worker_when_kept({str(scene.out)!r})"
+    )
+    with cluster(2, str(ROOT)) as own:
+        with Client(own.address) as client:
+            client.run(exec, struck)
+        command = [sys.executable, "mark_label.py", *scene.flags("--overwrite")]
+        done = start([*command, "--multi", "dask", "--scheduler", own.address])
+    assert mark.exists(), "the premise: a worker was struck"
+    said = Done(done.returncode, done.stderr).check(1, " died, ", "--resume continues it")
     scene.check_old()
     scene.recover()
     return f"{said}; {CONTINUED}"

@@ -16,6 +16,7 @@ from fault_kinds import (
     clock_jumps,
     corrupted,
     corrupted_about,
+    dask_worker_killed,
     disk_is_full,
     duplicate_frame,
     killed,
@@ -77,6 +78,7 @@ def table() -> list[Fault]:
             ("worker has no memory", PLACES[1]),
         )
     ]
+    rows.append(Fault("worker is killed, `dask`", KEEPS, dask_worker_killed, needs=PLACES[3]))
     rows += [
         Fault(f"slow reader, SIGTERM, `{place.backend}`", KEEPS, partial(slow, place), needs=place)
         for place in PLACES[:2]

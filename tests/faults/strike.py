@@ -97,6 +97,18 @@ def strike(fault: str) -> None:
     frame.read_frame = read
 
 
+def kill_worker_when_kept(out: str) -> None:
+    """Strike a worker as soon as the run in the folder ``out`` has kept something to go on with."""
+
+    def wait_and_kill() -> None:
+        while not any(path.stat().st_size for path in Path(out).glob(".*.journal/measurements")):
+            time.sleep(0.01)
+        kill()
+
+    WORKERS["worker is killed"] = wait_and_kill
+    strike("worker is killed")
+
+
 if __name__ in ("__main__", "__mp_main__"):
     # Rank 0 computes its share, too, and is not a worker that may be lost.
     first = __name__ == "__main__" and RANK in (None, "0")

@@ -4,21 +4,29 @@ A target is made of small data sets, ``{path: content}``, and of a function that
 all of it.
 """
 
+import functools
+import itertools
 import json
+import secrets
 import shutil
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
+from unittest import mock
 
+import experiments
 import numpy as np
 import samples
 import sequences
 from conftest import squares, write_dataset
-from mutator import Files, pack
+from mutator import Files, damage, pack
 
-from consistency import mark_label
+from consistency import journal, mark_label
 from consistency.draw import history, scene
+from consistency.endings import Interrupted
 from consistency.experiment import open_experiment
 from consistency.formats import READERS, nerfstudio, open_dataset, read_masks
 from consistency.formats.buffer import Buffer
@@ -26,6 +34,9 @@ from consistency.metrics.ground_truth import compare, open_truth
 from consistency.metrics.scores import label_parents
 from consistency.metrics.without_truth import label_statistics, summarise_frames
 from consistency.sequences import in_table
+
+# One for all inputs: to make it takes as long as many an input does to be read.
+parser = functools.cache(mark_label.parser)
 
 
 @dataclass(frozen=True)
@@ -36,10 +47,19 @@ class Target:
     ----------
     make : functions that write a data set into a folder; returns what is to be opened.
     read : opens that and reads all of it; a number says how, where there are several ways.
+    among : part of the names of the files that are damaged; the others stay as they are.
     """
 
     make: tuple[Callable[[Path], Path], ...]
     read: Callable[[Path, int], None]
+    among: str = ""
+
+    def damaged(self, random: Random, good: Files) -> Files:
+        """Return the files of a data set with damage done to some."""
+        files = {name: content for name, content in good.items() if self.among in name}
+        others = {name: content for name, content in good.items() if name not in files}
+        damage(random, files)
+        return others | files
 
 
 def read_dataset(path: Path, number: int) -> None:
@@ -153,7 +173,55 @@ def mark(path: Path, number: int) -> None:
     """Mark a data set, with other flags every time; raises what the command would say."""
     flags = ["--quiet", "--overwrite", *FLAGS[number % len(FLAGS)]]
     where = ["--data-path", str(path), "--experiments", str(path.parent / "out")]
-    mark_label.mark(mark_label.parser().parse_args([*where, "--exp-name", "fuzz", *flags]))
+    mark_label.mark(parser().parse_args([*where, "--exp-name", "fuzz", *flags]))
+
+
+def interrupted(record: int, *flags: str) -> Callable[[Path], Path]:
+    """A run that has ended from outside behind a record of its journal, and what it would give."""
+
+    def make(folder: Path) -> Path:
+        write_dataset(
+            folder, [squares((1 + t, 1, 6), (12, 5, 7), shape=(20, 30)) for t in range(6)]
+        )
+        true, count, names = journal._append, itertools.count(), iter("0123456789abcdef")
+
+        def append(path: Path, data: bytes) -> None:
+            true(path, data)
+            if next(count) == record:
+                raise Interrupted
+
+        mark_sequence(folder, folder / "expected", *flags)
+        # The names of what is unfinished are random, and those of a find are to be found again.
+        with (
+            mock.patch.object(journal, "_append", append),
+            mock.patch.object(secrets, "token_hex", lambda count: next(names) * 2 * count),
+            suppress(Interrupted),
+        ):
+            mark_sequence(folder, folder / "out", *flags)
+        (folder / "flags.json").write_text(json.dumps(flags))
+        return folder
+
+    return make
+
+
+def mark_sequence(data: Path, out: Path, *flags: str) -> None:
+    """Mark the masks of a folder as ``e``; raises what the command would say."""
+    where = ["--data-path", data / "numpy_masks", "--experiments", out, "--exp-name", "e"]
+    arguments = [*map(str, where), "--quiet", *flags]
+    mark_label.mark(parser().parse_args(arguments))
+
+
+def read_journal(folder: Path, number: int) -> None:
+    """Go on with a run; it is refused, or gives what it would have given."""
+    work = folder / "work"
+    shutil.copytree(folder / "out", work)
+    try:
+        mark_sequence(folder, work, "--resume", *json.loads((folder / "flags.json").read_text()))
+        found, expected = experiments.content(work), experiments.content(folder / "expected")
+        # What else lay in the unfinished folder is somebody's, and stays.
+        assert {**found, **expected} == found, "is read, and gives something else"
+    finally:
+        shutil.rmtree(work)
 
 
 def of_format(name: str) -> Target:
@@ -173,6 +241,16 @@ TARGETS = {name: target for name, target in OF_FORMATS.items() if target.make} |
     "transforms": Target((transforms,), read_transforms),
     "sequences": Target((table,), read_both),
     "frames": Target((listed,), read_listed),
+    "journal": Target(
+        (
+            interrupted(0),
+            interrupted(1, "--hash"),
+            interrupted(4, "--output", "masks", "coco"),
+            interrupted(4, "--hash", "--output", "masks", "rle"),
+        ),
+        read_journal,
+        among="out/.e.",
+    ),
     "marking": Target((*samples.SAMPLES, native_files), mark),
 }
 

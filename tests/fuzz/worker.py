@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from mutator import Files, damage
+from mutator import Files
 from targets import TARGETS, build
 
 from consistency.cli.common import one_line
@@ -91,8 +91,7 @@ def inputs(name: str, start: int, count: int, scratch: Path) -> Iterator[tuple[i
         if index not in homes:
             homes[index] = build(name, index, folder)
         good, path = homes[index]
-        files = dict(good)
-        damage(random, files)
+        files = TARGETS[name].damaged(random, good)
         replace_files(folder, good, files)
         yield number, path
         replace_files(folder, files, good)
