@@ -12,7 +12,7 @@ from hypothesis import settings
 import mark_label
 from consistency.masks import compiled
 
-pytest_plugins = ["backend_fixtures"]
+pytest_plugins = ["backend_fixtures", "viewer_fixtures"]
 
 # A busy machine is no failure: times are measured in running_time/, not asserted here.
 settings.register_profile("no deadline", deadline=None)

@@ -1,10 +1,12 @@
 """What became of every label in the frames that are looked at, for figures and the viewer."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from consistency.draw.scene import View
+from consistency.experiment import Experiment
 from consistency.formats import source
 from consistency.formats.damage import naming_file
 
@@ -69,6 +71,23 @@ def tracks(folder: Path) -> dict[int, dict[str, str]]:
     """Read tracks.csv of an experiment: {label: columns as text}."""
     with naming_file(folder / "tracks.csv"):
         return {int(row["label"]): row for row in read_table(folder / "tracks.csv")}
+
+
+def names(experiment: Experiment, categories: dict[int, str]) -> dict[int, str]:
+    """Names of labels: those that a person has given, else the class of most of their masks."""
+    classes: dict[int, Counter] = {}
+    for frame, read in zip(experiment.frames, experiment.dataset.frames, strict=True):
+        for label, index in zip(frame.labels, frame.indices, strict=True):
+            record = read.records[index]
+            known = record.get("category_id")
+            name = categories.get(known) if isinstance(known, int) else None
+            name = name or record.get("class_name")
+            if isinstance(name, str):
+                classes.setdefault(label, Counter())[name] += 1
+    found = {label: counts.most_common(1)[0][0] for label, counts in classes.items()}
+    path = experiment.folder / "classes.csv"
+    with naming_file(path):
+        return found | {int(row["label"]): row["name"] for row in read_table(path)}
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

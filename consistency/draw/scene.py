@@ -50,10 +50,12 @@ class Scene:
     ----------
     layout : how its masks are read.
     views : the frames in the order of time.
+    categories : {category_id of the records: name}, where the input knows it.
     """
 
     layout: Layout
     views: tuple[View, ...] = field(repr=False)
+    categories: dict[int, str] = field(default_factory=dict, repr=False)
 
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels; ValueError where no frame has a mask."""
@@ -82,7 +84,7 @@ def labelled(experiment: Experiment) -> Scene:
     """The masks of an experiment with the labels they were given."""
     pairs = zip(experiment.dataset.frames, experiment.frames, strict=True)
     views = (View(frame, known.indices, known.labels) for frame, known in pairs)
-    return Scene(experiment.dataset.layout, tuple(views))
+    return Scene(experiment.dataset.layout, tuple(views), experiment.dataset.categories)
 
 
 def unlabelled(dataset: Dataset) -> Scene:
@@ -94,6 +96,7 @@ def unlabelled(dataset: Dataset) -> Scene:
             View(frame, tuple(range(count)), tuple(range(1, count + 1)))
             for frame, count in zip(dataset.frames, counts, strict=True)
         ),
+        dataset.categories,
     )
 
 

@@ -4,15 +4,25 @@ import base64
 import csv
 import json
 import re
-import shutil
+import zlib
 
 import numpy as np
 import pytest
-from conftest import squares, write_dataset
+from conftest import write_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from strategies import frames, orders
+from viewer_fixtures import (
+    FRAMES,
+    SHAPE,
+    at,
+    canvas,
+    frame_of,
+    painted,
+    shown_labels,
+    wait_until,
+)
 
 import vis
 from consistency.dataset import Frame
@@ -20,18 +30,6 @@ from consistency.draw import colours, history
 from consistency.draw.scene import View
 from consistency.draw.viewer import blocks
 from consistency.masks.packing import pack
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-SHAPE = (40, 60)
-# Labels 1 (large, with 2 on it), 2 (missing in frames 2 and 3), 3 (once); in frame 1 the input
-# holds a near-duplicate of 2, and its order is another.
-FRAMES = [
-    squares((2, 2, 30), (10, 10, 12)),
-    squares((11, 10, 12), (3, 2, 30), (46, 28, 9), (12, 11, 11)),
-    squares((4, 2, 30)),
-    squares((5, 2, 30)),
-    squares((6, 2, 30), (13, 10, 12)),
-]
 
 
 def decoded(block: bytes, line: int) -> list[dict]:
@@ -48,10 +46,16 @@ def decoded(block: bytes, line: int) -> list[dict]:
     keys = ("track", "number", "area", "iou", "runs")
     masks = [{key: next(rest) for key in keys} for _ in range(next(rest))]
     for mask in masks:
-        start, length, runs = -line, 0, []
+        start, starts = -line, []
         for _ in range(mask["runs"]):
-            a, b = next(rest), next(rest)
+            a = next(rest)
             start += line + (-(a + 1) // 2 if a % 2 else a // 2)
+            starts.append(start)
+        mask["runs"] = starts
+    for mask in masks:
+        length, runs = 0, []
+        for start in mask["runs"]:
+            b = next(rest)
             length += -(b + 1) // 2 if b % 2 else b // 2
             runs.append((start, start + length))
         mask["runs"] = runs
@@ -91,24 +95,9 @@ def test_varints_are_leb128(values):
     assert blocks.varints(np.array(values, np.int64)) == expected
 
 
-@pytest.fixture
-def write(tmp_path, mark):
-    """Mark frames and write their viewer; returns the file."""
-
-    def run(masks=FRAMES, output="none", flags=(), names=None):
-        data = write_dataset(tmp_path / "data", masks)
-        if names:
-            path = data / "sk_masks.json"
-            records = list(json.loads(path.read_text()).values())
-            path.write_text(json.dumps(dict(zip(names, records, strict=True))))
-        mark(data, "--memory", "3", "--output", output)
-        where = ["--experiments", str(tmp_path / "experiments"), "--out", str(tmp_path / "out")]
-        always = ["--exp-name", "exp", "--quiet", "--overwrite", "--format", "html"]
-        code = vis.main([*where, *always, *flags])
-        assert code == 0
-        return tmp_path / "out" / "exp.html"
-
-    return run
+def block_of(path, frame):
+    """The block of a frame, inflated."""
+    return zlib.decompress(base64.b64decode(embedded(path, f"masks{frame}")))
 
 
 def embedded(path, name):
@@ -120,13 +109,13 @@ def embedded(path, name):
 def test_iou_to_the_frame_before_does_not_depend_on_the_cut(write, monkeypatch, stretch):
     monkeypatch.setattr("consistency.draw.viewer.page.STRETCH_FRAMES", stretch)
     path = write()
-    found = decoded(base64.b64decode(embedded(path, "masks1")), SHAPE[1])
+    found = decoded(block_of(path, 1), SHAPE[1])
     values = {mask["number"]: (mask["track"], mask["iou"]) for mask in found}
     shift_by_one = 1 + round(1000 * 29 / 31)  # a square of 30 moved by a pixel
     assert values[2] == (1, shift_by_one)
     dropped = [mask for mask in found if mask["track"] == 0]
     assert len(dropped) == 1
-    assert all(m["iou"] == 0 for m in decoded(base64.b64decode(embedded(path, "masks0")), 60))
+    assert all(m["iou"] == 0 for m in decoded(block_of(path, 0), 60))
 
 
 def test_page_names_no_address_and_asks_for_none(write):
@@ -141,84 +130,6 @@ def test_text_of_the_data_cannot_end_its_element(write):
     (line,) = (line for line in path.read_text().splitlines() if 'id="about"' in line)
     assert line.count("<") == 2
     assert json.loads(embedded(path, "about"))["frames"][0] == names[0]
-
-
-# ------------------------------------------------------------------------------- in a browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium: apt-get install chromium")
-    api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install playwright")
-    with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def visit(browser):
-    """Open a file; at the end no error was logged and nothing was asked of the network."""
-    page = browser.new_page(viewport={"width": 1300, "height": 850})
-    errors, requests = [], []
-    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-
-    def run(path, hash=""):
-        page.goto(path.as_uri() + hash)
-        page.wait_for_selector("body[data-ready=yes]")
-        return page
-
-    yield run
-    page.close()
-    assert errors == []
-    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
-
-
-def canvas(page, name):
-    """Pixels of a canvas, uint8 (h, w, 4)."""
-    text = page.evaluate(
-        """name => {
-          const c = document.getElementById(name);
-          const d = c.getContext("2d").getImageData(0, 0, c.width, c.height);
-          return [c.height, c.width, Array.from(d.data)];
-        }""",
-        name,
-    )
-    return np.array(text[2], np.uint8).reshape(text[0], text[1], 4)
-
-
-def painted(masks, labels):
-    """Opaque RGBA picture, large masks first; label None is not painted."""
-    image = np.zeros((*SHAPE, 4), np.uint8)
-    for mask, label in sorted(zip(masks, labels, strict=True), key=lambda p: -p[0].sum()):
-        if label is not None:
-            image[mask] = [*colours.colours([label])[0], 255]
-    return image
-
-
-def at(page, x, y):
-    """Place on the screen of mask pixel x, y."""
-    box = page.locator("#stage").bounding_box()
-    return (
-        box["x"] + (x + 0.5) / SHAPE[1] * box["width"],
-        box["y"] + (y + 0.5) / SHAPE[0] * box["height"],
-    )
-
-
-def wait_until(page, condition):
-    """Wait for a JavaScript condition; Playwright's own way needs eval, which the page forbids."""
-    for _ in range(200):
-        if page.evaluate(f"Boolean({condition})"):
-            return
-        page.wait_for_timeout(25)
-    raise AssertionError(f"never came true: {condition}")
-
-
-def frame_of(page):
-    return int(page.evaluate("document.body.dataset.frame"))
 
 
 @pytest.mark.parametrize("output", ["none", "rle", "masks"])
@@ -312,15 +223,11 @@ def test_click_isolates_a_track_and_marks_its_gap(write, visit):
 
 def test_list_sorts_filters_and_searches(write, visit):
     page = visit(write())
-
-    def shown():
-        return [row.get_attribute("data-label") for row in page.locator("#rows .row").all()]
-
-    assert shown() == ["1", "2", "3"]
+    assert shown_labels(page) == ["1", "2", "3"]
     page.click("#titles [data-key=frames]")
-    assert shown() == ["3", "2", "1"]
+    assert shown_labels(page) == ["3", "2", "1"]
     page.click("#titles [data-key=frames]")
-    assert shown() == ["1", "2", "3"]
+    assert shown_labels(page) == ["1", "2", "3"]
     for choice, expected in [
         ("short", ["3"]),
         ("gaps", ["2"]),
@@ -328,13 +235,13 @@ def test_list_sorts_filters_and_searches(write, visit):
         ("here", ["1", "2"]),
     ]:
         page.select_option("#filter", choice)
-        assert shown() == expected
+        assert shown_labels(page) == expected
     page.keyboard.press("End")
     page.select_option("#filter", "all")
     page.keyboard.press("Tab")
     page.locator("body").press("/")
     page.keyboard.type("3")
-    assert shown() == ["3"]
+    assert shown_labels(page) == ["3"]
     page.keyboard.press("Escape")
     page.click("#rows .row")
     assert frame_of(page) == 1, "a track that is not in the frame is gone to"
@@ -388,7 +295,7 @@ def test_splits_belong_to_mother_and_daughter(write, visit, tmp_path):
     assert marks[15, 15].any(), "mother"
     assert marks[30, 50].any(), "daughter"
     page.click("#rows .row[data-label='3']")
-    assert "parent: 2" in page.inner_text("#details")
+    assert "parent 2" in page.inner_text("#details")
     assert "split · label 2 · other 3" in page.inner_text("#details")
 
 
@@ -420,7 +327,7 @@ def test_address_remembers_frame_and_label(write, visit):
     assert frame_of(page) == 3
     assert page.locator(".row.selected").get_attribute("data-label") == "1"
     page.keyboard.press("ArrowRight")
-    page.wait_for_url("**#frame=4&label=1")
+    page.wait_for_url("**#frame=4.png&label=1")
     page.evaluate("location.hash = 'frame=nonsense'")
     wait_until(page, "document.body.dataset.frame === '0'")
     page.evaluate("location.hash = 'frame=99'")

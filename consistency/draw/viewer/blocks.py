@@ -1,4 +1,4 @@
-"""The masks of a frame as a short text: run lengths as differences, in base 64.
+"""The masks of a frame as a short text: run lengths as differences, deflated, in base 64.
 
 A block is a list of whole numbers, each in groups of seven bits, low bits first, the eighth bit
 set where more follow (LEB128).  It starts with the number of masks; each mask, from the lowest to
@@ -7,13 +7,16 @@ the highest on the picture, has
     track + 1 (0: a mask that was left out), number in the input, area,
     IoU with its mask in the frame before in 1/1000 + 1 (0: there is none), number of runs.
 
-Then come the runs of all masks: start and length, each as the difference to the run before it in
-the same mask, where the start is expected one line further down, and signs are folded
-(0, -1, 1, -2, ... become 0, 1, 2, 3, ...).  ``viewer.js`` reads them.
+Then come the starts of all runs of all masks, and then their lengths, each as the difference to the
+run before it in the same mask, where the start is expected one line further down, and signs are
+folded (0, -1, 1, -2, ... become 0, 1, 2, 3, ...).  Starts and lengths apart deflate to half the
+bytes: 14.3 kB instead of 28.7 kB for 49 masks of a segmenter at 1920 × 1080, against 15.5 kB with
+both in turn.  ``masks.js`` reads them.
 """
 
 import base64
 import io
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +32,7 @@ from consistency.masks.intersections import intersections, iou
 from consistency.masks.packed import PackedMasks
 
 GROUP_BITS, GROUPS = 7, 10
+LEVEL = 9  # of zlib; 1 ms a frame more than 6, and 2 % fewer bytes
 JPEG_QUALITY = 75
 MASK_NUMBERS = 5  # that describe a mask
 
@@ -64,7 +68,7 @@ def encode_stretch(
         overlap[kept] = same_label_iou(earlier, now)
         block = encode_block(masks, view, overlap, style.size, tracks)
         photograph = b"" if view.image is None else jpeg(view.image, view.frame.name, style)
-        blocks.append((_text(block), _text(photograph)))
+        blocks.append((_text(zlib.compress(block, LEVEL)), _text(photograph)))
         earlier = now
     return blocks
 
@@ -112,8 +116,9 @@ def encode_block(
     described[:, 2] = areas[order]
     described[:, 3] = np.nan_to_num(np.round(1000 * overlap[order]) + 1)
     described[:, 4] = np.bincount(owner, minlength=masks.count)
-    runs = np.stack([differences(start, owner, line), differences(stop - start, owner, 0)], axis=1)
-    return varints(np.concatenate([[masks.count], described.ravel(), folded(runs).ravel()]))
+    starts, lengths = differences(start, owner, line), differences(stop - start, owner, 0)
+    numbers = [np.array([masks.count]), described.ravel(), folded(starts), folded(lengths)]
+    return varints(np.concatenate(numbers))
 
 
 def differences(values: np.ndarray, owner: np.ndarray, expected: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from typing import Any, TextIO
 
 from consistency.backend import Backend
@@ -12,10 +13,17 @@ from consistency.draw import colours, history
 from consistency.draw.render_job import RenderJob
 from consistency.draw.scene import Scene, View, input_indices
 from consistency.draw.viewer.blocks import encode_stretch, stretches
+from consistency.experiment import Experiment
 from consistency.plain_text import to_json
 from consistency.progress import Progress
 
 STRETCH_FRAMES = 12  # that a worker encodes at a time
+# In this order: what a script does when it is read may use those before it.
+SCRIPTS = (
+    "data.js", "masks.js", "corrections.js", "stage.js", "gestures.js", "timeline.js", "lineage.js",
+    "tracks.js", "editing.js", "panels.js", "keys.js", "main.js",
+)  # fmt: skip
+SPARE_COLOURS = 32  # for labels that corrections make
 LONGEST_PHOTOGRAPH = 1280  # pixels; enough for a screen, and a hundredth of the masks' megabytes
 
 
@@ -40,7 +48,12 @@ def write_html(job: RenderJob, path: Path, backend: Backend, progress: Progress)
         file.write(f"{head}<style>\n{_asset('viewer.css')}</style>{body}")
         _write_data(file, "about", "application/json", as_json(describe(job, source)))
         _write_blocks(file, blocks)
-        file.write(f"<script>\n{_asset('viewer.js')}</script>{foot}")
+        file.write(f"<script>\n{script()}</script>{foot}")
+
+
+def script() -> str:
+    """All scripts as one, in a function of its own: their names are nobody else's."""
+    return '"use strict";\n(() => {\n' + "\n".join(map(_asset, SCRIPTS)) + "})();\n"
 
 
 def _asset(name: str) -> str:
@@ -91,10 +104,13 @@ def describe(job: RenderJob, source: Scene) -> dict[str, Any]:
     kept = _kept(source)
     spans = history.spans(kept)
     inks = colours.colours(spans, job.style.palette)
+    # Only the input knows what its categories are called.
+    names = history.names(job.experiment, source.categories) if job.experiment else {}
     table = history.tracks(job.experiment.folder) if job.experiment else {}
     tracks = [
         {
             "label": str(label),
+            "name": names.get(label),
             "colour": _hex(ink),
             "spans": parts,
             "columns": table.get(label, {}),
@@ -112,10 +128,28 @@ def describe(job: RenderJob, source: Scene) -> dict[str, Any]:
         "tracks": tracks,
         "events": _events(job, kept, {label: i for i, label in enumerate(spans)}),
         "numbers": [_hex(c) for c in colours.colours(range(most + 1), job.style.palette)],
+        "spare": [_hex(c) for c in colours.colours(range(most + 1, most + 1 + SPARE_COLOURS))],
+        "input": job.experiment and job.experiment.run.get("labels"),
+        "largest": str(_largest(job.experiment)),
+        "moments": [],
+        "command": command(job),
         "labelled": job.after is not None,
         "duplicates": job.before is not None,
         "photographs": any(view.image is not None for view in source.views),
     }
+
+
+def _largest(experiment: Experiment | None) -> int:
+    """The largest label, also of those that are not drawn: a new one must not be another's."""
+    frames = experiment.frames if experiment else ()
+    return max((label for frame in frames for label in frame.labels), default=0)
+
+
+def command(job: RenderJob) -> str:
+    """What to type to have the labels of this page corrected."""
+    if job.experiment is None:
+        return ""
+    return f"python -m consistency.correct {quote(str(job.experiment.folder))} corrections.json"
 
 
 def _events(job: RenderJob, kept: Sequence[View], tracks: dict[int, int]) -> list[list]:
