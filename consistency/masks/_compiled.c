@@ -6,6 +6,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -498,56 +499,115 @@ static PyObject *samples(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* A pool of thumbnails, see masks/thumbnails.py; all arrays by the number of the thumbnail. */
+typedef struct {
+    const uint64_t *words;
+    int64_t stride;          /* words of one, its coarser sizes included */
+    const int64_t *cells;    /* set cells of each size; 0 beyond the last */
+    const int64_t *level;
+    const int64_t *origin;   /* along, across */
+    const int64_t *begins;   /* first row of each size */
+    int64_t steps;           /* sizes */
+} Pool;
+
+/* One thumbnail of a pair, at the size in which both are compared. */
+typedef struct {
+    const uint64_t *rows;
+    int64_t height, cells, along, across;
+} Picture;
+
+/* x / 2**shift, rounded up. */
+static inline int64_t ceil_shift(int64_t x, int64_t shift) { return -((-x) >> shift); }
+
+static inline Picture picture(const Pool *pool, int64_t number, int64_t level)
+{
+    int64_t step = level - pool->level[number];
+    step = step < pool->steps ? step : pool->steps;
+    Picture result = {
+        pool->words + pool->stride * number + (step < pool->steps ? pool->begins[step] : 0),
+        step < pool->steps ? SIDE >> step : 0,
+        pool->cells[(pool->steps + 1) * number + step],
+        ceil_shift(pool->origin[2 * number], step),
+        ceil_shift(pool->origin[2 * number + 1], step),
+    };
+    return result;
+}
+
+static inline int64_t clipped(int64_t x) { return x < 0 ? 0 : x < SIDE ? x : SIDE; }
+static inline uint64_t ones(int64_t count) { return count < BITS ? ~(~0ULL << count) : ~0ULL; }
+
+/* Set cells of a picture from begin to before begin + size, along and across. */
 FAST
-static void overlap(Py_ssize_t pairs, const uint64_t *words, int64_t stride, const int64_t *first,
-                    const int64_t *second, const int64_t *step, const int64_t *way,
-                    const int64_t *begins, int64_t steps, int64_t *result)
+static int64_t cells_between(const Picture *p, int64_t along, int64_t across, const int64_t *size)
+{
+    int64_t end = along + size[0], last = across + size[1];
+    if (along <= 0 && across <= 0 && end >= SIDE && last >= SIDE) return p->cells;
+    uint64_t shown = ones(clipped(end)) & ~ones(clipped(along));
+    int64_t total = 0, stop = clipped(last) < p->height ? clipped(last) : p->height;
+    for (int64_t r = clipped(across); r < stop; r++) total += count_bits(p->rows[r] & shown);
+    return total;
+}
+
+/* Set cells that two pictures share, where the first lies so much further along and across. */
+FAST
+static int64_t shared_cells(const Picture *a, const Picture *b, int64_t along, int64_t across)
+{
+    int64_t total = 0;
+    if (along <= -BITS || along >= BITS || across <= -SIDE || across >= SIDE) return 0;
+    int64_t low = across > 0 ? across : 0;
+    int64_t high = a->height + across < b->height ? a->height + across : b->height;
+    if (along >= 0)
+        for (int64_t r = low; r < high; r++)
+            total += count_bits(a->rows[r - across] << along & b->rows[r]);
+    else
+        for (int64_t r = low; r < high; r++)
+            total += count_bits(a->rows[r - across] >> -along & b->rows[r]);
+    return total;
+}
+
+static void compare(const Pool *pool, Py_ssize_t pairs, const int64_t *first,
+                    const int64_t *second, const double *move, const int64_t *frame,
+                    const uint8_t *cut, double *result)
 {
     for (Py_ssize_t p = 0; p < pairs; p++) {
-        int64_t s = step[p], o = step[pairs + p];
-        int64_t along = way[2 * p], down = way[2 * p + 1], total = 0;
-        /* Beyond its last step a pyramid is empty. */
-        int64_t height = s < steps ? SIDE >> s : 0, other = o < steps ? SIDE >> o : 0;
-        const uint64_t *a = words + stride * first[p] + (s < steps ? begins[s] : 0);
-        const uint64_t *b = words + stride * second[p] + (o < steps ? begins[o] : 0);
-        if (along > -BITS && along < BITS && down > -SIDE && down < SIDE) {
-            /* Row r of the second meets row r - down of the first. */
-            int64_t low = down > 0 ? down : 0;
-            int64_t high = height + down < other ? height + down : other;
-            for (int64_t r = low; r < high; r++) {
-                uint64_t moved = a[r - down];
-                moved = along >= 0 ? moved << along : moved >> -along;
-                total += count_bits(moved & b[r]);
-            }
+        int64_t one = pool->level[first[p]], other = pool->level[second[p]];
+        int64_t level = one > other ? one : other;
+        Picture a = picture(pool, first[p], level), b = picture(pool, second[p], level);
+        int64_t along = (int64_t)rint(ldexp(move[2 * p], (int)-level));
+        int64_t across = (int64_t)rint(ldexp(move[2 * p + 1], (int)-level));
+        int64_t shared = shared_cells(&a, &b, a.along + along - b.along,
+                                      a.across + across - b.across);
+        int64_t cells = a.cells, others = b.cells;
+        if (cut && cut[p]) {
+            /* Of either only what the frame shows before and after the move. */
+            int64_t size[2] = {ceil_shift(frame[0], level), ceil_shift(frame[1], level)};
+            cells = cells_between(&a, -along - a.along, -across - a.across, size);
+            others = cells_between(&b, along - b.along, across - b.across, size);
         }
-        result[p] = total;
+        int64_t all = cells + others - shared;
+        result[p] = (double)shared / (double)(all > 1 ? all : 1);
     }
 }
 
-PyDoc_STRVAR(overlaps_doc,
-"overlaps(words, stride, first, second, step, way, begins, result)\n\n"
-"Count the cells that pairs of thumbnails share into ``result`` int64 (p,): numbers ``first`` and\n"
-"``second`` int64 (p,), ``step`` int64 (2 p,) of the pyramid of the firsts, then the seconds,\n"
-"``way`` int64 (p, 2) along and across of the first; ``words`` uint64 has ``stride`` for each, and\n"
-"``begins`` int64 the first row of each step.");
-static PyObject *overlaps(PyObject *self, PyObject *args)
+PyDoc_STRVAR(compare_doc,
+"compare_thumbnails(words, cells, level, origin, begins, first, second, move, frame, cut, result)\n\n"
+"IoU of pairs of thumbnails into ``result`` float64 (p,): numbers ``first`` and ``second`` int64\n"
+"(p,), ``move`` float64 (p, 2) of the first along and across, pixels, ``frame`` int64 (2,) and\n"
+"``cut`` bool (p,), or empty; the other arrays are those of the pool.");
+static PyObject *compare_thumbnails(PyObject *self, PyObject *args)
 {
-    Py_buffer words, first, second, step, way, begins, result;
-    Py_ssize_t stride;
-    if (!PyArg_ParseTuple(args, "y*ny*y*y*y*y*w*", &words, &stride, &first, &second, &step, &way,
-                          &begins, &result))
+    Py_buffer b[11];
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*y*y*y*w*", b, b + 1, b + 2, b + 3, b + 4, b + 5,
+                          b + 6, b + 7, b + 8, b + 9, b + 10))
         return NULL;
+    Py_ssize_t count = b[2].len / 8;
+    Pool pool = {b[0].buf, count ? b[0].len / 8 / count : 0, b[1].buf, b[2].buf, b[3].buf,
+                 b[4].buf, b[4].len / 8};
     Py_BEGIN_ALLOW_THREADS
-    overlap(first.len / 8, words.buf, stride, first.buf, second.buf, step.buf, way.buf, begins.buf,
-            begins.len / 8, result.buf);
+    compare(&pool, b[5].len / 8, b[5].buf, b[6].buf, b[7].buf, b[8].buf,
+            b[9].len ? b[9].buf : NULL, b[10].buf);
     Py_END_ALLOW_THREADS
-    PyBuffer_Release(&words);
-    PyBuffer_Release(&first);
-    PyBuffer_Release(&second);
-    PyBuffer_Release(&step);
-    PyBuffer_Release(&way);
-    PyBuffer_Release(&begins);
-    PyBuffer_Release(&result);
+    for (int k = 0; k < 11; k++) PyBuffer_Release(b + k);
     Py_RETURN_NONE;
 }
 
@@ -559,7 +619,7 @@ static PyMethodDef functions[] = {
     {"unpack_texts", unpack_texts, METH_VARARGS, unpack_texts_doc},
     {"places", places, METH_VARARGS, places_doc},
     {"samples", samples, METH_VARARGS, samples_doc},
-    {"overlaps", overlaps, METH_VARARGS, overlaps_doc},
+    {"compare_thumbnails", compare_thumbnails, METH_VARARGS, compare_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -46,13 +46,16 @@ def samples(
     origin: np.ndarray,
     rows: np.ndarray,
 ) -> None: ...
-def overlaps(
+def compare_thumbnails(
     words: np.ndarray,
-    stride: int,
+    cells: np.ndarray,
+    level: np.ndarray,
+    origin: np.ndarray,
+    begins: np.ndarray,
     first: np.ndarray,
     second: np.ndarray,
-    step: np.ndarray,
-    way: np.ndarray,
-    begins: np.ndarray,
+    move: np.ndarray,
+    frame: np.ndarray,
+    cut: np.ndarray,
     result: np.ndarray,
 ) -> None: ...

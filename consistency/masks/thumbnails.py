@@ -82,7 +82,7 @@ def thumbnails(masks: PackedMasks, boxes: np.ndarray) -> Thumbnails:
         level += (cells > SIDE).any(axis=1)
     origin = -(-low >> level[:, None])  # the first multiple at or after the box
     if column_major:
-        origin = origin[:, ::-1]
+        origin = np.ascontiguousarray(origin[:, ::-1])
     rows = _finest if compiled.native is None else _finest_compiled
     return of_finest(level, origin, rows(masks, level, origin), column_major)
 
@@ -106,7 +106,6 @@ def _finest_compiled(masks: PackedMasks, level: np.ndarray, origin: np.ndarray) 
     finest = np.zeros((masks.count, SIDE), np.uint64)
     length = masks.shape[0] if masks.order == "F" else masks.shape[1]
     arrays = masks.position, masks.mask, masks.word
-    origin = np.ascontiguousarray(origin)
     compiled.native.samples(*arrays, length, level, origin, finest)
     return finest
 
@@ -239,6 +238,22 @@ class ThumbnailPool:
         float64 (p,) in [0, 1]; 0 where both are empty.
         """
         result = np.empty(first.size)
+        if compiled.native is not None:
+            # Along and across the rows of cells: x, y, or y, x.
+            size = (0, 0) if frame is None else frame if self._column_major else frame[::-1]
+            compiled.native.compare_thumbnails(
+                *(self._words, self._cells, self.level, self._origin, FIRST_ROW[:-1]),
+                *(np.ascontiguousarray(numbers, np.int64) for numbers in (first, second)),
+                np.array(
+                    displacement[:, ::-1] if self._column_major else displacement,
+                    order="C",
+                    dtype=float,
+                ),
+                np.array(size, np.int64),
+                np.zeros(0, bool) if within is None else np.ascontiguousarray(within, bool),
+                result,
+            )
+            return result
         for begin in range(0, first.size, PAIRS_AT_A_TIME):
             some = slice(begin, begin + PAIRS_AT_A_TIME)
             cut = np.zeros(0, np.int64) if within is None else within[some].nonzero()[0]
@@ -265,13 +280,15 @@ class ThumbnailPool:
         # Whole cells: a shift by a fraction would need the pixels again.
         move = np.rint(displacement * np.exp2(-level)[:, None]).astype(np.int64)
         way = origin[:pairs] + move - origin[pairs:]
-        if compiled.native is None:
-            shared = self._shared(both, step, way)
-        else:
-            shared = np.empty(pairs, np.int64)
-            compiled.native.overlaps(
-                self._words, WORDS, both[:pairs], both[pairs:], step, way, FIRST_ROW[:-1], shared
-            )
+        before = np.zeros(2 * pairs, np.int64)
+        # Further away than a thumbnail is high nothing overlaps, and the table holds no such rows.
+        before[:pairs] = np.minimum(np.maximum(way[:, 1], -SIDE), SIDE)
+        rows = self._rows(both, step, before)
+        moved, along = rows[:pairs], way[:, :1]  # a shift by 64 gives 0
+        moved <<= np.minimum(np.maximum(along, 0), SIDE).astype(np.uint64)
+        moved >>= np.minimum(np.maximum(-along, 0), SIDE).astype(np.uint64)
+        moved &= rows[pairs:]
+        shared = np.bitwise_count(moved).sum(axis=1, dtype=np.int64)
         cells = self._cells[both, step]
         if cut.size:
             # Of either thumbnail only what the frame shows before and after the move.
@@ -284,19 +301,6 @@ class ThumbnailPool:
         union = cells[:pairs] + cells[pairs:] - shared
         # Two empty thumbnails share nothing: 0 / 1.
         return shared / np.maximum(union, 1)
-
-    def _shared(self, both: np.ndarray, step: np.ndarray, way: np.ndarray) -> np.ndarray:
-        """Cells that pairs share, int64 (p,): the firsts, then the seconds, in ``both``."""
-        pairs = way.shape[0]
-        before = np.zeros(2 * pairs, np.int64)
-        # Further away than a thumbnail is high nothing overlaps, and the table holds no such rows.
-        before[:pairs] = np.minimum(np.maximum(way[:, 1], -SIDE), SIDE)
-        rows = self._rows(both, step, before)
-        moved, along = rows[:pairs], way[:, :1]  # a shift by 64 gives 0
-        moved <<= np.minimum(np.maximum(along, 0), SIDE).astype(np.uint64)
-        moved >>= np.minimum(np.maximum(-along, 0), SIDE).astype(np.uint64)
-        moved &= rows[pairs:]
-        return np.bitwise_count(moved).sum(axis=1, dtype=np.int64)
 
     def _count_between(
         self,
