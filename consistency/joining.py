@@ -21,6 +21,7 @@ from consistency.options import Options
 from consistency.pipeline import Labelling, Report
 from consistency.progress import Progress, silent
 from consistency.resuming import input_of
+from consistency.track.mending import Mended
 from consistency.track.piece_linking import link_pieces
 from consistency.track.results import Labelled, Lineage, collect, finish, relabelled
 from consistency.track.thumbnail_store import ThumbnailStore
@@ -105,7 +106,8 @@ def join(
         "renamed": new,
     }
     dataset = measurements.dataset
-    return Labelling(dataset, joined, lineage, seconds, made_with, {"join": report})
+    mended = Mended(joined, lineage)
+    return Labelling(dataset, mended, seconds, made_with, {"join": report})
 
 
 def _dataset(pieces: Sequence[Piece], layout: JoinedLayout, frames: Sequence[Frame]) -> Dataset:

@@ -9,6 +9,7 @@ from backends import KERNELS
 from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
 from consistency.cli.common import bars, plain_name, run_cli, say
+from consistency.cli.correcting import add_correction_flags, with_corrections
 from consistency.cli.filling import add_filling_flags
 from consistency.cli.input import add_input_flags, name_of, open_input
 from consistency.cli.limits import add_limit_flags
@@ -37,6 +38,7 @@ from consistency.names import check_name
 from consistency.options import (
     ASSOCIATION_NEEDS,
     BACKEND_NEEDS,
+    CORRECTION_NEEDS,
     EXPERIMENTS,
     FILLING_NEEDS,
     KERNEL_NEEDS,
@@ -53,7 +55,7 @@ if TYPE_CHECKING:  # NumPy is not loaded for --help
 
 NEEDS = (
     *SEQUENCE_NEEDS, *BACKEND_NEEDS, *KERNEL_NEEDS, *ASSOCIATION_NEEDS, *WINDOW_NEEDS,
-    *FILLING_NEEDS, *output_needs("--output"),
+    *FILLING_NEEDS, *CORRECTION_NEEDS, *output_needs("--output"),
 )  # fmt: skip
 
 
@@ -98,6 +100,7 @@ def parser() -> Parser:
         help="--resume tells a changed input by its bytes, not by sizes and times; reads all twice",
     )
     add("--quiet", action="store_true", help="no progress bars, no summary")
+    add_correction_flags(group("corrections"))
     work = group("where the work runs")
     add_backend_flags(work)
     work.add_argument(
@@ -178,6 +181,11 @@ def run(args: argparse.Namespace, backend: "Backend") -> int:
         return mark_one(dataset, target, backend, own)
 
     if chosen is not None:
+        if args.corrections:
+            raise ValueError(
+                f"--corrections is for one sequence; {args.data_path} has {len(chosen)}; mark that "
+                "one alone, with its --sequence or its own folder"
+            )
         return run_many(args, backend, chosen, folder, mark_next)
     dataset = open_input(source, args, args.split_pieces)
     report = mark_one(dataset, folder, backend, args, bars(args.quiet))
@@ -198,7 +206,7 @@ def mark_one(
     from consistency.publishing import clear_up, is_unfinished
     from consistency.resuming import Keeping, is_whole
 
-    options = options_of(args)
+    options = with_corrections(options_of(args), args, folder)
     if args.resume and not is_unfinished(folder):
         try:
             if is_whole(dataset, folder, options):

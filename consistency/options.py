@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from consistency.corrections import Corrections
+
 MATCHINGS = ("track", "optimal", "greedy", "seed")
 MOTIONS = ("none", "translation", "affine", "frames")
 ON_SPLIT = ("auto", "keep", "new")
@@ -103,6 +105,8 @@ class AssociationOptions:
     passes : 1, or 2 to join tracks afterwards with what is known of their future.
     min_length : leave out tracks with fewer masks (any matching).
     without : some of CUES, to be left out.
+    corrections : what a person says is wrong with the labels, files in order (any matching but
+        "seed").
     """
 
     matching: str = "track"
@@ -115,6 +119,7 @@ class AssociationOptions:
     passes: int = 2
     min_length: int = 1
     without: tuple[str, ...] = ()
+    corrections: tuple[Corrections, ...] = ()
 
     def frames_missed(self) -> int:
         """Return the memory, the default filled in."""
@@ -348,6 +353,11 @@ WINDOW_NEEDS = (
     Needs(("--cut-overlap", "--low-memory"), ("--cut-size",)),
     # Identities of the input hold throughout; labels of the predecessor are products.
     Needs(("--cut-size",), none_of=("--keep-ids", "--matching seed")),
+)
+CORRECTION_NEEDS = (
+    # Labels of the predecessor are products, of which one may stand for several objects.
+    Needs(("--corrections",), none_of=("--matching seed",)),
+    Needs(("--no-corrections",), ("--overwrite",)),
 )
 
 

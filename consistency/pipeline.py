@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from consistency import experiment
+from consistency import correction_files, experiment
 from consistency.backend import Backend
 from consistency.dataset import Dataset
 from consistency.filling.key_frames import key_frames
@@ -22,6 +22,7 @@ from consistency.filling.stage import Filled, fill
 from consistency.formats import writing
 from consistency.formats.filled import count_filled
 from consistency.formats.labelled import LabelledSequence, Track
+from consistency.formats.named import with_names
 from consistency.formats.writing import LabelledInput, Plan, WriteResult
 from consistency.journal import Journal
 from consistency.measurements import Measurements
@@ -31,16 +32,10 @@ from consistency.progress import Progress, silent
 from consistency.resuming import Keeping, input_of, open_journal, parameters_of
 from consistency.track import given_ids, tables
 from consistency.track.association import associate
+from consistency.track.mending import CORRECTION, Mended, mend
 from consistency.track.parameters import DEFAULTS, Parameters
 from consistency.track.parts import find_parts
-from consistency.track.results import (
-    Lineage,
-    TrackedFrame,
-    collect,
-    finish,
-    without_short,
-    written_confidence,
-)
+from consistency.track.results import Lineage, TrackedFrame, collect, finish, written_confidence
 from consistency.versions import versions
 from consistency.windows import are_wanted, label_windows
 
@@ -73,19 +68,27 @@ class Labelling:
     Attributes
     ----------
     dataset : the input, with the records of all frames.
-    frames : its frames with their labels.
-    lineage : where labels come from.
+    mended : its frames with their labels, where labels come from, and what was corrected.
     seconds : how long it took.
     made_with : versions, of when it began: a checkout may move on while a long run goes on.
     more : what else run.json says of it: how windows or pieces were joined, the key frames.
     """
 
     dataset: Dataset
-    frames: list[TrackedFrame]
-    lineage: Lineage
+    mended: Mended
     seconds: dict[str, float]
     made_with: dict[str, str]
     more: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def frames(self) -> list[TrackedFrame]:
+        """The frames of the input with their labels."""
+        return self.mended.frames
+
+    @property
+    def lineage(self) -> Lineage:
+        """Where labels come from."""
+        return self.mended.lineage
 
 
 def run(
@@ -169,6 +172,8 @@ def write(
     content = run_record(dataset, backend, options, report)
     # Versions of when labelling began, not of now: see Labelling.
     content |= {"versions": labelling.made_with} | camera(labelling.frames) | labelling.more
+    content["labels"] = labelling.mended.fingerprint
+    correction_files.write(labelling.mended, folder, name)
     if journal is not None:
         content["fingerprint"] = journal.fingerprint
     (folder / "run.json").write_text(to_json(content, indent=1) + "\n")
@@ -188,9 +193,8 @@ def _sequence(
         tracked = given_ids.has_identities(dataset.frames)
     frames = labelling.frames
     tracks = tables.tracks(frames, labelling.lineage, find_parts(frames))
-    return LabelledSequence(
-        name, dataset.frames, frames, parents, dataset.categories, tracked, tracks
-    )
+    given = with_names(dataset.frames, frames, dataset.categories, labelling.mended.names)
+    return LabelledSequence(name, given[0], frames, parents, given[1], tracked, tracks)
 
 
 def label_and_fill(
@@ -214,7 +218,8 @@ def label_and_fill(
     names = [dataset.frames[t].name for t in keys]
     # Those whose masks were read; without an interval all were.
     more = known.more | ({"key_frames": names} if how.interval else {})
-    return replace(known, **vars(filled), seconds=seconds, more=more)
+    mended = known.mended.filled(filled.frames, filled.lineage)
+    return replace(known, dataset=filled.dataset, mended=mended, seconds=seconds, more=more)
 
 
 def label(
@@ -230,28 +235,28 @@ def label(
     began, made_with = perf_counter(), versions()
     if are_wanted(len(dataset.frames), options):
         joined = label_windows(dataset, backend, options, parameters, progress, journal)
-        frames = without_short(finish(joined.frames), options.min_length)
+        mended = mend(joined.frames, joined.lineage, options.corrections, options.min_length)
         seconds = joined.seconds | {"measuring": perf_counter() - began}
         more = {"windows": joined.report}
-        return Labelling(joined.dataset, frames, joined.lineage, seconds, made_with, more)
+        return Labelling(joined.dataset, mended, seconds, made_with, more)
     measurements = Measurements(dataset, backend, options, journal)
     # Lazy: frames are tracked as they come in, so that tracking takes hardly any time of its own.
     measured = progress(measurements, "measure", len(dataset.frames))
-    lineage = Lineage()
     if options.given_ids != IGNORE and not dataset.listed:
         measured = list(measured)  # identities are known when all frames have been read
         # The opened one does not list label images; the one behind the measurements does.
         dataset = measurements.dataset
     if options.given_ids == ONLY_IDS:
-        frames = finish(collect(given_ids.take(measured, dataset.frames)))
+        taken = collect(given_ids.take(measured, dataset.frames))
+        mended = Mended(finish(taken), Lineage())
     elif options.given_ids == KEEP_IDS:
         # Masks without an identity are matched with the frame before, for which "track" has no
         # rule.
         how = "optimal" if options.matching == "track" else options.matching
-        kept = given_ids.keep(measured, dataset.frames, how, options.min_iou)
-        frames = without_short(finish(collect(kept)), options.min_length)
+        kept = collect(given_ids.keep(measured, dataset.frames, how, options.min_iou))
+        mended = mend(kept, Lineage(), options.corrections, options.min_length)
     else:
-        frames, lineage = associate(measured, options, parameters)
+        mended = associate(measured, options, parameters)
     measuring = perf_counter() - began
     seconds = {
         "read": measurements.seconds_read,
@@ -260,7 +265,7 @@ def label(
         # What the wait for workers does not explain is the work of this process.
         "propagated": measuring - measurements.seconds_waited,
     }
-    return Labelling(measurements.dataset, frames, lineage, seconds, made_with)
+    return Labelling(measurements.dataset, mended, seconds, made_with)
 
 
 def _counters(dataset: Dataset, labelling: Labelling) -> dict[str, int]:
@@ -273,6 +278,7 @@ def _counters(dataset: Dataset, labelling: Labelling) -> dict[str, int]:
         "kept": sum(len(frame.labels) for frame in frames),
         "duplicates": reasons["iou"] + reasons["containment"],
         "short": reasons["short"],
+        "corrected": reasons[CORRECTION],
         "empty": reasons["empty"],
         "small_pieces": sum(each.pieces for f in dataset.frames for each in f.left_out),
         "labels": len({value for frame in frames for value in frame.labels}),
@@ -325,7 +331,8 @@ def _write(
                 for name, add in adders.items():
                     add(item.t, result[name].rows)
                 happened.extend(tables.covered(item.t, item.labelled_frame, result))
-                yield item.frame.name, _records(item, frames[item.t].confidence, result)
+                own = dataset.frames[item.t].records
+                yield item.frame.name, _records(item, own, frames[item.t].confidence, result)
 
         # Writing it drives the workers: records are made as results come in.
         experiment.write_json(folder / f"{sequence.name}.json", records())
@@ -377,9 +384,16 @@ def _gatherers(
 
 
 def _records(
-    item: LabelledInput, confidence: np.ndarray, result: dict[str, WriteResult]
+    item: LabelledInput,
+    own: Sequence[dict],
+    confidence: np.ndarray,
+    result: dict[str, WriteResult],
 ) -> list[dict]:
-    """Records of the kept masks, in the order of the input; ``confidence`` as in TrackedFrame."""
+    """Records of the kept masks, in the order of the input.
+
+    ``own`` are the records of the input, which know no names of labels; ``confidence`` is as in
+    TrackedFrame.
+    """
     records = []
     # Pixel files win the "segmentation" over run lengths beside them.
     given = {name: w.segmentations for name, w in result.items() if w.segmentations is not None}
@@ -388,14 +402,14 @@ def _records(
         zip(item.labelled_frame.kept.tolist(), item.labelled_frame.labels, strict=True)
     ):
         # A copy: the records of the input are shared by all outputs.
-        record = dict(item.frame.records[index])
+        record = dict(own[index])
         if first:
             record["segmentation"] = first[k]
         more = {name: values[k] for name, values in given.items()}
         # Null rather than no key: what an earlier run said of a record must not pass for ours.
         sure = written_confidence(confidence[k])
-        own = {"label": value, "mask_index": index, "confidence": sure}
-        records.append(record | more | own)
+        found = {"label": value, "mask_index": index, "confidence": sure}
+        records.append(record | more | found)
     return sorted(records, key=lambda record: record["mask_index"])
 
 

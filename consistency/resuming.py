@@ -69,6 +69,9 @@ def is_whole(dataset: Dataset, folder: Path, options: Options) -> bool:
 def parameters_of(options: Options) -> dict[str, Any]:
     """Return the parameters in effect, as run.json has them."""
     parameters = asdict(options.effective())
+    del parameters["corrections"]
+    if options.corrections:
+        parameters["corrections"] = [file.digest() for file in options.corrections]
     if options.filling is None:  # as in runs of versions that could not fill
         del parameters["filling"]
     if options.cut_size == WHOLE:

@@ -81,8 +81,9 @@ class Ours:
     def label(self, method: AssociationOptions | Tuned) -> list[TrackedFrame]:
         """Return the labelled frames."""
         if isinstance(method, AssociationOptions):
-            return associate(self._measure(method), method)[0]
-        return associate(self._measure(method.options), method.options, method.parameters)[0]
+            return associate(self._measure(method), method).frames
+        measured = self._measure(method.options)
+        return associate(measured, method.options, method.parameters).frames
 
     def _measure(self, options: AssociationOptions) -> list[FrameMeasurement]:
         every = Options(**vars(options))

@@ -125,7 +125,7 @@ def _label_in_memory(frames: Iterable[object], options: Options) -> Labelling:
     first = next(coming, None)
     if first is None:
         raise ValueError("no frames; give at least one, a list of its masks")
-    tracked, lineage = associate(chain([first], coming), options)
+    mended = associate(chain([first], coming), options)
     seconds = busy | {"measuring": perf_counter() - began}
     seconds["propagated"] = seconds["measuring"] - sum(busy.values())
-    return Labelling(Dataset(in_memory.layout(), ()), tracked, lineage, seconds, made_with)
+    return Labelling(Dataset(in_memory.layout(), ()), mended, seconds, made_with)

@@ -53,6 +53,7 @@ def summary(report: "Report", folder: Path, options: Options) -> str:
             ("empty", ("mask", "without pixels")),
             ("short", ("mask", "of short tracks")),
             ("small_pieces", ("small piece", "of masks")),
+            ("corrected", ("mask", "that corrections drop")),
         )
         if report.counters[key]
     ]

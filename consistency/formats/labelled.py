@@ -78,6 +78,14 @@ class Track:
     least_confidence: float | None = None
 
 
+@dataclass(frozen=True)
+class NamedLabel:
+    """One line of classes.csv: the name that a person has given a label."""
+
+    label: int
+    name: str
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledSequence:
     """All that outputs may know of the sequence; no pixels.

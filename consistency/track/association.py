@@ -9,18 +9,12 @@ from consistency.options import AssociationOptions
 from consistency.track.blinking import Blinking
 from consistency.track.divisions import divide
 from consistency.track.iou_tracker import propagate_by_iou
-from consistency.track.linking import link
+from consistency.track.linking import Linked, solve
+from consistency.track.mending import Mended, mend
 from consistency.track.parameters import DEFAULTS, Parameters
 from consistency.track.predecessor import propagate_as_predecessor
 from consistency.track.record import Record
-from consistency.track.results import (
-    Lineage,
-    TrackedFrame,
-    collect,
-    finish,
-    relabelled,
-    without_short,
-)
+from consistency.track.results import Lineage, TrackedFrame, collect, relabelled
 from consistency.track.tracker import Tracker, track_frames
 
 
@@ -28,10 +22,13 @@ def associate(
     measurements: Iterable[FrameMeasurement],
     options: AssociationOptions,
     parameters: Parameters = DEFAULTS,
-) -> tuple[list[TrackedFrame], Lineage]:
-    """Give every kept mask its label; ``parameters`` are those of the matching "track"."""
-    frames, lineage = label_frames(measurements, options, parameters)
-    return without_short(finish(frames), options.min_length), lineage
+) -> Mended:
+    """Give every kept mask its label; ``parameters`` are those of the matching "track".
+
+    Raises ValueError for corrections that do not apply.
+    """
+    frames, lineage, linked = _labelled(measurements, options, parameters)
+    return mend(frames, lineage, options.corrections, options.min_length, linked)
 
 
 def label_frames(
@@ -39,20 +36,31 @@ def label_frames(
     options: AssociationOptions,
     parameters: Parameters = DEFAULTS,
 ) -> tuple[list[TrackedFrame], Lineage]:
-    """Label as ``associate`` does, short tracks included, and leave ``finish`` to the caller."""
-    lineage = Lineage()
-    if options.matching == "track":
-        frames, lineage = _track(measurements, options, parameters)
-    elif options.matching == "seed":
-        frames = collect(propagate_as_predecessor(measurements))
-    else:
-        frames = collect(propagate_by_iou(measurements, options.matching, options.min_iou))
+    """Label as ``associate`` does, short tracks included and nothing corrected, and leave
+    ``finish`` to the caller.
+    """
+    frames, lineage, _ = _labelled(measurements, options, parameters)
     return frames, lineage
+
+
+Labels = tuple[list[TrackedFrame], Lineage, Linked | None]
+
+
+def _labelled(
+    measurements: Iterable[FrameMeasurement], options: AssociationOptions, parameters: Parameters
+) -> Labels:
+    """Label all frames; also return what links them, where tracks have been linked."""
+    if options.matching == "track":
+        return _track(measurements, options, parameters)
+    if options.matching == "seed":
+        return collect(propagate_as_predecessor(measurements)), Lineage(), None
+    by_iou = propagate_by_iou(measurements, options.matching, options.min_iou)
+    return collect(by_iou), Lineage(), None
 
 
 def _track(
     measurements: Iterable[FrameMeasurement], options: AssociationOptions, parameters: Parameters
-) -> tuple[list[TrackedFrame], Lineage]:
+) -> Labels:
     """Track forward, find divisions, and link tracks over gaps if that is wanted."""
     memory, longest = options.frames_missed(), options.most_missed()
     how = memory, longest, frozenset(options.without)
@@ -61,17 +69,19 @@ def _track(
     tracker = Tracker(*how, known, parameters)
     frames = collect(track_frames(record.whole(), tracker))
     found = divide(frames, tracker.lineage, options.on_split, parameters)
-    # Where things divide and nothing blinks, what appears is new: there is nothing to join.
-    if options.passes == 1 or (found.divides and not found.blinks):
-        return found.frames, found.lineage
     seen = found.frames
+    # Where things divide and nothing blinks, what appears is new: there is nothing to join.
+    nothing_lost = found.divides and not found.blinks
+    if options.passes == 1 or nothing_lost or not any(frame.labels for frame in seen):
+        return found.frames, found.lineage, None
     # Linking has to do without the camera's motion, too.
     if "motion" in options.without:
         seen = [replace(frame, motion=UNKNOWN) for frame in seen]
     absence = _longest_absence(options)
-    labels, confidence = link(seen, record.thumbnails, found.daughters, absence, parameters)
+    linked = solve(seen, record.thumbnails, found.daughters, absence, parameters)
+    labels, confidence = linked.labels_and_confidence()
     lineage = found.lineage.relabelled(found.frames, labels)
-    return relabelled(found.frames, labels, confidence), lineage
+    return relabelled(found.frames, labels, confidence), lineage, linked
 
 
 def _blinking(beginning: Iterable[FrameMeasurement], tracker: Tracker) -> Blinking:

@@ -50,6 +50,17 @@ def link(
     """
     if not any(frame.labels for frame in frames):
         return [[] for _ in frames], [np.zeros(0) for _ in frames]
+    return solve(frames, thumbnails, parents, most_missed, p).labels_and_confidence()
+
+
+def solve(
+    frames: Sequence[TrackedFrame],
+    thumbnails: ThumbnailStore,
+    parents: Mapping[int, int],
+    most_missed: int,
+    p: Parameters = DEFAULTS,
+) -> "Linked":
+    """Decide as ``link`` does, of one mask or more, and keep what the decision was made from."""
     tracks = Tracks.of_labels(frame.labels for frame in frames)
     mothers, daughters = _have_label(frames, parents.values()), _have_label(frames, parents)
     joiner = Joiner.of(
@@ -60,8 +71,21 @@ def link(
         may_go_on=~((tracks.after < 0) & mothers),
         may_come_from=~((tracks.before < 0) & daughters),
     )
-    tracks, calibration = joiner.joined(tracks, p.rounds)
-    return joiner.labels(tracks), joiner.confidence(tracks, calibration)
+    return Linked(joiner, *joiner.joined(tracks, p.rounds))
+
+
+@dataclass(frozen=True, eq=False)
+class Linked:
+    """A linked sequence: who has joined its tracks, these, and what was learnt last."""
+
+    joiner: "Joiner"
+    tracks: Tracks
+    calibration: Calibration
+
+    def labels_and_confidence(self) -> tuple[list[list[int]], list[np.ndarray]]:
+        """Return both as ``link`` does."""
+        joiner = self.joiner
+        return joiner.labels(self.tracks), joiner.confidence(self.tracks, self.calibration)
 
 
 def _have_label(frames: Sequence[TrackedFrame], labels: Iterable[int]) -> np.ndarray:
@@ -141,17 +165,24 @@ class Joiner:
         return tracks, calibration
 
     def log_odds(self, tracks: Tracks, calibration: Calibration) -> np.ndarray:
-        """Log odds of the link of each mask with the one before, float64 (N,).
-
-        NaN without one, and for an absence that is longer than anything is known for: tracks that
-        users give may have such.
-        """
+        """Log odds of the link of each mask with the one before, float64 (N,); NaN without one."""
         i, j = tracks.links()
-        known = self.masks.t[j] - self.masks.t[i] <= self.longest
-        i, j = i[known], j[known]
         result = np.full(tracks.before.size, np.nan)
-        measured = self._measured(tracks, i, j, calibration)
-        result[j] = log_odds(measured, calibration, self.parameters)
+        result[j] = self.odds(tracks, i, j, calibration)
+        return result
+
+    def odds(
+        self, tracks: Tracks, i: np.ndarray, j: np.ndarray, calibration: Calibration
+    ) -> np.ndarray:
+        """Log odds of earlier masks i and later ones j, float64 (p,).
+
+        NaN for an absence that is longer than anything is known for: tracks that users give or
+        correct may have such.
+        """
+        known = self.masks.t[j] - self.masks.t[i] <= self.longest
+        result = np.full(i.size, np.nan)
+        measured = self._measured(tracks, i[known], j[known], calibration)
+        result[known] = log_odds(measured, calibration, self.parameters)
         return result
 
     def _measured(
@@ -180,19 +211,30 @@ class Joiner:
         ----------
         trusted : the tracks before links were cut: what was cut is favoured among the candidates.
         """
+        end, start, value = self.joins(tracks, calibration)
+        value += self.parameters.trust * (trusted.after[end] == start)
+        chosen = assign(end, start, value - least)
+        before = tracks.before.copy()
+        before[start[chosen]] = end[chosen]
+        return Tracks.linked(before)
+
+    def joins(
+        self, tracks: Tracks, calibration: Calibration
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Ends of tracks, later starts that are near enough, and what speaks for joining them.
+
+        Returns
+        -------
+        end, start : int64 (p,), masks.
+        value : float64 (p,), log odds that all rivals speak against.
+        """
         p = self.parameters
         ends = np.flatnonzero((tracks.after < 0) & self.may_go_on)
         starts = np.flatnonzero((tracks.before < 0) & self.may_come_from)
         past = look_back(self.masks, tracks, ends, p)
         future = look_ahead(self.masks, tracks, starts, p)
         row, column, value = self.candidates.find(past, future, calibration)
-        past, future = past.take(row), future.take(column)
-        value = against_rivals(row, column, value, p)
-        value += p.trust * (trusted.after[past.mask] == future.mask)
-        chosen = assign(row, column, value - least)
-        before = tracks.before.copy()
-        before[future.mask[chosen]] = past.mask[chosen]
-        return Tracks.linked(before)
+        return ends[row], starts[column], against_rivals(row, column, value, p)
 
 
 def against_rivals(

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -90,6 +90,12 @@ class Lineage:
             )
             for c in self.changes
         ]
+        return Lineage(parents, tuple(changes))
+
+    def among(self, labels: Container[int]) -> "Lineage":
+        """Return what is about some labels alone."""
+        parents = {c: m for c, m in self.parents.items() if c in labels and m in labels and c != m}
+        changes = (c for c in self.changes if all(n in labels for n in (c.label, *c.others)))
         return Lineage(parents, tuple(changes))
 
 
@@ -203,12 +209,14 @@ def without_short(frames: Sequence[TrackedFrame], least: int) -> list[TrackedFra
     # Nothing to do, as by default: frames need not be copied.
     if least <= min(count.values(), default=least):
         return list(frames)
-    return [_long_enough(f, [count[label] >= least for label in f.labels]) for f in frames]
+    return [left_out(f, [count[label] >= least for label in f.labels], "short") for f in frames]
 
 
-def _long_enough(frame: TrackedFrame, keep: Sequence[bool]) -> TrackedFrame:
-    short = [Dropped(int(frame.kept[k]), "short") for k in np.flatnonzero(~np.asarray(keep, bool))]
-    return replace(selected(frame, keep), dropped=(*frame.dropped, *short))
+def left_out(frame: TrackedFrame, keep: Sequence[bool], reason: str) -> TrackedFrame:
+    """Keep some masks of a frame, and note why the others are left out."""
+    others = np.flatnonzero(~np.asarray(keep, bool))
+    dropped = [Dropped(int(frame.kept[k]), reason) for k in others]
+    return replace(selected(frame, keep), dropped=(*frame.dropped, *dropped))
 
 
 def selected(frame: TrackedFrame, keep: Sequence[bool]) -> TrackedFrame:

@@ -29,8 +29,8 @@ class Event:
     it is the same object), "end" (first frame after the last mask), "split" (``other`` came out of
     ``label``), "merge" (``label`` went into ``other``), "filled" (a mask made from those of other
     frames), "dropped" (a mask left out; ``reason``
-    "empty", "iou", "containment" or "short", ``value`` the IoU or containment with the mask
-    ``kept_index``), "left out" (pieces of a mask that are too small for --split-pieces:
+    "empty", "iou", "containment", "short" or "correction", ``value`` the IoU or containment with
+    the mask ``kept_index``), "left out" (pieces of a mask that are too small for --split-pieces:
     ``mask_index`` is that of the whole mask in the input, ``value`` their pixels) or "covered"
     (``value`` pixels of a mask belong to others in the label images of the output ``reason``).
     """

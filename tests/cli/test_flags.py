@@ -25,6 +25,7 @@ ALWAYS = {
     "consistency.join": "--debug --out --experiments --overwrite --quiet --overlap --min-iou "
     "--memory --multi --input-format --sort --sequence --output" + LIMITS,
     "consistency.evaluate": "--debug --ground-truth --against --json" + LIMITS,
+    "consistency.correct": "--debug --out --overwrite --multi --quiet" + LIMITS,
     "consistency.validate": "--debug --multi --quiet --input-format --sort --sequence" + LIMITS,
 }
 
@@ -81,6 +82,8 @@ def test_each_row_refuses_its_flags_and_accepts_them_with_a_companion(row, flag)
         ("consistency.vis --exp-name exp --alpha 0.2", "--frames-path DIR"),
         ("consistency.vis --exp-name exp --outline --format html", "--format html gif"),
         ("consistency.convert IN OUT --drop smallest --to coco", "--to davis"),
+        ("consistency.mark_label --no-corrections", "--overwrite"),
+        ("consistency.correct EXPERIMENT FILE --workers 2", "--multi multi"),
         ("consistency.evaluate EXPERIMENT --metric HOTA", "--ground-truth FILE"),
         ("consistency.validate IN --workers 2", "--multi multi"),
     ],

@@ -24,16 +24,20 @@ import sequences
 from conftest import squares, write_dataset
 from mutator import Files, damage, pack
 
-from consistency import journal, mark_label
+from consistency import correction_files, journal, mark_label
+from consistency.corrections import FORMAT
 from consistency.draw import history, scene
 from consistency.endings import Interrupted
 from consistency.experiment import open_experiment
 from consistency.formats import READERS, nerfstudio, open_dataset, read_masks
 from consistency.formats.buffer import Buffer
+from consistency.formats.labelled import LabelledFrame
 from consistency.metrics.ground_truth import compare, open_truth
 from consistency.metrics.scores import label_parents
 from consistency.metrics.without_truth import label_statistics, summarise_frames
+from consistency.renumbering import options_of
 from consistency.sequences import in_table
+from consistency.track.correcting import start
 
 # One for all inputs: to make it takes as long as many an input does to be read.
 parser = functools.cache(mark_label.parser)
@@ -119,6 +123,42 @@ def read_truth(folder: Path, number: int) -> None:
     found = open_experiment(folder)
     for _ in compare(found, open_truth(folder.parent / "data", found)):
         pass
+
+
+def corrected(folder: Path) -> Path:
+    """An experiment, and corrections of it."""
+    path = experiment("--output", "rle")(folder)
+    masks = [{"frame": "0000.png", "mask": 0}, {"frame": "0003.png", "mask": 1}]
+    items = [
+        {"do": "split", "label": 1, "at": "0002.png"},
+        {"do": "merge", "labels": [5, 1], "from": "0000.png"},
+        {"do": "swap", "labels": [2, 3], "at": "0002.png"},
+        {"do": "rename", "label": 2, "name": "cup"},
+        {"do": "drop", "label": 3, "frames": ["0002.png", "0003.png"]},
+        {"do": "different", "masks": masks},
+        {"do": "same", "masks": masks[::-1]},
+    ]
+    # As many files as corrections: one that is refused hides those behind it.
+    for number in range(len(items)):
+        chosen = items[number:] + items[:number]
+        content = {"format": FORMAT, "version": 1, "sequence": None, "input": None}
+        file = path / f"by-hand-{number}.json"
+        file.write_text(json.dumps(content | {"corrections": chosen}))
+    return path
+
+
+def read_corrections(folder: Path, number: int) -> None:
+    """Apply corrections to the experiment, without its pixels."""
+    found = open_experiment(folder)
+    options_of(found)
+    frames = [
+        LabelledFrame(
+            f.name, None, 0, np.array(f.input_indices, np.int64), *[np.zeros(0)] * 4, list(f.labels)
+        )
+        for f in found.frames
+    ]
+    corrections = sorted(folder.glob("by-hand-*.json"))
+    start(frames).apply(correction_files.read(corrections[number % len(corrections)]))
 
 
 def transforms(folder: Path) -> Path:
@@ -238,6 +278,7 @@ TARGETS = {name: target for name, target in OF_FORMATS.items() if target.make} |
         read_experiment,
     ),
     "truth": Target((with_truth,), read_truth),
+    "corrections": Target((corrected,), read_corrections),
     "transforms": Target((transforms,), read_transforms),
     "sequences": Target((table,), read_both),
     "frames": Target((listed,), read_listed),
