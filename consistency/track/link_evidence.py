@@ -143,6 +143,7 @@ class EvidenceMeter:
         self._key = np.zeros(0, np.int64)
         self._signature = np.zeros((0, 8))
         self._overlaps = np.zeros((0, len(SHAPE_FIELDS)))
+        self._new: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
     def measure(
         self, past: Side, future: Side, damping: np.ndarray, geometry: Geometry | None = None
@@ -152,9 +153,11 @@ class EvidenceMeter:
         Parameters
         ----------
         damping : float64, for each gap, see ``Geometry``.
-        geometry : of the pairs, where it is known.
+        geometry : of the pairs, where it is known: of pairs that were not measured before, so that
+            nothing is looked up.
         """
         masks, i, j = self._masks, past.mask, future.mask
+        look_up = geometry is None
         geometry = geometry or Geometry.of(masks, past, future)
         drift = geometry.drift * damping[geometry.gap][:, None]
         growth = masks.camera.scale(masks.t[i], geometry.gap)
@@ -166,17 +169,19 @@ class EvidenceMeter:
         whole = masks.area[past.whole] * growth, masks.area[future.whole]
         result["whole_ratio"] = _ratio(*whole)
         result["containment"] = np.abs(masks.containment[i] - masks.containment[j])
-        for name, value in zip(SHAPE_FIELDS, self._remembered(poses).T, strict=True):
+        for name, value in zip(SHAPE_FIELDS, self._remembered(poses, look_up).T, strict=True):
             result[name] = value
         return result
 
-    def _remembered(self, poses: _Poses) -> np.ndarray:
+    def _remembered(self, poses: _Poses, look_up: bool) -> np.ndarray:
         """Overlaps of pairs, float64 (p, 3)."""
         key = poses.past.mask * self._masks.t.size + poses.future.mask
-        place = np.minimum(self._key.searchsorted(key), max(self._key.size - 1, 0))
         result = np.zeros((key.size, len(SHAPE_FIELDS)))
         known = np.zeros(key.size, bool)
-        if self._key.size:
+        if look_up:
+            self._take_up()
+        if look_up and self._key.size:
+            place = np.minimum(self._key.searchsorted(key), self._key.size - 1)
             same = (self._signature[place] == poses.signature).all(axis=1)
             known = same & (self._key[place] == key)
             result[known] = self._overlaps[place[known]]
@@ -185,15 +190,17 @@ class EvidenceMeter:
         for begin in range(0, new.size, PAIRS_AT_A_TIME):
             some = new[begin : begin + PAIRS_AT_A_TIME]
             result[some] = _overlaps(self._masks, poses.take(some))
-        self._remember(key[new], poses.signature[new], result[new])
+        self._new.append((key[new], poses.signature[new], result[new]))
         return result
 
-    def _remember(self, key: np.ndarray, signature: np.ndarray, overlaps: np.ndarray) -> None:
-        """Take up pairs; what was known of the same masks is out of date."""
-        keys = np.concatenate([key, self._key])
+    def _take_up(self) -> None:
+        """Put what was measured since in order; what was known of the same masks is out of date."""
+        # All at once: most pairs are measured in many small groups.
+        latest_first = [*reversed(self._new), (self._key, self._signature, self._overlaps)]
+        self._new.clear()
+        keys, signature, overlaps = (np.concatenate(x) for x in zip(*latest_first, strict=True))
         self._key, first = np.unique(keys, return_index=True)
-        self._signature = np.concatenate([signature, self._signature])[first]
-        self._overlaps = np.concatenate([overlaps, self._overlaps])[first]
+        self._signature, self._overlaps = signature[first], overlaps[first]
 
 
 def _ratio(first: np.ndarray, second: np.ndarray) -> np.ndarray:
