@@ -22,7 +22,6 @@ from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
-from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
@@ -211,6 +210,8 @@ def _write_frame(task: FrameTask, shared: Shared) -> WriteResult[Rows]:
 def _mask(pixels: np.ndarray, box: list[int], name: str, label: int | None) -> str:
     x, y, width, height = box
     group = "" if label is None else f' group_id="{label}"'
+    from xml.sax.saxutils import quoteattr  # loads half the web's protocols
+
     own = "" if label is None else f'<attribute name="track_id">{label}</attribute>'
     return (
         f'<mask label={quoteattr(name)} source="file" occluded="0" rle="{_runs(pixels)}" '
@@ -237,6 +238,8 @@ def _gather(
     sequence: LabelledSequence, plan: Plan[Shared, None], folder: Path
 ) -> Iterator[Callable[[int, Rows], None]]:
     """Write the images as they come in, the tracks when all are known."""
+    from xml.sax.saxutils import quoteattr  # loads half the web's protocols
+
     (names, tracked), (height, width) = plan.shared, sequence.shape
     (folder / FOLDER).mkdir(exist_ok=True)
     polygons: dict[int, list[tuple[int, str]]] = {}
@@ -268,6 +271,8 @@ def _gather(
 
 def _write_head(file: TextIO, sequence: LabelledSequence, names: dict[int, str], mode: str) -> None:
     """Write what comes before images or tracks."""
+    from xml.sax.saxutils import escape  # loads half the web's protocols
+
     attribute = (
         "<attribute><name>track_id</name><mutable>False</mutable><input_type>number</input_type>"
         "<default_value>0</default_value><values>0;4294967295;1</values></attribute>"
@@ -294,6 +299,8 @@ def _write_tracks(
     polygons: dict[int, list[tuple[int, str]]],
 ) -> None:
     """Write a track for each label, with the category of its first mask."""
+    from xml.sax.saxutils import quoteattr  # loads half the web's protocols
+
     first: dict[int, int] = {}
     for frame, labels in zip(sequence.frames, sequence.labelled_frames, strict=True):
         for index, label in zip(labels.kept.tolist(), labels.labels, strict=True):

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 
@@ -26,6 +25,8 @@ def outline(pixels: np.ndarray, x: int, y: int) -> Outlines:
 
     ``cv2.fillPoly`` of a polygon, which draws its edges too, gives the piece back, holes filled.
     """
+    import cv2  # takes a fifth of the start, and few runs need it
+
     found, hierarchy = cv2.findContours(
         pixels.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
     )
@@ -40,6 +41,8 @@ def _pixels_within(contour: np.ndarray) -> float:
     """Pixels of a piece with its holes filled, by Pick's theorem: area + border / 2 + 1."""
     # Contours go straight or along diagonals, a pixel a step.
     border = np.abs(contour - np.roll(contour, 1, axis=0)).max(axis=2).sum()
+    import cv2
+
     return float(cv2.contourArea(contour) + border / 2 + 1)
 
 

@@ -23,7 +23,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
@@ -252,6 +251,8 @@ def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
 
 def _filled(polygons: tuple[array, ...], shape: tuple[int, int]) -> np.ndarray:
     """Draw polygons with their edges, uint8 ``shape``."""
+    import cv2  # takes a fifth of the start, and few runs need it
+
     pixels = np.zeros(shape, np.uint8)
     for polygon in polygons:
         corners = np.reshape(polygon, (-1, 2)) * (shape[1], shape[0]) + SLACK

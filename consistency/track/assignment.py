@@ -30,11 +30,7 @@ def assign_pairs(rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> n
     some = (values > 0).nonzero()[0]
     if not some.size:
         return some
-    row, column, value = rows[some], columns[some], values[some]
-    # A pair worth more than the best other one of its row and the best other one of its column
-    # together is chosen: it could take the place of both.  Most pairs are settled like this.
-    sure = value > _second(row, value) + _second(column, value)
-    settled, some = some[sure], some[~(_taken(row, sure) | _taken(column, sure))]
+    settled, some = settle(rows, columns, values, some)
     if not some.size:
         return settled
     from scipy.optimize import linear_sum_assignment  # a third of a second to import
@@ -47,6 +43,22 @@ def assign_pairs(rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> n
     table[row, column] = values[some]
     chosen = number[linear_sum_assignment(table, maximize=True)]
     return np.sort(np.concatenate([settled, chosen[chosen >= 0]]))
+
+
+def settle(
+    rows: np.ndarray, columns: np.ndarray, values: np.ndarray, some: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs that are chosen for sure, and those that an assignment has to decide on.
+
+    Parameters
+    ----------
+    some : int64 (k,), not empty, numbers of the pairs to look at; their values are above 0.
+    """
+    row, column, value = rows[some], columns[some], values[some]
+    # A pair worth more than the best other one of its row and the best other one of its column
+    # together is chosen: it could take the place of both.  Most pairs are settled like this.
+    sure = value > _second(row, value) + _second(column, value)
+    return some[sure], some[~(_taken(row, sure) | _taken(column, sure))]
 
 
 def _taken(line: np.ndarray, sure: np.ndarray) -> np.ndarray:

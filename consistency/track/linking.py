@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from consistency.track.assignment import settle
 from consistency.track.calibration import Calibration, learn
 from consistency.track.candidates import CandidateFinder, log_odds
 from consistency.track.link_evidence import EvidenceMeter
@@ -262,12 +263,16 @@ def assign(row: np.ndarray, column: np.ndarray, value: np.ndarray) -> np.ndarray
     -------
     Numbers of the chosen pairs, int64 (k,), rising.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
-
     some = np.flatnonzero(value > 0)
     if not some.size:
         return some
+    settled, some = settle(row, column, value, some)
+    if not some.size:
+        return settled
+    # Half a second to import.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
     rows, r = np.unique(row[some], return_inverse=True)
     columns, c = np.unique(column[some], return_inverse=True)
     # The table is sparse: tracklets far apart in time are not candidates.  Each row has a column of
@@ -279,4 +284,4 @@ def assign(row: np.ndarray, column: np.ndarray, value: np.ndarray) -> np.ndarray
     chosen_row, chosen_column = min_weight_full_bipartite_matching(table, maximize=True)
     taken = np.full(rows.size, NONE)
     taken[chosen_row] = chosen_column
-    return some[taken[r] == c]
+    return np.sort(np.concatenate([settled, some[taken[r] == c]]))
