@@ -106,8 +106,8 @@ def join(
         "renamed": new,
     }
     dataset = measurements.dataset
-    mended = Mended(joined, lineage)
-    return Labelling(dataset, mended, seconds, made_with, {"join": report})
+    more = {"join": report, "work": measurements.work.record()}
+    return Labelling(dataset, Mended(joined, lineage), seconds, made_with, more)
 
 
 def _dataset(pieces: Sequence[Piece], layout: JoinedLayout, frames: Sequence[Frame]) -> Dataset:

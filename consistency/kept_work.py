@@ -13,7 +13,8 @@ import numpy as np
 from consistency.encoding import classes_in, decode, encode
 from consistency.formats import writing
 from consistency.formats.writing import LabelledInput, WriteResult
-from consistency.measure.frame import Chunk, FrameMeasurement, measure_chunk
+from consistency.measure.chunks import Chunk, measure_chunk
+from consistency.measure.frame import FrameMeasurement
 
 MEASURED_CLASSES = tuple(classes_in(FrameMeasurement))
 SLICE = 1 << 20  # bytes that are read at a time

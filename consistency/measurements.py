@@ -12,7 +12,9 @@ from consistency.formats import with_frames
 from consistency.formats.labelled import KeptMasks
 from consistency.journal import Journal
 from consistency.kept_work import measure
-from consistency.measure.frame import FrameMeasurement, chunks, measure_chunk
+from consistency.measure.chunks import chunks, measure_chunk
+from consistency.measure.frame import FrameMeasurement
+from consistency.measure.work import Work
 from consistency.options import Options
 
 
@@ -24,6 +26,7 @@ class Measurements:
     dataset : the input, with what has been found in the frames so far.
     seconds_read, seconds_measured : what all workers spent on the frames so far.
     seconds_waited : how long this process has waited for them.
+    work : what was done for the frames so far.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Measurements:
         self._journal = journal
         self._frames = list(dataset.frames)
         self.seconds_read = self.seconds_measured = self.seconds_waited = 0.0
+        self.work = Work()
 
     def __iter__(self) -> Generator[FrameMeasurement, None, None]:
         """Yield a measurement for each frame; ValueError where a frame has another size."""
@@ -47,6 +51,7 @@ class Measurements:
                 first = check_shape(m, first)
                 self.seconds_read += m.seconds_read
                 self.seconds_measured += m.seconds_measured
+                self.work += m.work
                 yield m
 
     def _groups(self) -> Generator[list[FrameMeasurement], None, None]:

@@ -149,6 +149,8 @@ class WritingOptions:
     transforms : path of the transforms.json to extend with mask paths; None: there is none.
     first_frame : number of the first frame in formats that count frames from 0 or 1.
     class_id : class of masks that have none, in formats that want one.
+    link_unchanged : files of masks with the pixels and the label of one of the frame before are
+        hard links to its file.
     """
 
     flatten: str | None = None
@@ -159,6 +161,7 @@ class WritingOptions:
     transforms: str | None = None
     first_frame: int = 0
     class_id: int = 1
+    link_unchanged: bool = False
 
 
 @dataclass(frozen=True)
@@ -382,10 +385,11 @@ def output_needs(flag: str) -> tuple[Needs, ...]:
         Needs(("--flatten", "--max-ids", "--drop"), label_images),
         Needs(("--ids", "--invert", "--transforms"), _settings(flag, "nerfstudio")),
         Needs(("--first-frame", "--class-id"), _settings(flag, "mots")),
+        Needs(("--link-unchanged",), _settings(flag, "masks")),
     )
 
 
-_MOVING = _settings("--format", "gif", "mp4", "png")  # one picture after the other
+_MOVING = _settings("--format", "gif", "mp4", "png", "blocks")  # one picture after the other
 _SHEETS = (*_MOVING, "--format contact")
 _DRAWN = (*_SHEETS, "--format html")
 DRAWING_NEEDS = (
@@ -401,7 +405,7 @@ DRAWING_NEEDS = (
     Needs(("--alpha",), ("--frames-path",)),
     Needs(("--outline", "--numbers"), _SHEETS),
     Needs(("--scale",), (*_SHEETS, "--frames-path")),  # the viewer scales nothing but images
-    Needs(("--fps",), _settings("--format", "gif", "mp4", "html")),
+    Needs(("--fps",), _settings("--format", "gif", "mp4", "blocks", "html")),
     Needs(("--workers",), (*_MOVING, "--format html")),
 )
 EVALUATION_NEEDS = (Needs(("--boundaries", "--metric"), ("--ground-truth",)),)

@@ -71,7 +71,8 @@ class Labelling:
     mended : its frames with their labels, where labels come from, and what was corrected.
     seconds : how long it took.
     made_with : versions, of when it began: a checkout may move on while a long run goes on.
-    more : what else run.json says of it: how windows or pieces were joined, the key frames.
+    more : what else run.json says of it: how windows or pieces were joined, the key frames, how
+        much was measured.
     """
 
     dataset: Dataset
@@ -237,7 +238,7 @@ def label(
         joined = label_windows(dataset, backend, options, parameters, progress, journal)
         mended = mend(joined.frames, joined.lineage, options.corrections, options.min_length)
         seconds = joined.seconds | {"measuring": perf_counter() - began}
-        more = {"windows": joined.report}
+        more = {"windows": joined.report, "work": joined.work.record()}
         return Labelling(joined.dataset, mended, seconds, made_with, more)
     measurements = Measurements(dataset, backend, options, journal)
     # Lazy: frames are tracked as they come in, so that tracking takes hardly any time of its own.
@@ -265,7 +266,8 @@ def label(
         # What the wait for workers does not explain is the work of this process.
         "propagated": measuring - measurements.seconds_waited,
     }
-    return Labelling(measurements.dataset, mended, seconds, made_with)
+    more = {"work": measurements.work.record()}
+    return Labelling(measurements.dataset, mended, seconds, made_with, more)
 
 
 def _counters(dataset: Dataset, labelling: Labelling) -> dict[str, int]:

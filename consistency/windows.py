@@ -27,7 +27,9 @@ from consistency.journal import Journal
 from consistency.kept_work import Kept
 from consistency.masks.intersections import Kernel
 from consistency.measure.camera_motion import UNKNOWN
-from consistency.measure.frame import Chunk, FrameMeasurement, measure_frames
+from consistency.measure.chunks import Chunk, measure_frames
+from consistency.measure.frame import FrameMeasurement
+from consistency.measure.work import Work
 from consistency.measurements import Measurements, check_shape
 from consistency.options import WHOLE, Options
 from consistency.progress import Progress
@@ -59,6 +61,7 @@ class LabelledWindow:
     lineage : of these labels.
     seen : of each frame with the records that were found in its pixels; None if they were known.
     seconds_read, seconds_measured : spent on the frames that the window before it did not have.
+    work : what was done for the frames that no window before it has.
     seconds_labelled : spent on the labels.
     """
 
@@ -68,6 +71,7 @@ class LabelledWindow:
     seen: list[Frame | None]
     seconds_read: float
     seconds_measured: float
+    work: Work
     seconds_labelled: float
 
 
@@ -82,6 +86,7 @@ class Joined:
     seconds : "read" and "measured" of all workers, "labelled" the same for labels, "propagated" of
         this process.
     report : for run.json.
+    work : what workers did.
     """
 
     dataset: Dataset
@@ -89,6 +94,7 @@ class Joined:
     lineage: Lineage
     seconds: dict[str, float]
     report: dict[str, int]
+    work: Work
 
 
 def are_wanted(frames: int, options: Options) -> bool:
@@ -126,7 +132,7 @@ def label_windows(
     spans = cut(len(dataset.frames), options.cut_size, options.shared_frames())
     frames = list(dataset.frames)
     work = _Work(dataset, backend, options, parameters, journal, spans)
-    joiner, first = Joiner(), None
+    joiner, first, done = Joiner(), None, Work()
     seconds = dict.fromkeys(("read", "measured", "labelled", "propagated"), 0.0)
     with closing(work.in_this_process() if options.low_memory else work.in_workers()) as coming:
         for number, window in _frame_by_frame(coming, spans, progress):
@@ -135,6 +141,7 @@ def label_windows(
                 frames[t] = seen or frames[t]
                 first = check_shape(frame, first)
             joiner.add(span.start, window.frames, window.lineage)
+            done += window.work
             for key in ("read", "measured", "labelled"):
                 seconds[key] += getattr(window, f"seconds_{key}")
             seconds["propagated"] += perf_counter() - began
@@ -145,7 +152,7 @@ def label_windows(
         seconds["propagated"] += seconds["labelled"]
     report = {"count": len(spans), "joined": joiner.joined, "not_joined": joiner.not_joined}
     found = dataset if dataset.listed else with_frames(dataset, frames)
-    return Joined(found, joined, lineage, seconds, report)
+    return Joined(found, joined, lineage, seconds, report, done)
 
 
 def _frame_by_frame(
@@ -239,6 +246,8 @@ def _labelled(
     for span in spans:
         new = list(islice(coming, span.stop - stop))
         held, stop = [*held[len(held) - (stop - span.start) :], *new], span.stop
+        # A worker's first window has frames that another one measures, too: all others count.
+        own = held[options.shared_frames() :] if span.start else held
         began = perf_counter()
         frames, lineage = label_frames(map(_cut_off, range(len(held)), held), options, parameters)
         yield LabelledWindow(
@@ -248,6 +257,7 @@ def _labelled(
             seen=[m.seen for m in held],
             seconds_read=sum(m.seconds_read for m in new),
             seconds_measured=sum(m.seconds_measured for m in new),
+            work=sum((m.work for m in own), Work()),
             seconds_labelled=perf_counter() - began,
         )
 

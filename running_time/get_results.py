@@ -18,6 +18,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 import charts  # noqa: E402
 import floor  # noqa: E402
+import in_memory  # noqa: E402
 import rivals  # noqa: E402
 import study  # noqa: E402
 from runs import Run, Setup, in_rounds, mark, why_not  # noqa: E402
@@ -26,7 +27,7 @@ from backends import BACKENDS  # noqa: E402
 from backends.multi import usable_cpus  # noqa: E402
 from consistency.dataset import Dataset  # noqa: E402
 from consistency.formats import open_dataset  # noqa: E402
-from consistency.measure.frame import chunks  # noqa: E402
+from consistency.measure.chunks import chunks  # noqa: E402
 from consistency.options import Options  # noqa: E402
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -58,6 +59,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--scratch", type=Path, help="folder for output; default: a temporary one")
     add("--compare", action="store_true", help="measure nothing, draw the stored results again")
+    add(
+        "--in-memory",
+        action="store_true",
+        help="measure without any reading, with and without reuse, instead; without --data-path a "
+        "scene of 30 objects of which 5 move",
+    )
     add("--study", action="store_true", help="measure processes × drawing instead")
     return result
 
@@ -179,9 +186,21 @@ def _coordination(setup: Setup, run: Run, dataset: Dataset) -> float:
     return 1 - busy / (setup.workers * run.stages["measuring"])
 
 
+def without_reading(args: argparse.Namespace) -> int:
+    """Measure in memory; returns the exit code."""
+    content = in_memory.measure(args.data_path, args.repeat, args.warmup)
+    args.results.mkdir(parents=True, exist_ok=True)
+    name = f"{args.machine}-{content['in memory'].replace(' ', '-')}-in-memory.json"
+    (args.results / name).write_text(json.dumps(content, indent=1) + "\n")
+    print(in_memory.HEAD, in_memory.report(content), sep="\n")
+    return 0
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     args = parser().parse_args(argv)
+    if args.in_memory:
+        return without_reading(args)
     args.results.mkdir(parents=True, exist_ok=True)
     if not args.compare:
         if args.data_path is None:

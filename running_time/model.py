@@ -9,7 +9,7 @@ A frame costs the time of the slowest of three that work at once:
 and the command as a whole its start and the writing of tables besides.
 """
 
-from consistency.measure.frame import CHUNK_FRAMES
+from consistency.measure.chunks import CHUNK_FRAMES
 from consistency.options import Options
 
 RANKS = tuple(2**k for k in range(11))

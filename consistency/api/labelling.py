@@ -28,6 +28,7 @@ from consistency.dataset import Dataset
 from consistency.formats import in_memory
 from consistency.limits import within
 from consistency.measure.frame import FrameMeasurement, FrameMeasurer
+from consistency.measure.work import Work
 from consistency.options import ASSOCIATION_NEEDS, BACKEND_NEEDS, Options
 from consistency.pipeline import Labelling
 from consistency.track.association import associate
@@ -112,6 +113,7 @@ def _of_frames(
 
 def _label_in_memory(frames: Iterable[object], options: Options) -> Labelling:
     began, made_with, busy = perf_counter(), versions(), {"read": 0.0, "measured": 0.0}
+    done = list[Work]()
     intake, measurer = in_memory.Intake(), FrameMeasurer(in_memory.layout(), options.measuring())
 
     def measured() -> Iterator[FrameMeasurement]:
@@ -119,6 +121,7 @@ def _label_in_memory(frames: Iterable[object], options: Options) -> Labelling:
             now = measurer.measure(intake.frame(given, name))
             busy["read"] += now.seconds_read
             busy["measured"] += now.seconds_measured
+            done.append(now.work)
             yield now
 
     coming = measured()
@@ -128,4 +131,5 @@ def _label_in_memory(frames: Iterable[object], options: Options) -> Labelling:
     mended = associate(chain([first], coming), options)
     seconds = busy | {"measuring": perf_counter() - began}
     seconds["propagated"] = seconds["measuring"] - sum(busy.values())
-    return Labelling(Dataset(in_memory.layout(), ()), mended, seconds, made_with)
+    more = {"work": sum(done, Work()).record()}
+    return Labelling(Dataset(in_memory.layout(), ()), mended, seconds, made_with, more)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # NumPy is not loaded for --help
     from consistency.backend import Backend
 
 # What workers of the pipeline import while this process is still opening its data.
-PRELOAD = ("consistency.measure.frame", "consistency.formats.writing", "consistency.journal")
+PRELOAD = ("consistency.measure.chunks", "consistency.formats.writing", "consistency.journal")
 
 
 log = logging.getLogger("consistency")

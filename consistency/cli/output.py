@@ -42,6 +42,11 @@ def add_output_flags(parser: argparse._ActionsContainer) -> None:
         default=WritingOptions.class_id,
         help="class of masks without one, where one is due",
     )
+    add(
+        "--link-unchanged",
+        action="store_true",
+        help="mask files that equal one of the frame before are hard links to it",
+    )
 
 
 def writing_options(args: argparse.Namespace) -> WritingOptions:
@@ -55,4 +60,5 @@ def writing_options(args: argparse.Namespace) -> WritingOptions:
         transforms=args.transforms,
         first_frame=args.first_frame,
         class_id=args.class_id,
+        link_unchanged=args.link_unchanged,
     )

@@ -12,6 +12,7 @@ PICTURES = {
     "gif": (".gif", "movies", "write_gif"),
     "mp4": (".mp4", "movies", "write_mp4"),
     "png": ("", "movies", "write_png"),
+    "blocks": ("_blocks.gif", "blocks", "write_blocks"),
     "html": (".html", "viewer.page", "write_html"),
     "timeline": ("_timeline.png", "figures", "write_timeline"),
     "contact": ("_contact.png", "figures", "write_contact"),

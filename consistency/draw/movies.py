@@ -1,8 +1,10 @@
 """Scenes to GIF, MP4 and PNG: frames are drawn in workers and written in the order of time."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -13,6 +15,8 @@ from consistency.draw import colours, gif, video
 from consistency.draw.render import Style
 from consistency.draw.render_job import FrameViews, RenderJob, draw
 from consistency.progress import Progress
+
+Item = TypeVar("Item")
 
 SAMPLES = 12  # frames from which the palette of a GIF of photographs is made
 SAMPLE_PIXELS = 200_000  # of each of them, about
@@ -51,21 +55,33 @@ def _gif_frame(item: FrameViews, layouts: tuple[Layout, ...], style: Style, fps:
 def _quantised_frame(
     item: FrameViews, nearest: np.ndarray, layouts: tuple[Layout, ...], style: Style, fps: float
 ) -> bytes:
-    picture = draw(item, layouts, style)
+    return gif.frame(coloured(draw(item, layouts, style), nearest), item.number, fps)
+
+
+def coloured(picture: np.ndarray, nearest: np.ndarray) -> np.ndarray:
+    """Return the number of the nearest colour for each pixel, uint8 (h, w)."""
     # The nearest of 256 colours is looked up by the high five bits of each channel: a table of 32
     # 768 entries instead of a search per pixel.
     coarse = (picture >> 3).astype(np.uint16)
-    cells = coarse[..., 0] << 10 | coarse[..., 1] << 5 | coarse[..., 2]
-    return gif.frame(nearest[cells], item.number, fps)
+    return nearest[coarse[..., 0] << 10 | coarse[..., 1] << 5 | coarse[..., 2]]
 
 
 def sample_colours(job: RenderJob) -> np.ndarray:
     """Choose 256 colours for all frames from a few of them, uint8 (n, 3)."""
-    items = job.items
+    return colour_table(draw(item, job.layouts, job.style) for item in sampled(job.items))
+
+
+def sampled(items: Sequence[Item]) -> list[Item]:
+    """Choose a few of all frames, the first and the last among them."""
     chosen = np.unique(np.linspace(0, len(items) - 1, SAMPLES).round().astype(int))
+    return [items[i] for i in chosen.tolist()]
+
+
+def colour_table(pictures: Iterable[np.ndarray]) -> np.ndarray:
+    """Choose 256 colours for some pictures, uint8 (h, w, 3) each: uint8 (n, 3)."""
     samples = []
-    for i in chosen.tolist():
-        pixels = draw(items[i], job.layouts, job.style).reshape(-1, 3)
+    for picture in pictures:
+        pixels = picture.reshape(-1, 3)
         samples.append(pixels[:: max(1, len(pixels) // SAMPLE_PIXELS)])
     strip = Image.fromarray(np.concatenate(samples)[None])
     # The median cut gives large areas their shades; small objects keep their hue by coverage.

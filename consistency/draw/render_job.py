@@ -84,6 +84,13 @@ def _gap(style: Style) -> int:
     return max(1, round(GAP * style.scale))
 
 
+def place_of(panel: int, style: Style) -> slice:
+    """Columns of a picture in which a panel lies."""
+    width = style.picture_size[1]
+    start = panel * (width + _gap(style))
+    return slice(start, start + width)
+
+
 def draw(item: FrameViews, layouts: tuple[Layout, ...], style: Style) -> np.ndarray:
     """Draw the views of one frame side by side; see ``consistency.draw.render`` for the result."""
     buffer = Buffer()

@@ -14,7 +14,8 @@ from consistency.dataset import Dataset, Frame
 from consistency.filling.carry import Task, carry
 from consistency.filling.spans import Span, find_spans
 from consistency.formats.filled import FILLED, with_filled
-from consistency.measure.frame import FrameMeasurement, chunks, measure_chunk
+from consistency.measure.chunks import chunks, measure_chunk
+from consistency.measure.frame import FrameMeasurement
 from consistency.options import FillingOptions, MeasureOptions
 from consistency.track.results import (
     Change,

@@ -61,7 +61,7 @@ READERS = (
 SEVERAL = ("ytvis", "mots", "yolo")
 
 WRITERS = {
-    "masks": "native.MASKS",
+    "masks": "mask_files.MASKS",
     "rle": "native.RLE",
     "none": "native.NONE",
     "labelmaps": "labelmaps.OUTPUT",

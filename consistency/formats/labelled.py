@@ -21,6 +21,8 @@ class KeptMasks:
     areas : int64 (n,), pixels.
     boxes : int64 (n, 4), x, y, width, height in pixels.
     centroids : float64 (n, 2), x, y in pixels.
+    same : int64 (n,), index in the input of the frame before of a kept mask with the same pixels;
+        -1 where none is known.
     """
 
     name: str
@@ -30,6 +32,7 @@ class KeptMasks:
     areas: np.ndarray
     boxes: np.ndarray
     centroids: np.ndarray
+    same: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,13 +20,11 @@ import numpy as np
 from consistency.dataset import Dataset, Frame, Layout, in_order, natural_key, short
 from consistency.formats import boxes, npy, numpy_folders, rle, values
 from consistency.formats.buffer import Buffer
-from consistency.formats.labelled import LabelledSequence
 from consistency.formats.source import NATIVE_JSON, Source
-from consistency.formats.writing import FrameTask, Output, Plan, WriteResult
+from consistency.formats.writing import FrameTask, Output, WriteResult
 from consistency.limits import OutsideError, check_memory, check_pixels, in_force
 from consistency.masks.packed import PackedMasks
 from consistency.masks.packing import Packer
-from consistency.options import WritingOptions
 
 
 def matches(source: Source) -> bool:
@@ -246,31 +244,6 @@ def pixel_slices(
     return _rows(layout.root / value, buffer)
 
 
-def _plan_masks(sequence: LabelledSequence, options: WritingOptions) -> Plan[np.dtype, None]:
-    """Choose the smallest unsigned dtype that holds the largest label."""
-    largest = max(
-        (label for frame in sequence.labelled_frames for label in frame.labels), default=1
-    )
-    return Plan(np.min_scalar_type(largest), None)
-
-
-def _write_masks(task: FrameTask, dtype: np.dtype) -> WriteResult[None]:
-    """Write mask × label as numpy_masks/<frame stem>/<mask index>.npy, (h, w) of ``dtype``."""
-    relative = f"{numpy_folders.NAME}/{task.reader.frame.stem}"
-    (task.folder / relative).mkdir(parents=True, exist_ok=True)
-    paths = []
-    shape = task.labelled_frame.shape or (0, 0)  # without masks, and none is written
-    for index, label in zip(task.labelled_frame.kept.tolist(), task.numbers, strict=True):
-        # Named by the index in the input, so that a mask can be found again; numbers have gaps
-        # where masks were dropped.
-        paths.append(f"{relative}/{index}.npy")
-        slices = task.reader.pixel_slices(index)
-        path = task.folder / paths[-1]
-        task.files.append(paths[-1])
-        npy.write_labelled(path, shape, slices, label, dtype, task.reader.buffer)
-    return WriteResult(paths)
-
-
 def _write_rle(task: FrameTask, shared: None) -> WriteResult[None]:
     """Return COCO run lengths; writes no file."""
     return WriteResult(task.reader.run_lengths())
@@ -281,6 +254,5 @@ def _write_none(task: FrameTask, shared: None) -> WriteResult[None]:
     return WriteResult()
 
 
-MASKS = Output(_write_masks, _plan_masks)
 RLE: Output[None, None, None] = Output(_write_rle)
 NONE: Output[None, None, None] = Output(_write_none)

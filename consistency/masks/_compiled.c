@@ -366,6 +366,69 @@ static PyObject *unpack_texts(PyObject *self, PyObject *args)
     return result;
 }
 
+PyDoc_STRVAR(choose_doc,
+"choose(position, mask, word, number, to_position, to_mask, to_word) -> used\n\n"
+"Copy the words of the masks whose ``number`` int32 (n,) is not negative, with that number; there\n"
+"has to be room for all.");
+static PyObject *choose(PyObject *self, PyObject *args)
+{
+    Py_buffer from[4], to[3];
+    if (!PyArg_ParseTuple(args, "y*y*y*y*w*w*w*", from, from + 1, from + 2, from + 3, to, to + 1,
+                          to + 2))
+        return NULL;
+    Py_ssize_t used = 0, count = from[0].len / 4;
+    const int32_t *position = from[0].buf, *mask = from[1].buf, *number = from[3].buf;
+    const uint64_t *word = from[2].buf;
+    int32_t *to_position = to[0].buf, *to_mask = to[1].buf;
+    uint64_t *to_word = to[2].buf;
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t k = 0; k < count; k++) {
+        int32_t n = number[mask[k]];
+        to_position[used] = position[k];
+        to_mask[used] = n;
+        to_word[used] = word[k];
+        used += n >= 0;  /* no branch: what is not wanted is written over by the next */
+    }
+    Py_END_ALLOW_THREADS
+    for (int k = 0; k < 4; k++) PyBuffer_Release(from + k);
+    for (int k = 0; k < 3; k++) PyBuffer_Release(to + k);
+    return PyLong_FromSsize_t(used);
+}
+
+/* ---- what masks and positions have -------------------------------------------------------- */
+
+FAST
+static void add_up(Py_ssize_t count, const int32_t *position, const int32_t *mask,
+                   const uint64_t *word, int64_t *area, int64_t *sum, int64_t *masks)
+{
+    for (Py_ssize_t k = 0; k < count; k++) {
+        area[mask[k]] += count_bits(word[k]);
+        sum[mask[k]] += position[k];
+        masks[position[k]]++;
+    }
+}
+
+PyDoc_STRVAR(tally_doc,
+"tally(position, mask, word, area, sum, masks)\n\n"
+"Add the pixels of each mask to ``area`` int64 (n,), the positions of its words to ``sum`` int64\n"
+"(n,), and the number of masks at each position to ``masks`` int64 (words,).");
+static PyObject *tally(PyObject *self, PyObject *args)
+{
+    Py_buffer position, mask, word, area, sum, masks;
+    if (!PyArg_ParseTuple(args, "y*y*y*w*w*w*", &position, &mask, &word, &area, &sum, &masks))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    add_up(position.len / 4, position.buf, mask.buf, word.buf, area.buf, sum.buf, masks.buf);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&position);
+    PyBuffer_Release(&mask);
+    PyBuffer_Release(&word);
+    PyBuffer_Release(&area);
+    PyBuffer_Release(&sum);
+    PyBuffer_Release(&masks);
+    Py_RETURN_NONE;
+}
+
 /* ---- where masks are ------------------------------------------------------------------------ */
 
 /* Sum of the positions of the set bits. */
@@ -617,6 +680,8 @@ static PyMethodDef functions[] = {
     {"shared", shared, METH_VARARGS, shared_doc},
     {"within", within, METH_VARARGS, within_doc},
     {"unpack_texts", unpack_texts, METH_VARARGS, unpack_texts_doc},
+    {"choose", choose, METH_VARARGS, choose_doc},
+    {"tally", tally, METH_VARARGS, tally_doc},
     {"places", places, METH_VARARGS, places_doc},
     {"samples", samples, METH_VARARGS, samples_doc},
     {"compare_thumbnails", compare_thumbnails, METH_VARARGS, compare_doc},

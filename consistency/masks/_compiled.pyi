@@ -29,6 +29,23 @@ def within(
 def unpack_texts(
     text: bytes, ends: np.ndarray, pixels: int, most: int
 ) -> tuple[bytes, bytes, bytes] | None: ...
+def choose(
+    position: np.ndarray,
+    mask: np.ndarray,
+    word: np.ndarray,
+    number: np.ndarray,
+    to_position: np.ndarray,
+    to_mask: np.ndarray,
+    to_word: np.ndarray,
+) -> int: ...
+def tally(
+    position: np.ndarray,
+    mask: np.ndarray,
+    word: np.ndarray,
+    area: np.ndarray,
+    sum: np.ndarray,
+    masks: np.ndarray,
+) -> None: ...
 def places(
     position: np.ndarray,
     mask: np.ndarray,

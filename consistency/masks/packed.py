@@ -8,6 +8,7 @@ position.  Only this module and ``packing`` beside it, which makes them, know th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -49,6 +50,26 @@ class PackedMasks:
         """Number of words of a full frame."""
         return -(-self.shape[0] * self.shape[1] // WORD_BITS)
 
+    @cached_property
+    def per_position(self) -> np.ndarray:
+        """How many masks have pixels in each word of the frame, int64 (words,)."""
+        if compiled.native is not None:
+            return self.tallies[2]
+        return np.bincount(self.position, minlength=self.words)
+
+    @cached_property
+    def tallies(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Areas, sums of the positions of each mask's words, int64 (count,), and per_position."""
+        if compiled.native is None:
+            # In float64: positions stay below 2**25 and sums below 2**53, so they are exact.
+            sums = _sum_by_mask(self.mask, self.position, self.count)
+            return self.areas(), sums, self.per_position
+        areas, sums = np.zeros((2, self.count), np.int64)
+        per_position = np.zeros(self.words, np.int64)
+        found = areas, sums, per_position
+        compiled.native.tally(self.position, self.mask, self.word, *found)
+        return found
+
     def areas(self) -> np.ndarray:
         """Pixels of each mask, int64 (count,)."""
         return _sum_by_mask(self.mask, np.bitwise_count(self.word), self.count)
@@ -57,6 +78,14 @@ class PackedMasks:
         """Return the masks ``indices``, renumbered 0, 1, ... in that order."""
         new_index = np.full(self.count, -1, dtype=np.int32)
         new_index[np.asarray(indices, dtype=np.intp)] = np.arange(len(indices), dtype=np.int32)
+        if compiled.native is not None:
+            kinds = self.position.dtype, self.mask.dtype, self.word.dtype
+            found = [np.empty(self.position.size, kind) for kind in kinds]
+            arrays = self.position, self.mask, self.word
+            used = compiled.native.choose(*arrays, new_index, *found)
+            return PackedMasks(
+                self.shape, self.order, len(indices), *(each[:used] for each in found)
+            )
         mask = new_index[self.mask]
         chosen = np.flatnonzero(mask >= 0)
         return PackedMasks(

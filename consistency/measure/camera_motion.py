@@ -17,10 +17,9 @@ import numpy as np
 
 from consistency.masks.packed import PackedMasks
 from consistency.masks.thumbnails import Thumbnails
-from consistency.masks.words import WORD_BITS
-from consistency.measure.agreement import BLOCKS, Voters, agree
+from consistency.measure.agreement import Voters, agree
+from consistency.measure.edges import Cells, EdgeMap, sample_cells
 
-EDGE_CELLS = 1 << 15  # an edge picture has at most this many cells: 240 × 135 of full HD
 SPREAD = 0.75  # edges must lie in more than this share of the frame's BLOCKS × BLOCKS blocks
 LEAST_CORRELATION = 0.3  # of the moved edges with those of the later frame
 LEAST_GAIN = 0.2  # of what no motion leaves unexplained (1 - correlation), as a share
@@ -62,67 +61,7 @@ class Motion:
 
 
 UNKNOWN = Motion(IDENTITY, False)
-
-
-@dataclass(frozen=True, eq=False)
-class EdgeMap:
-    """Edges of a frame's masks: ``picture`` float32 (h, w) of 0 and 1, cells of ``step`` pixels."""
-
-    picture: np.ndarray
-    step: int
-
-    def spread(self) -> float:
-        """Share of the blocks of the frame in which there are edges, 0-1."""
-        strips = np.array_split(self.picture, BLOCKS)
-        return float(np.mean([b.any() for s in strips for b in np.array_split(s, BLOCKS, axis=1)]))
-
-
-def edge_map(masks: PackedMasks) -> EdgeMap:
-    """Draw the edges of all masks: cells whose neighbour is inside a mask that they are not in."""
-    height, width = masks.shape
-    level = 0
-    while (height >> level) * (width >> level) > EDGE_CELLS:
-        level += 1
-    size = (-(-height >> level), -(-width >> level))
-    lines, length = size if masks.order == "C" else size[::-1]
-    grid = _grid(masks, level, lines, length)
-    along = grid ^ _next(grid)
-    last = length - 1  # the last cell has no neighbour in the frame
-    along[..., last // WORD_BITS] &= ~np.uint64(1 << last % WORD_BITS)
-    across = grid[:, 1:] ^ grid[:, :-1]
-    along, across = np.bitwise_or.reduce(along, axis=0), np.bitwise_or.reduce(across, axis=0)
-    edges = along | _previous(along)
-    edges[1:] |= across
-    edges[:-1] |= across
-    bits = np.unpackbits(edges.view(np.uint8), axis=1, bitorder="little")[:, :length]
-    picture = bits if masks.order == "C" else bits.T
-    return EdgeMap(np.ascontiguousarray(picture, np.float32), 1 << level)
-
-
-def _grid(masks: PackedMasks, level: int, lines: int, length: int) -> np.ndarray:
-    """Sampled masks, uint64 (count, lines, words): bit x of a line is its sample x."""
-    line, start, word, mask = masks.samples(np.full(masks.count, level))
-    grid = np.zeros((masks.count, lines, length // WORD_BITS + 2), np.uint64)
-    place, offset = start // WORD_BITS, (start % WORD_BITS).astype(np.uint64)
-    np.bitwise_or.at(grid, (mask, line, place), word << offset)
-    spill = np.flatnonzero(offset)
-    rest = word[spill] >> (np.uint64(WORD_BITS) - offset[spill])
-    np.bitwise_or.at(grid, (mask[spill], line[spill], place[spill] + 1), rest)
-    return grid
-
-
-def _next(grid: np.ndarray) -> np.ndarray:
-    """Every cell's right neighbour."""
-    moved = grid >> np.uint64(1)
-    moved[..., :-1] |= grid[..., 1:] << np.uint64(WORD_BITS - 1)
-    return moved
-
-
-def _previous(grid: np.ndarray) -> np.ndarray:
-    """Every cell's left neighbour."""
-    moved = grid << np.uint64(1)
-    moved[..., 1:] |= grid[..., :-1] >> np.uint64(WORD_BITS - 1)
-    return moved
+STILL = Motion(IDENTITY, True)
 
 
 def to_first(motions: Sequence[Motion]) -> np.ndarray:
@@ -158,7 +97,18 @@ def mask_view(
     """
     if not masks.count:
         return None
-    return MaskView(edge_map(masks), Voters(masks.shape, boxes, centroids, thumbnails))
+    edges = sample_cells(masks).edges()
+    return MaskView(edges, Voters(masks.shape, boxes, centroids, thumbnails))
+
+
+def stands(cells: Cells) -> bool:
+    """Whether masks that are the same in two frames tell that the camera stood still.
+
+    No camera that moves leaves masks all over the frame as they are, to the pixel.  What is fixed
+    to it may stay: the bonnet of a car, or a border around the picture, which is in three quarters
+    of the blocks.
+    """
+    return bool(cells.words.shape[0]) and cells.edges().spread() > SPREAD
 
 
 def estimate(earlier: MaskView | None, later: MaskView | None, kind: str = "affine") -> Motion:
@@ -184,7 +134,7 @@ def estimate(earlier: MaskView | None, later: MaskView | None, kind: str = "affi
         places = earlier.voters.centroids
         if agree(earlier.voters, later.voters, motion.move(places) - places):
             return motion if value >= LEAST_CORRELATION else UNKNOWN
-    return Motion(IDENTITY, True) if still >= LEAST_CORRELATION else UNKNOWN
+    return STILL if still >= LEAST_CORRELATION else UNKNOWN
 
 
 def _best(earlier: EdgeMap, later: EdgeMap, kind: str) -> tuple[np.ndarray, float]:

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from consistency.dataset import Frame
 from consistency.masks.intersections import containment, iou
+from consistency.masks.packed import PackedMasks
+from consistency.options import MeasureOptions
 
 
 @dataclass(frozen=True)
@@ -92,3 +95,71 @@ def find_duplicates_of_any(
         else:
             kept.append(mask)
     return np.array(kept, np.int64), dropped
+
+
+def keep(
+    frame: Frame,
+    masks: PackedMasks,
+    within: np.ndarray,
+    areas: np.ndarray,
+    options: MeasureOptions,
+) -> tuple[np.ndarray, list[Dropped]]:
+    """Drop duplicates of a frame as ``options`` say.
+
+    Returns
+    -------
+    kept : int64 (k,), indices in canonical order.
+    dropped : the other masks.
+    """
+    if options.keep == "seed":
+        by_record = np.argsort(-record_areas(frame, areas), kind="stable")
+        return find_duplicates_of_any(within, areas, by_record, options.duplicate_iou)
+    canonical = canonical_order(masks, areas)
+    trusted = canonical
+    if options.keep == "score":
+        trusted = canonical[np.argsort(-_scores(frame)[canonical], kind="stable")]
+    limits = options.duplicate_iou, options.duplicate_containment
+    kept, dropped = find_duplicates(within, areas, trusted, *limits)
+    rank = np.empty(masks.count, np.int64)
+    rank[canonical] = np.arange(masks.count)
+    return kept[np.argsort(rank[kept])], dropped
+
+
+def canonical_order(masks: PackedMasks, areas: np.ndarray) -> np.ndarray:
+    """Indices from the largest mask to the smallest; equal areas in an order their pixels decide.
+
+    Only identical masks are left in the order of the input.
+    """
+    # The pixels of a mask are listed only where its area is not unique, which is rare.
+    order = np.argsort(-areas, kind="stable")
+    ties = np.flatnonzero(np.diff(areas[order]) == 0)
+    if not ties.size:
+        return order
+    tied = set(order[ties].tolist()) | set(order[ties + 1].tolist())
+    pixels = {}
+    for index in tied:
+        mine = masks.mask == index
+        pixels[index] = (masks.position[mine].tolist(), masks.word[mine].tolist())
+    return np.array(sorted(order.tolist(), key=lambda i: (-areas[i], pixels.get(i, ()), i)))
+
+
+def record_areas(frame: Frame, areas: np.ndarray) -> np.ndarray:
+    """Return the records' "area", float64 (n,); ``areas``, the pixels, if any has none."""
+    # One record without the number makes all of them useless for comparing.
+    values = [record.get("area") for record in frame.records]
+    if not all(isinstance(v, int | float) for v in values):
+        return areas.astype(np.float64)
+    return np.array(values, np.float64)
+
+
+def _scores(frame: Frame) -> np.ndarray:
+    try:
+        return np.array(
+            [record["predicted_iou"] * record["stability_score"] for record in frame.records],
+            np.float64,
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"frame {frame.name!r}: --keep score needs the numbers 'predicted_iou' and "
+            "'stability_score' in every record; use --keep area"
+        ) from error

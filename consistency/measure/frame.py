@@ -1,11 +1,6 @@
-"""Everything that needs pixels and does not depend on labels, frame by frame.
+"""Everything that needs pixels and does not depend on labels, frame by frame."""
 
-A worker gets a chunk of consecutive frames, reads them and returns one small FrameMeasurement
-per frame.  The frames just before the chunk (the halo) are read again by the worker, so that chunks
-are independent of one another and their results do not depend on how the sequence was cut.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -15,35 +10,30 @@ from consistency.dataset import Frame, Layout
 from consistency.formats import read_frame
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import KeptMasks
-from consistency.limits import check_memory, in_force, within
-from consistency.masks.intersections import (
-    Kernel,
-    PairTable,
-    intersections,
-    no_pairs,
-    self_intersections,
-)
+from consistency.limits import check_memory, within
+from consistency.masks.intersections import Kernel, PairTable, intersections, no_pairs
 from consistency.masks.packed import PackedMasks
-from consistency.masks.thumbnails import NO_THUMBNAILS, Thumbnails, thumbnails
-from consistency.measure.camera_motion import UNKNOWN, MaskView, Motion, estimate, mask_view
-from consistency.measure.duplicates import Dropped, find_duplicates, find_duplicates_of_any
+from consistency.masks.thumbnails import Thumbnails
+from consistency.masks.unchanged import (
+    NONE,
+    Comparable,
+    find_same,
+    follow,
+    shared_between,
+    shared_within,
+)
+from consistency.measure.agreement import Voters
+from consistency.measure.camera_motion import STILL, UNKNOWN, MaskView, Motion, estimate, stands
+from consistency.measure.description import Description, describe_again
+from consistency.measure.duplicates import Dropped, keep, record_areas
 from consistency.measure.optical_flow import FlowView, estimate_flow, flow_view
+from consistency.measure.work import Work, changed_blocks
 from consistency.options import MeasureOptions
 
-# Most consecutive frames a worker takes at a time: the halo is lookback / CHUNK_FRAMES of the
-# reading, and the results of a chunk wait in memory for their turn.
-CHUNK_FRAMES = 64
-# ... and fewest, in multiples of lookback, unless there are too few frames for all workers.
-SHORTEST_CHUNK = 4
-# Memory of what is returned of a mask, thumbnail and pairs included, and of the frame around it;
-# and of the tables of all pairs while a frame is measured.
-MASK_BYTES = 2_000
-FRAME_BYTES = 4_000
+# Memory of the tables of all pairs while a frame is measured.
 PAIR_BYTES = 36
-# Results that wait in the main process for their turn may take this share of its memory: so many
-# chunks for each worker (``backends.multi.WINDOW``).
-WAITING_SHARE = 4
-WAITING_CHUNKS = 3
+
+Read = Callable[[Layout, Frame, Buffer], tuple[Frame, PackedMasks]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +53,7 @@ class FrameMeasurement(KeptMasks):
     dropped : the masks not kept.
     thumbnails : of the kept masks; empty if not asked for.
     motion : of the camera since the frame before.
+    work : what was done for it, and what was spared.
     seconds_read, seconds_measured : time spent on this frame.
     seen : the frame with the records that were found in its pixels; None if they were known.
     """
@@ -74,137 +65,154 @@ class FrameMeasurement(KeptMasks):
     dropped: tuple[Dropped, ...]
     thumbnails: Thumbnails
     motion: Motion
+    work: Work
     seconds_read: float
     seconds_measured: float
     seen: Frame | None = None
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """Consecutive frames; the first ``halo`` of them are there to be compared with only."""
-
-    frames: tuple[Frame, ...]
-    halo: int
-
-
-def chunks(
-    frames: Sequence[Frame], lookback: int, workers: int = 1, start: int = 0
-) -> Iterator[Chunk]:
-    """Cut a sequence, from the frame ``start`` on, into chunks with a halo of ``lookback`` frames.
-
-    Each is two thirds of one worker's share in what is left, so that chunks become shorter towards
-    the end and all workers are done at about the same time (guided self-scheduling,
-    Polychronopoulos and Kuck 1987); and so that the last ones, in order, leave few frames to be
-    labelled when nothing is left to measure.
-    """
-    # A halo is read twice; below four times its length it would cost more than a quarter.
-    shortest = min(SHORTEST_CHUNK * lookback, -(-(len(frames) - start) // workers))
-    longest = longest_chunk(frames, workers)
-    while start < len(frames):
-        # -(-a // b) is a / b rounded up.
-        share = -(-(len(frames) - start) * 2 // (workers * 3))
-        length = min(max(share, shortest, 1), longest)
-        halo = min(lookback, start)
-        yield Chunk(tuple(frames[start - halo : start + length]), halo)
-        start += length
-
-
-def longest_chunk(frames: Sequence[Frame], workers: int) -> int:
-    """Return how many frames a chunk may have so that waiting results fit into the memory."""
-    masks = max((len(frame.records) for frame in frames), default=0)
-    most = in_force().memory // WAITING_SHARE // (WAITING_CHUNKS * workers)
-    return max(1, min(CHUNK_FRAMES, most // (FRAME_BYTES + MASK_BYTES * masks)))
-
-
-def measure_chunk(
-    chunk: Chunk, layout: Layout, options: MeasureOptions, kernel: Kernel = intersections
-) -> list[FrameMeasurement]:
-    """Read and measure the frames of one chunk; runs in a worker.
-
-    Raises ValueError or OSError that name the file or record and the frame.
-    """
-    return list(measure_frames(chunk, layout, options, kernel))
-
-
-def measure_frames(
-    chunk: Chunk, layout: Layout, options: MeasureOptions, kernel: Kernel = intersections
-) -> Iterator[FrameMeasurement]:
-    """Yield the frames of one chunk behind its halo; raises as ``measure_chunk``."""
-    measurer = FrameMeasurer(layout, options, kernel)
-    for i, frame in enumerate(chunk.frames):
-        if i < chunk.halo:
-            measurer.look(frame)
-        else:
-            yield measurer.measure(frame)
-
-
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """One frame as it was read; ``kept``, ``dropped`` and ``within`` are of all its masks."""
+    """One frame as it was read.
+
+    Attributes
+    ----------
+    frame : with its records.
+    all, within : all its masks, and the pixels that they share.
+    same : int64 (m,), of all masks, the one of the frame before with the same pixels, or NONE.
+    kept, dropped : indices of the masks that are kept, in canonical order, and the others.
+    masks, known : those that are kept, and what is known of each.
+    kept_same : ``same`` of those that are kept, among those that were kept.
+    view : what the motion is estimated from.
+    words : pairs of words that were ANDed for ``within``.
+    seconds_read : time spent on reading.
+    """
 
     frame: Frame
-    masks: PackedMasks  # those that are kept
-    kept: np.ndarray
-    dropped: list[Dropped]
+    all: Comparable
     within: np.ndarray
-    boxes: np.ndarray
-    centroids: np.ndarray
-    thumbnails: Thumbnails
+    same: np.ndarray
+    kept: np.ndarray
+    dropped: tuple[Dropped, ...]
+    masks: PackedMasks
+    known: Description
+    kept_same: np.ndarray
+    view: MaskView | FlowView | None
+    words: int
     seconds_read: float
+
+    def numbers(self) -> np.ndarray:
+        """Number of each mask among those that are kept, int64 (m,), or NONE."""
+        result = np.full(self.same.size, NONE)
+        result[self.kept] = np.arange(self.kept.size)
+        return result
 
 
 class FrameMeasurer:
-    """Measures the frames of a sequence one after the other, each beside those before it."""
+    """Measures the frames of a sequence one after the other, each beside those before it.
 
-    def __init__(self, layout: Layout, options: MeasureOptions, kernel: Kernel = intersections):
+    Parameters
+    ----------
+    kernel : what counts shared pixels of two frames.
+    read : what reads a frame; None: its format.
+    reuse : copy what is known of masks that are those of the frame before; False to learn what
+        that is worth.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        options: MeasureOptions,
+        kernel: Kernel = intersections,
+        read: Read | None = None,
+        reuse: bool = True,
+    ):
         self._layout, self._options, self._kernel = layout, options, kernel
+        self._read, self._reuse = read or read_frame, reuse
         self._buffer = Buffer()
-        self._before: list[PackedMasks] = []  # the latest first
-        self._view: MaskView | FlowView | None = None
+        # Kept masks of the frames before, the latest first, and which of them were there before.
+        self._before: list[tuple[PackedMasks, np.ndarray]] = []
+        self._last: _Seen | None = None
 
     def look(self, frame: Frame) -> _Seen:
         """Take in the next frame, for later ones to be compared with; raises as ``measure``."""
         began = perf_counter()
-        frame, masks = read_frame(self._layout, frame, self._buffer)
+        frame, masks = self._read(self._layout, frame, self._buffer)
         read = perf_counter()
         _check_tables(frame, masks, self._layout)
-        # Its diagonal holds the areas, so they are not counted a second time.
-        within = self_intersections(masks)
-        kept, dropped = _keep(frame, masks, within, np.diagonal(within), self._options)
-        masks = masks.select(kept)
-        boxes, centroids = masks.boxes_and_centroids()
-        pictures = thumbnails(masks, boxes) if self._options.shapes else NO_THUMBNAILS
-        self._view = _view(frame, masks, (boxes, centroids, pictures), self._options)
-        self._before = [masks, *self._before][: self._options.lookback]
-        where = boxes, centroids, pictures
-        return _Seen(frame, masks, kept, dropped, within, *where, read - began)
+        last = self._last if self._reuse else None
+        every = Comparable(masks)
+        same = np.full(masks.count, NONE) if last is None else find_same(last.all, every)
+        shared, words = shared_within(every, same, None if last is None else last.within)
+        kept, dropped = keep(frame, masks, shared, every.areas, self._options)
+        chosen = masks.select(kept)
+        # Those that are kept and were kept, too; without a frame before there are none.
+        kept_same = same[kept] if last is None else follow(same[kept], last.numbers())
+        before = None if last is None else last.known
+        known = describe_again(chosen, self._options, kept_same, before)
+        self._last = _Seen(
+            frame=frame,
+            all=every,
+            within=shared,
+            same=same,
+            kept=kept,
+            dropped=tuple(dropped),
+            masks=chosen,
+            known=known,
+            kept_same=kept_same,
+            view=_view(frame, chosen, known, self._options),
+            words=words,
+            seconds_read=read - began,
+        )
+        self._before = [(chosen, kept_same), *self._before][: self._options.lookback]
+        return self._last
 
     def measure(self, given: Frame) -> FrameMeasurement:
         """Measure the next frame; ValueError or OSError that name the file or record and it."""
         began = perf_counter()
-        before, view_before = self._before, self._view
+        before, last = self._before, self._last
         seen = self.look(given)
-        frame, kept, areas = seen.frame, seen.kept, np.diagonal(seen.within)
-        earlier = [_compare(other, seen.masks, frame.name, self._kernel) for other in before]
+        frame, kept, areas = seen.frame, seen.kept, seen.all.areas
+        within = seen.within[np.ix_(kept, kept)]
+        earlier, words = self._compare(before, seen, within)
         return FrameMeasurement(
             name=frame.name,
             shape=seen.masks.shape if frame.records else None,
             count=len(frame.records),
             kept=kept,
             areas=areas[kept],
-            boxes=seen.boxes,
-            centroids=seen.centroids,
-            record_areas=_record_areas(frame, areas)[kept],
-            within=PairTable.of(seen.within[np.ix_(kept, kept)]),
-            earlier=tuple(earlier),
+            boxes=seen.known.boxes,
+            centroids=seen.known.centroids,
+            # The one before may have been left out there.
+            same=np.where(seen.kept_same == NONE, NONE, seen.same[kept]),
+            record_areas=record_areas(frame, areas)[kept],
+            within=PairTable.of(within),
+            earlier=earlier,
             lookback=self._options.lookback,
-            dropped=tuple(seen.dropped),
-            thumbnails=seen.thumbnails,
-            motion=_motion(view_before, self._view, self._options),
+            dropped=seen.dropped,
+            thumbnails=seen.known.thumbnails,
+            motion=_motion(last, seen, self._options),
+            work=_work(last, before, seen, seen.words + words),
             seconds_read=seen.seconds_read,
             seconds_measured=perf_counter() - began - seen.seconds_read,
             seen=None if given.listed else frame,
         )
+
+    def _compare(
+        self, before: list[tuple[PackedMasks, np.ndarray]], seen: _Seen, within: np.ndarray
+    ) -> tuple[tuple[PairTable, ...], int]:
+        """Compare a frame with those before it: tables, and pairs of words that were ANDed."""
+        tables, words, same = [], 0, seen.kept_same
+        for masks, same_before in before:
+            if masks.count == 0 or seen.masks.count == 0:  # a frame without masks has no size
+                tables.append(no_pairs(masks.count, seen.masks.count))
+            else:
+                _check_size(masks, seen)
+                shared, some = shared_between(masks, seen.masks, same, within, self._kernel)
+                tables.append(PairTable.of(shared))
+                words += some
+            same = follow(same, same_before)
+        return tuple(tables), words
 
 
 def _check_tables(frame: Frame, masks: PackedMasks, layout: Layout) -> None:
@@ -214,102 +222,54 @@ def _check_tables(frame: Frame, masks: PackedMasks, layout: Layout) -> None:
         check_memory(needed, f"frame {frame.name!r}: {masks.count} masks")
 
 
-def _view(
-    frame: Frame,
-    masks: PackedMasks,
-    known: tuple[np.ndarray, np.ndarray, Thumbnails],
-    options: MeasureOptions,
-) -> MaskView | FlowView | None:
-    """What the motion is estimated from; None where there is nothing.
+def _check_size(earlier: PackedMasks, seen: _Seen) -> None:
+    """Raise ValueError unless the masks of two frames have one size."""
+    if earlier.shape != seen.masks.shape:
+        raise ValueError(
+            f"frame {seen.frame.name!r}: masks of {seen.masks.shape[0]} × {seen.masks.shape[1]} "
+            f"pixels after masks of {earlier.shape[0]} × {earlier.shape[1]}; all masks of a "
+            "sequence have one size"
+        )
 
-    ``known`` of the masks are boxes, centroids and thumbnails.
-    """
+
+def _view(
+    frame: Frame, masks: PackedMasks, known: Description, options: MeasureOptions
+) -> MaskView | FlowView | None:
+    """What the motion is estimated from; None where there is nothing."""
     if not masks.count or options.motion == "none":
         return None
     if options.motion == "frames":
         if options.frames_path is None:
             raise ValueError("the motion 'frames' needs frames_path, the folder with the images")
         return flow_view(frame, masks, options.frames_path)
-    return mask_view(masks, *known)
+    assert known.cells is not None  # as ``describe`` promises
+    voters = Voters(masks.shape, known.boxes, known.centroids, known.thumbnails)
+    return MaskView(known.cells.edges(), voters)
 
 
-def _motion(
-    earlier: MaskView | FlowView | None, later: MaskView | FlowView | None, options: MeasureOptions
-) -> Motion:
+def _motion(last: _Seen | None, seen: _Seen, options: MeasureOptions) -> Motion:
+    earlier, later = last and last.view, seen.view
     if isinstance(earlier, FlowView) and isinstance(later, FlowView):
         return estimate_flow(earlier, later)
     if isinstance(earlier, MaskView) and isinstance(later, MaskView):
+        same = np.flatnonzero(seen.kept_same != NONE)
+        if same.size and seen.known.cells is not None and stands(seen.known.cells.take(same)):
+            return STILL
         return estimate(earlier, later, options.motion)
     return UNKNOWN
 
 
-def _compare(earlier: PackedMasks, later: PackedMasks, frame: str, kernel: Kernel) -> PairTable:
-    if earlier.count == 0 or later.count == 0:  # a frame without masks has no size either
-        return no_pairs(earlier.count, later.count)
-    if earlier.shape != later.shape:
-        raise ValueError(
-            f"frame {frame!r}: masks of {later.shape[0]} × {later.shape[1]} pixels after masks of "
-            f"{earlier.shape[0]} × {earlier.shape[1]}; all masks of a sequence have one size"
-        )
-    return PairTable.of(kernel(earlier, later))
-
-
-def _keep(
-    frame: Frame,
-    masks: PackedMasks,
-    within: np.ndarray,
-    areas: np.ndarray,
-    options: MeasureOptions,
-) -> tuple[np.ndarray, list[Dropped]]:
-    """Drop duplicates; returns kept indices in canonical order and the dropped masks."""
-    if options.keep == "seed":
-        by_record = np.argsort(-_record_areas(frame, areas), kind="stable")
-        return find_duplicates_of_any(within, areas, by_record, options.duplicate_iou)
-    canonical = canonical_order(masks, areas)
-    trusted = canonical
-    if options.keep == "score":
-        trusted = canonical[np.argsort(-_scores(frame)[canonical], kind="stable")]
-    limits = options.duplicate_iou, options.duplicate_containment
-    kept, dropped = find_duplicates(within, areas, trusted, *limits)
-    rank = np.empty(masks.count, np.int64)
-    rank[canonical] = np.arange(masks.count)
-    return kept[np.argsort(rank[kept])], dropped
-
-
-def canonical_order(masks: PackedMasks, areas: np.ndarray) -> np.ndarray:
-    """Indices from the largest mask to the smallest; equal areas in an order their pixels decide.
-
-    Only identical masks are left in the order of the input.
-    """
-    # The pixels of a mask are listed only where its area is not unique, which is rare.
-    order = np.argsort(-areas, kind="stable")
-    ties = np.flatnonzero(np.diff(areas[order]) == 0)
-    if not ties.size:
-        return order
-    tied = set(order[ties].tolist()) | set(order[ties + 1].tolist())
-    pixels = {}
-    for index in tied:
-        mine = masks.mask == index
-        pixels[index] = (masks.position[mine].tolist(), masks.word[mine].tolist())
-    return np.array(sorted(order.tolist(), key=lambda i: (-areas[i], pixels.get(i, ()), i)))
-
-
-def _record_areas(frame: Frame, areas: np.ndarray) -> np.ndarray:
-    # One record without the number makes all of them useless for comparing.
-    values = [record.get("area") for record in frame.records]
-    if not all(isinstance(v, int | float) for v in values):
-        return areas.astype(np.float64)
-    return np.array(values, np.float64)
-
-
-def _scores(frame: Frame) -> np.ndarray:
-    try:
-        return np.array(
-            [record["predicted_iou"] * record["stability_score"] for record in frame.records],
-            np.float64,
-        )
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f"frame {frame.name!r}: --keep score needs the numbers 'predicted_iou' and "
-            "'stability_score' in every record; use --keep area"
-        ) from error
+def _work(
+    last: _Seen | None, before: list[tuple[PackedMasks, np.ndarray]], seen: _Seen, words: int
+) -> Work:
+    """Count what was done for a frame; ``words`` were ANDed."""
+    every = seen.all.masks
+    dense = every.count**2 + seen.masks.count * sum(masks.count for masks, _ in before)
+    changed = changed_blocks(every, seen.same, None if last is None else last.all.masks)
+    return Work(
+        words,
+        dense * every.words,
+        int(np.count_nonzero(seen.same != NONE)),
+        changed.size,
+        int(np.count_nonzero(changed)),
+    )

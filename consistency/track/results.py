@@ -157,6 +157,7 @@ def _tracked_frame(now: FrameMeasurement, labels: list[int]) -> TrackedFrame:
         areas=now.areas,
         boxes=now.boxes,
         centroids=now.centroids,
+        same=now.same,
         # Listed are pairs both ways round, and each mask with itself.
         overlaps=overlaps[overlaps[:, 0] < overlaps[:, 1]],
         labels=labels,
@@ -232,6 +233,7 @@ def selected(frame: TrackedFrame, keep: Sequence[bool]) -> TrackedFrame:
         areas=frame.areas[chosen],
         boxes=frame.boxes[chosen],
         centroids=frame.centroids[chosen],
+        same=frame.same[chosen],
         overlaps=overlaps[(overlaps[:, :2] >= 0).all(axis=1)],
         labels=[frame.labels[k] for k in chosen],
         iou_before=frame.iou_before[chosen],

@@ -16,7 +16,7 @@ from places import Place, places, skip_if_missing
 
 from backends import BACKENDS, launcher, open_backend
 from consistency.dataset import Frame
-from consistency.measure import frame
+from consistency.measure import chunks
 
 pytestmark = pytest.mark.usefixtures("nothing_left_behind")
 
@@ -77,7 +77,7 @@ def test_results_do_not_depend_on_how_the_sequence_is_cut(
 ):
     import mark_label
 
-    monkeypatch.setattr(frame, "CHUNK_FRAMES", longest)
+    monkeypatch.setattr(chunks, "CHUNK_FRAMES", longest)
     arguments = ["--data-path", data, "--exp-name", "e", "--experiments", tmp_path, "--quiet"]
     assert mark_label.main([str(a) for a in [*arguments, *OPTIONS]]) == 0
     assert content(tmp_path) == expected
@@ -88,10 +88,10 @@ def test_results_do_not_depend_on_how_the_sequence_is_cut(
 def test_chunks_hold_every_frame_once_behind_its_halo(workers, count):
     frames = [Frame(str(t), ()) for t in range(count)]
     seen = []
-    for chunk in frame.chunks(frames, lookback=2, workers=workers):
+    for chunk in chunks.chunks(frames, lookback=2, workers=workers):
         assert chunk.frames[: chunk.halo] == tuple(seen[-2:])
         seen.extend(chunk.frames[chunk.halo :])
-        assert len(chunk.frames) <= frame.CHUNK_FRAMES + 2
+        assert len(chunk.frames) <= chunks.CHUNK_FRAMES + 2
     assert seen == frames
 
 

@@ -24,7 +24,7 @@ from consistency.cli.common import run_cli
 from consistency.cli.parser import Parser
 from consistency.dataset import Frame
 from consistency.limits import Limits, within
-from consistency.measure.frame import CHUNK_FRAMES, longest_chunk
+from consistency.measure.chunks import CHUNK_FRAMES, longest_chunk
 from consistency.sequences import in_table
 
 LITTLE = 40 << 20  # bytes; what a refusal may take

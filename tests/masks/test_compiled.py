@@ -171,3 +171,19 @@ def test_a_buffer_that_is_too_small_is_refused():
     room = np.zeros(2, np.int32), np.zeros(2, np.uint64)
     with pytest.raises(ValueError, match="no room"):
         NATIVE.pack(np.ones(128, np.uint8), 0, 0, *room)
+
+
+@often
+@given(seeds, orders)
+def test_tallies_and_chosen_masks(seed, order):
+    masks = frame(seed)
+    packed = pack(masks, masks.shape[1:], order)
+    chosen = np.random.default_rng(seed).permutation(len(masks))[: len(masks) // 2 + 1]
+
+    def way():
+        fresh = packed.select(range(packed.count))
+        part = packed.select(chosen)
+        return [*fresh.tallies, fresh.per_position, part.position, part.mask, part.word]
+
+    for plain, native in zip(*both(way), strict=True):
+        same(plain, native)

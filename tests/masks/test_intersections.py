@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from sequences import in_memory
 
 from consistency.masks.intersections import PairTable, no_pairs
-from consistency.measure.frame import Chunk, measure_chunk, measure_frames
+from consistency.measure.chunks import Chunk, measure_chunk, measure_frames
 from consistency.options import MeasureOptions
 
 pytestmark = pytest.mark.usefixtures("inner_loops")

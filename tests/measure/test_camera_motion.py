@@ -9,11 +9,11 @@ from consistency.masks.thumbnails import thumbnails
 from consistency.measure.camera_motion import (
     UNKNOWN,
     Motion,
-    edge_map,
     estimate,
     mask_view,
     to_first,
 )
+from consistency.measure.edges import sample_cells
 
 SHAPE = (270, 480)
 
@@ -46,7 +46,7 @@ def test_edges_are_cells_with_a_neighbour_on_the_other_side(order, shape):
         y, x = rng.integers(0, shape[0] // 2), rng.integers(0, shape[1] // 2)
         mask[y : y + shape[0] // 2, x : x + shape[1]] = True
         masks.append(mask)
-    found = edge_map(pack(masks, shape, order))
+    found = sample_cells(pack(masks, shape, order)).edges()
     sampled = np.array([mask[:: found.step, :: found.step] for mask in masks])
     expected = np.zeros(sampled.shape[1:], bool)
     for axis in (1, 2):

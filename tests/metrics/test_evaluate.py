@@ -8,7 +8,7 @@ import pytest
 from conftest import squares, write_dataset
 
 from consistency import convert, evaluate, mark_label
-from consistency.measure import frame
+from consistency.measure import chunks
 from consistency.metrics.boundary import boundary_f
 
 FRAMES = [squares((5 + 2 * t, 5, 10), (30, 20, 12)) for t in range(4)]
@@ -191,7 +191,7 @@ def test_labels_do_not_depend_on_how_the_sequence_is_cut(tmp_path, mark, monkeyp
     data = write_dataset(tmp_path / "data", [pan(t) for t in range(6)])
     whole = (mark(data, name="whole") / "whole.json").read_text()
     for length in (1, 2, 4):
-        monkeypatch.setattr(frame, "CHUNK_FRAMES", length)
+        monkeypatch.setattr(chunks, "CHUNK_FRAMES", length)
         name = f"cut{length}"
         assert (mark(data, name=name) / f"{name}.json").read_text() == whole
 

@@ -29,6 +29,7 @@ def frame(t, masks):
         areas=areas,
         boxes=np.zeros((n, 4), np.int64),
         centroids=places,
+        same=np.full(n, -1),
         overlaps=np.zeros((0, 3), np.int64),
         labels=list(masks),
         iou_before=np.full(n, np.nan),

@@ -10,7 +10,7 @@ from labelling import measure_all
 from sequences import in_memory
 
 from consistency.masks.thumbnails import ThumbnailPool
-from consistency.measure.frame import Chunk, measure_frames
+from consistency.measure.chunks import Chunk, measure_frames
 from consistency.options import MeasureOptions
 from consistency.track import gating
 from consistency.track.parameters import DEFAULTS
