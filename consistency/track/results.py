@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -161,12 +162,23 @@ def _tracked_frame(now: FrameMeasurement, labels: list[int]) -> TrackedFrame:
         # Listed are pairs both ways round, and each mask with itself.
         overlaps=overlaps[overlaps[:, 0] < overlaps[:, 1]],
         labels=labels,
-        iou_before=np.full(len(labels), np.nan),
-        confidence=np.full(len(labels), np.nan),
+        iou_before=_unknown(len(labels)),
+        confidence=_unknown(len(labels)),
         dropped=now.dropped,
         shared_before=now.earlier[0] if now.earlier else NO_PAIRS,
         motion=now.motion,
     )
+
+
+@lru_cache(maxsize=1024)
+def _unknown(count: int) -> np.ndarray:
+    """NaN for each of so many masks, float64 (count,), not to be written to.
+
+    The same array for all frames: until the last label is known they take nothing but this.
+    """
+    values = np.full(count, np.nan)
+    values.flags.writeable = False
+    return values
 
 
 def finish(frames: Sequence[TrackedFrame]) -> list[TrackedFrame]:

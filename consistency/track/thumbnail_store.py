@@ -60,15 +60,17 @@ class ThumbnailStore:
 
 @dataclass(frozen=True, eq=False)
 class _Packed:
-    """Thumbnails of n masks, in an eighth of the space; any of them can be had alone.
+    """Thumbnails of n masks, in an eighth of the space or less; any of them can be had alone.
 
-    Most rows of an object are one run of cells; the others are kept as they are.  The coarser
-    sizes follow from the finest.
+    Most rows of an object are one run of cells; the others are kept as they are.  Rows above and
+    below it are not kept: a small object has 9 of 64.  The coarser sizes follow from the finest.
 
     Attributes
     ----------
     level : int8 (n,), and ``origin`` int32 (n, 2), as in ``Thumbnails``.
-    begin, end : uint8 (n, 64), the run of each row; both 64 where it is empty.
+    top : uint8 (n,), first row that is kept of each.
+    first : int32 (n + 1,), where its rows begin in ``begin`` and ``end``, and their number.
+    begin, end : uint8 (k,), the run of each row that is kept; both 64 where it is empty.
     number : int64 (m,), rising, of the rows that are no runs, 64 to a mask.
     row : uint64 (m,), those rows.
     column_major : as in ``Thumbnails``.
@@ -76,6 +78,8 @@ class _Packed:
 
     level: np.ndarray
     origin: np.ndarray
+    top: np.ndarray
+    first: np.ndarray
     begin: np.ndarray
     end: np.ndarray
     number: np.ndarray
@@ -89,11 +93,18 @@ class _Packed:
         # Of an empty word the lowest bit is 64, so the run that ends before 64 is empty as well.
         begin, end = lowest_bit(rows), np.where(rows == 0, SIDE, highest_bit(rows) + 1)
         number = np.flatnonzero(_runs(begin, end) != rows)
+        filled = rows != 0
+        top = filled.argmax(axis=1)
+        height = np.where(filled.any(axis=1), SIDE - filled[:, ::-1].argmax(axis=1) - top, 0)
+        first = np.append(0, np.cumsum(height)).astype(np.int32)
+        mask, row = members(top, height)
         return cls(
             thumbnails.level.astype(np.int8),
             thumbnails.origin.astype(np.int32),
-            begin.astype(np.uint8),
-            end.astype(np.uint8),
+            top.astype(np.uint8),
+            first,
+            begin[mask, row].astype(np.uint8),
+            end[mask, row].astype(np.uint8),
             number,
             rows.ravel()[number],
             thumbnails.column_major,
@@ -101,7 +112,11 @@ class _Packed:
 
     def take(self, index: np.ndarray) -> Thumbnails:
         """Return the thumbnails of some masks, int64 (k,)."""
-        rows = _runs(self.begin.take(index, axis=0), self.end.take(index, axis=0))
+        height = np.diff(self.first).take(index)
+        mask, kept = members(self.first.take(index), height)
+        row = members(self.top.take(index).astype(np.int64), height)[1]
+        rows = np.zeros((index.size, SIDE), np.uint64)
+        rows[mask, row] = _runs(self.begin.take(kept), self.end.take(kept))
         low = self.number.searchsorted(index * SIDE)
         mask, other = members(low, self.number.searchsorted((index + 1) * SIDE) - low)
         rows[mask, self.number[other] % SIDE] = self.row[other]
