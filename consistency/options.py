@@ -43,7 +43,7 @@ ONLY_IDS = "only"  # nothing is matched; masks without one are counted within th
 # How dense optical flow is computed: OpenCV's presets of DIS.
 FLOW_PRESETS = FLOW_FAST, FLOW_MEDIUM = ("fast", "medium")
 
-PALETTES = ("distinct", "davis", "grey")
+PALETTES = ("distinct", "colour-blind", "davis", "grey")
 
 MEMORY = 10  # frames that a track may miss
 LONG_MEMORY = 40  # ... where the camera's motion is known
@@ -286,7 +286,8 @@ class SelectionOptions:
     only : labels to draw; None = all.
     hide_shorter : least number of frames of a track.
     frames : which frames.
-    frames_path : folder with the images.
+    frames_path : folder with the images; None: one that is known is taken.
+    plain : draw over no images, even where they are known.
     """
 
     panels: tuple[str, ...] = ("after",)
@@ -294,6 +295,7 @@ class SelectionOptions:
     hide_shorter: int | None = None
     frames: slice = field(default_factory=lambda: slice(None))
     frames_path: Path | None = None
+    plain: bool = False
 
     @property
     def some_labels(self) -> bool:
@@ -401,10 +403,10 @@ DRAWING_NEEDS = (
         ("--only", "--hide-shorter", "--start", "--stop", "--step", "--palette"),
         (*_DRAWN, "--format timeline"),
     ),
-    Needs(("--frames-path",), _DRAWN),
-    Needs(("--alpha",), ("--frames-path",)),
+    Needs(("--frames-path", "--plain"), _DRAWN),
+    Needs(("--alpha",), _DRAWN, ("--plain",)),
     Needs(("--outline", "--numbers"), _SHEETS),
-    Needs(("--scale",), (*_SHEETS, "--frames-path")),  # the viewer scales nothing but images
+    Needs(("--scale",), _DRAWN),  # the viewer scales nothing but images
     Needs(("--fps",), _settings("--format", "gif", "mp4", "blocks", "html")),
     Needs(("--workers",), (*_MOVING, "--format html")),
 )

@@ -16,10 +16,10 @@ from consistency.cli.drawing import (
 from consistency.cli.input import name_of, open_input
 from consistency.cli.limits import add_limit_flags
 from consistency.cli.parser import Parser
-from consistency.draw import ending, writer
+from consistency.draw import OVER_IMAGES, ending, writer
 from consistency.draw.replacing import check_free, drawing
 from consistency.formats import list_masks
-from consistency.options import DRAWING_NEEDS
+from consistency.options import DRAWING_NEEDS, StyleOptions
 
 if TYPE_CHECKING:
     from consistency.backend import Backend
@@ -55,12 +55,23 @@ def show(args: argparse.Namespace) -> int:
     with open_backend("multi" if args.workers > 1 else "no", args.workers) as backend:
         assert backend is not None  # as it is on ranks of a launcher alone
         job = open_job(args, backend)
+        check_alpha(args, job)
         for name, path in pictures.items():
             with drawing(path, args.overwrite) as partial_path:
                 writer(name)(job, partial_path, backend, bars(args.quiet))
             if not args.quiet:
-                say(f"{path}: {job.count} frames")
+                over = f" over {job.images}" if job.photographs and name in OVER_IMAGES else ""
+                say(f"{path}: {job.count} frames{over}")
     return 0
+
+
+def check_alpha(args: argparse.Namespace, job: "RenderJob") -> None:
+    """Raise ValueError for an opacity of masks that lie over nothing."""
+    if args.alpha != StyleOptions.alpha and not job.photographs:
+        raise ValueError(
+            "--alpha has no effect without images, and none are known for these frames; add "
+            "--frames-path DIR"
+        )
 
 
 def path_of(args: argparse.Namespace, name: str) -> Path:

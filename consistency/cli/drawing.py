@@ -30,7 +30,14 @@ def add_source_flags(parser: argparse.ArgumentParser) -> None:
     )
     add("--experiments", type=Path, default=EXPERIMENTS, help="where experiments are kept")
     add_input_flags(parser.add_argument_group("with --data-path"))
-    add("--frames-path", type=Path, help="folder with the images, to draw the masks over them")
+    images = parser.add_mutually_exclusive_group()
+    images.add_argument(
+        "--frames-path",
+        type=Path,
+        help="folder with the images, to draw the masks over them; default: those that the run was "
+        'given, or a folder "frames" in the data or beside them',
+    )
+    images.add_argument("--plain", action="store_true", help="draw the masks over no images")
     add("--out", type=Path, default=PICTURES_FOLDER, help="folder for the pictures")
     add("--format", nargs="+", choices=tuple(PICTURES), default=["gif"], help="what to write")
     add("--overwrite", action="store_true", help="replace pictures of this name")
@@ -77,6 +84,7 @@ def selection_of(args: argparse.Namespace) -> SelectionOptions:
         hide_shorter=args.hide_shorter,
         frames=slice(args.start, args.stop, args.step),
         frames_path=args.frames_path,
+        plain=args.plain,
     )
 
 

@@ -18,6 +18,7 @@ PICTURES = {
     "contact": ("_contact.png", "figures", "write_contact"),
     "motion": ("_motion.png", "figures", "write_motion"),
 }
+OVER_IMAGES = ("gif", "mp4", "png", "html", "contact")  # where these are known
 BOTH_SIDES = ("html", "contact")  # show the input beside the result wherever it is there
 
 

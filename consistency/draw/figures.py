@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from consistency.backend import Backend
-from consistency.draw import colours, history
+from consistency.draw import history
 from consistency.draw.render_job import FrameViews, RenderJob, draw
 from consistency.draw.scene import Scene
 from consistency.experiment import Experiment
@@ -38,7 +38,7 @@ def write_timeline(job: RenderJob, path: Path, backend: Backend, progress: Progr
     # Inches: a row stays readable up to 140 labels, then rows get thinner.
     height = float(np.clip(1.2 + 0.09 * len(rows), 3, 14))
     figure, axes = _figure(float(np.clip(2 + 0.12 * job.count, 9, 24)), height)
-    axes.imshow(timeline_image(stretches, job.count, job.style.palette), aspect="auto")
+    axes.imshow(timeline_image(stretches, job.count, job.colours_of(stretches)), aspect="auto")
     events = history.happenings(experiment.folder, result.views)
     for kind, look in MARKERS.items():
         here = [
@@ -60,11 +60,10 @@ def write_timeline(job: RenderJob, path: Path, backend: Backend, progress: Progr
 
 
 def timeline_image(
-    stretches: dict[int, list[tuple[int, int]]], frames: int, palette: str
+    stretches: dict[int, list[tuple[int, int]]], frames: int, inks: np.ndarray
 ) -> np.ndarray:
-    """One row per label, one column per frame, uint8 (labels, frames, 3) RGB."""
+    """One row per label, one column per frame, uint8 (labels, frames, 3) RGB; inks (labels, 3)."""
     image = np.full((len(stretches), frames, 3), PAPER, np.uint8)
-    inks = colours.colours(stretches, palette)
     for row, (parts, ink) in enumerate(zip(stretches.values(), inks, strict=True)):
         # Grey from birth to end; colour goes over it, so that grey is left in the gaps.
         image[row, parts[0][0] : parts[-1][1] + 1] = ABSENT

@@ -35,8 +35,8 @@ def write_gif(job: RenderJob, path: Path, backend: Backend, progress: Progress) 
             fps=job.fps,
         )
     else:
-        labels = [labels for scene in job.scenes for labels in scene.labels()]
-        palette = colours.make_palette(labels, job.style.palette, text=job.style.numbers)
+        inks = [view.inks for scene in job.scenes for view in scene.views]
+        palette = colours.make_palette(inks, job.style.palette, text=job.style.numbers)
         table = palette.colours
         style = replace(job.style, indexed=palette)
         function = partial(_gif_frame, layouts=job.layouts, style=style, fps=job.fps)
@@ -103,8 +103,8 @@ def nearest_colours(table: np.ndarray) -> np.ndarray:
 
 def fits_palettes(job: RenderJob) -> bool:
     """Whether every frame alone has few enough labels for a palette of its own."""
-    frames = (set().union(*(view.labels for view in item.views)) for item in job.items)
-    most = max(len(labels) for labels in frames)
+    frames = (set().union(*(view.inks for view in item.views)) for item in job.items)
+    most = max(len(inks) for inks in frames)
     return not job.photographs and most + 1 + job.style.numbers <= colours.LARGEST_PALETTE
 
 
@@ -112,8 +112,8 @@ def draw_with_palette(
     item: FrameViews, layouts: tuple[Layout, ...], style: Style
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw a frame in a palette of its own: a third of the bytes, and as exact as RGB."""
-    labels = [view.labels for view in item.views]
-    palette = colours.make_palette(labels, style.palette, text=style.numbers)
+    inks = [view.inks for view in item.views]
+    palette = colours.make_palette(inks, style.palette, text=style.numbers)
     return draw(item, layouts, replace(style, indexed=palette)), palette.colours
 
 

@@ -45,11 +45,11 @@ class Style(StyleOptions):
         height, width = (max(1, round(side * self.scale)) for side in self.size)
         return height, width
 
-    def inks(self, labels: tuple[int, ...]) -> np.ndarray:
-        """Ink of the background and of each label: uint8 (1 + n,) numbers or (1 + n, 3) RGB."""
+    def inks(self, numbers: tuple[int, ...]) -> np.ndarray:
+        """Ink of the background and of the colours: uint8 (1 + n,) numbers or (1 + n, 3) RGB."""
         if self.indexed is None:
-            return colours.colours([0, *labels], self.palette)
-        return np.concatenate([np.zeros(1, np.uint8), self.indexed.numbers(labels)])
+            return colours.colours([0, *numbers], self.palette)
+        return np.concatenate([np.zeros(1, np.uint8), self.indexed.numbers(numbers)])
 
     @property
     def text_inks(self) -> tuple:
@@ -77,7 +77,7 @@ def draw_view(view: View, layout: Layout, style: Style, buffer: Buffer) -> np.nd
         owners, hidden = paint_owners(masks, style)
     else:
         owners, hidden = np.zeros(style.picture_size, np.uint8), {}
-    inks = style.inks(view.labels)
+    inks = style.inks(view.inks)
     # One look-up paints all masks: an owner is its row in the table of inks.
     picture = np.take(inks, owners, axis=0)
     if view.image is not None:

@@ -1,13 +1,15 @@
 """What is drawn, in whatever format: scenes side by side, chosen as the user asks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from consistency.dataset import Dataset, Layout
-from consistency.draw import BOTH_SIDES, scene
+from consistency.draw import BOTH_SIDES, colours, scene
+from consistency.draw.colouring import numbers_of
+from consistency.draw.known_images import find_folder
 from consistency.draw.render import Style, draw_view
 from consistency.draw.scene import Scene, View
 from consistency.experiment import Experiment
@@ -29,6 +31,8 @@ class RenderJob:
     panels : which of the two to draw, from left to right.
     style : how to draw each frame.
     fps : frames per second.
+    numbers : {label: number of its colour}, see ``colouring``; empty: each has its own.
+    images : the folder of the images that masks are drawn over; None: there is none.
     """
 
     name: str
@@ -38,6 +42,8 @@ class RenderJob:
     panels: tuple[str, ...]
     style: Style
     fps: float
+    numbers: dict[int, int]
+    images: Path | None = None
 
     @property
     def scenes(self) -> tuple[Scene, ...]:
@@ -59,6 +65,11 @@ class RenderJob:
     def layouts(self) -> tuple[Layout, ...]:
         """Where the masks of each panel are."""
         return tuple(scene.layout for scene in self.scenes)
+
+    def colours_of(self, labels: Iterable[int]) -> np.ndarray:
+        """Colours of labels, uint8 (n, 3) RGB."""
+        numbers = (self.numbers.get(label, label) for label in labels)
+        return colours.colours(numbers, self.style.palette)
 
     @property
     def photographs(self) -> bool:
@@ -132,8 +143,11 @@ def of_experiment(
     ValueError, FileNotFoundError
         If nothing is left to draw, or a label, an image or an input that is needed is missing.
     """
+    whole = scene.labelled(experiment)
+    # Of all frames and labels: what part of them is drawn changes no colour.
+    numbers = numbers_of(whole, style.palette)
     # Frames first: --only and --hide-shorter then speak of what is drawn.
-    after = scene.labelled(experiment).part(selection.frames)
+    after = whole.coloured(numbers).part(selection.frames)
     if selection.only is not None:
         after = scene.only_labels(after, selection.only)
     if selection.hide_shorter is not None:
@@ -146,7 +160,9 @@ def of_experiment(
             before = _input_of(experiment, after, selection)
         except ValueError:
             before = None  # what these formats tell of the result does not depend on it
-    return _job(experiment.name, experiment, after, before, selection, style, fps)
+    data = experiment.run["input"]["path"]
+    shown = after, before
+    return _job(experiment.name, experiment, *shown, selection, style, fps, data, numbers)
 
 
 def _input_of(experiment: Experiment, after: Scene, selection: SelectionOptions) -> Scene:
@@ -161,7 +177,8 @@ def of_dataset(
     if selection.some_labels:
         raise ValueError("--only and --hide-shorter need labels; mark the data first")
     before = scene.unlabelled(dataset).part(selection.frames)
-    return _job(name, None, None, before, selection, style, fps)
+    data = dataset.opened_as.get("path") or dataset.layout.root
+    return _job(name, None, None, before, selection, style, fps, data)
 
 
 def _job(
@@ -172,15 +189,21 @@ def _job(
     selection: SelectionOptions,
     style: StyleOptions,
     fps: float,
+    data: str | Path | None,
+    numbers: dict[int, int] | None = None,
 ) -> RenderJob:
-    if selection.frames_path is not None:
-        after = after and scene.with_photographs(after, selection.frames_path)
-        before = before and scene.with_photographs(before, selection.frames_path)
     shown = after or before
     if shown is None:
         raise ValueError(f"{name}: neither a result nor an input to draw")
     size = shown.size()
+    images = selection.frames_path
+    if images is None and not selection.plain and data is not None:
+        run = experiment.run if experiment else None
+        images = find_folder(run, Path(data), [view.frame for view in shown.views], size)
+    if images is not None:
+        after = after and scene.with_photographs(after, images)
+        before = before and scene.with_photographs(before, images)
     style = Style(size=size, **asdict(style))
     # A data set has nothing but its input to show.
     panels = selection.panels if after else ("before",)
-    return RenderJob(name, experiment, after, before, panels, style, fps)
+    return RenderJob(name, experiment, after, before, panels, style, fps, numbers or {}, images)

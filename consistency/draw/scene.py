@@ -1,7 +1,7 @@
 """What is to be drawn: frames of an experiment or a data set, and a label for each mask."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,12 +23,19 @@ class View:
     indices : the masks to draw, as they are numbered in ``frame``.
     labels : label (int >= 1) of each of them.
     image : the photograph of this frame, if it is drawn over one.
+    numbers : of the colour of each mask, see ``colouring``; None: its label.
     """
 
     frame: Frame
     indices: tuple[int, ...]
     labels: tuple[int, ...]
     image: Path | None = None
+    numbers: tuple[int, ...] | None = None
+
+    @property
+    def inks(self) -> tuple[int, ...]:
+        """Number of the colour of each mask."""
+        return self.labels if self.numbers is None else self.numbers
 
     def read(self, layout: Layout, buffer: Buffer) -> PackedMasks:
         """Pack the masks in the order of ``labels``."""
@@ -36,9 +43,15 @@ class View:
 
     def keep(self, wanted: Callable[[int, int], bool]) -> "View":
         """Leave out masks for which ``wanted(index, label)`` is False."""
-        pairs = [p for p in zip(self.indices, self.labels, strict=True) if wanted(*p)]
+        kept = [
+            k for k, pair in enumerate(zip(self.indices, self.labels, strict=True)) if wanted(*pair)
+        ]
+        numbers = self.numbers and tuple(self.numbers[k] for k in kept)
         return replace(
-            self, indices=tuple(i for i, _ in pairs), labels=tuple(label for _, label in pairs)
+            self,
+            indices=tuple(self.indices[k] for k in kept),
+            labels=tuple(self.labels[k] for k in kept),
+            numbers=numbers,
         )
 
 
@@ -68,6 +81,14 @@ class Scene:
     def labels(self) -> list[tuple[int, ...]]:
         """The labels of each frame."""
         return [view.labels for view in self.views]
+
+    def coloured(self, numbers: Mapping[int, int]) -> "Scene":
+        """Give labels the colours of these numbers; those that are not there keep their own."""
+        views = (
+            replace(view, numbers=tuple(numbers.get(label, label) for label in view.labels))
+            for view in self.views
+        )
+        return replace(self, views=tuple(views))
 
     def part(self, frames: slice) -> "Scene":
         """Some of the frames; ValueError if that leaves none."""

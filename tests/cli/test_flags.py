@@ -79,7 +79,7 @@ def test_each_row_refuses_its_flags_and_accepts_them_with_a_companion(row, flag)
         ("consistency.mark_label --frames-path DIR", "--motion frames"),
         ("consistency.mark_label --kernel cupy", "--multi mpi"),
         ("consistency.mark_label --split val", "--sequences FILE"),
-        ("consistency.vis --exp-name exp --alpha 0.2", "--frames-path DIR"),
+        ("consistency.vis --exp-name exp --alpha 0.2 --format timeline", "--format gif"),
         ("consistency.vis --exp-name exp --outline --format html", "--format html gif"),
         ("consistency.convert IN OUT --drop smallest --to coco", "--to davis"),
         ("consistency.mark_label --no-corrections", "--overwrite"),

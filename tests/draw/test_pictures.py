@@ -337,7 +337,7 @@ def test_timeline_shows_labels_and_gaps(look, tmp_path):
     views = scene.labelled(open_experiment(tmp_path / "experiments" / "exp")).views
     stretches = history.spans(views)
     assert stretches == {1: [(0, 4)], 2: [(0, 1), (4, 4)], 3: [(1, 1)]}
-    image = figures.timeline_image(stretches, 5, "distinct")
+    image = figures.timeline_image(stretches, 5, colours.colours(stretches))
     ink, paper, absent = colours.colours([2])[0].tolist(), [255] * 3, [222] * 3
     assert image[1].tolist() == [ink, ink, absent, absent, ink]
     assert image[2, 0].tolist() == paper

@@ -33,7 +33,6 @@ from consistency.masks.packed import PackedMasks
 
 GROUP_BITS, GROUPS = 7, 10
 LEVEL = 9  # of zlib; 1 ms a frame more than 6, and 2 % fewer bytes
-JPEG_QUALITY = 75
 MASK_NUMBERS = 5  # that describe a mask
 
 
@@ -49,13 +48,14 @@ class Stretch:
 
 
 def encode_stretch(
-    stretch: Stretch, layout: Layout, style: Style, tracks: dict[int, int]
+    stretch: Stretch, layout: Layout, style: Style, tracks: dict[int, int], quality: int
 ) -> list[tuple[str, str]]:
     """Encode the block and, where there is one, the JPEG of each frame, both in base 64.
 
     Parameters
     ----------
     tracks : label -> number of its track.
+    quality : of the JPEGs, 1-95.
     """
     buffer = Buffer()
     earlier = _labelled_part(stretch.before, layout, buffer) if stretch.before else None
@@ -67,7 +67,9 @@ def encode_stretch(
         overlap = np.zeros(masks.count)
         overlap[kept] = same_label_iou(earlier, now)
         block = encode_block(masks, view, overlap, style.size, tracks)
-        photograph = b"" if view.image is None else jpeg(view.image, view.frame.name, style)
+        photograph = (
+            b"" if view.image is None else jpeg(view.image, view.frame.name, style, quality)
+        )
         blocks.append((_text(zlib.compress(block, LEVEL)), _text(photograph)))
         earlier = now
     return blocks
@@ -153,11 +155,11 @@ def _text(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def jpeg(path: Path, frame: str, style: Style) -> bytes:
+def jpeg(path: Path, frame: str, style: Style, quality: int) -> bytes:
     """Compress the photograph of a frame at the style's scale."""
     file = io.BytesIO()
     picture = read_photograph(path, frame, style)
-    Image.fromarray(picture).save(file, "JPEG", quality=JPEG_QUALITY)
+    Image.fromarray(picture).save(file, "JPEG", quality=quality)
     return file.getvalue()
 
 

@@ -1,6 +1,6 @@
 /* Corrections: a list of what is wrong, how the labels look with it, and the file that keeps it. */
 
-const corrections = { items: [], undone: [], saved: true };
+const corrections = { items: [], undone: [], saved: true, changes: 0 };
 // For each original label: [{first, last, label}], what it is called in which frames; label null:
 // dropped.
 let segments = [];
@@ -85,6 +85,7 @@ function applyCorrections() {
   let largest = BigInt(about.largest);
   segments = originals.map((track) => [{ first: 0, last: count - 1, label: track.label }]);
   for (const item of corrections.items) applyItem(item, names, () => String(++largest));
+  corrections.changes += 1;
   tracks = assembled(names);
   byLabel = new Map(tracks.map((track) => [track.label, track.number]));
   const numberOf = (part) => byLabel.get(part.label) ?? -1;

@@ -93,15 +93,27 @@ function involves(event) {
     || event.involved.some((number) => shownOf(number, event.frame) === state.selected);
 }
 
+let chosen = { key: "", events: [], byFrame: new Map() };
+
 /** The events of the chosen kind, of all labels or of the one that is shown alone. */
 function chosenEvents() {
   const kind = $("kind").value;
-  return events.filter((event) =>
+  // Asked at every step, of thousands: found once for each choice.
+  const key = `${kind} ${state.selected} ${corrections.changes}`;
+  if (key === chosen.key) return chosen.events;
+  const found = events.filter((event) =>
     (kind === "any" ? !QUIET_KINDS.has(event.kind) : event.kind === kind) && involves(event));
+  chosen = { key, events: found, byFrame: new Map() };
+  for (const event of found) {
+    if (!chosen.byFrame.has(event.frame)) chosen.byFrame.set(event.frame, []);
+    chosen.byFrame.get(event.frame).push(event);
+  }
+  return found;
 }
 
 function eventsAt(frame) {
-  return chosenEvents().filter((event) => event.frame === frame);
+  chosenEvents();
+  return chosen.byFrame.get(frame) ?? [];
 }
 
 function showEvents() {

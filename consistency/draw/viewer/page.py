@@ -10,9 +10,10 @@ from typing import Any, TextIO
 
 from consistency.backend import Backend
 from consistency.draw import colours, history
+from consistency.draw.render import Style
 from consistency.draw.render_job import RenderJob
 from consistency.draw.scene import Scene, View, input_indices
-from consistency.draw.viewer.blocks import encode_stretch, stretches
+from consistency.draw.viewer.blocks import Stretch, encode_stretch, jpeg, stretches
 from consistency.experiment import Experiment
 from consistency.plain_text import to_json
 from consistency.progress import Progress
@@ -24,20 +25,21 @@ SCRIPTS = (
     "tracks.js", "editing.js", "panels.js", "keys.js", "main.js",
 )  # fmt: skip
 SPARE_COLOURS = 32  # for labels that corrections make
-LONGEST_PHOTOGRAPH = 1280  # pixels; enough for a screen, and a hundredth of the masks' megabytes
+# Longest side of images in pixels and quality of their JPEGs; the first that fit are taken: 1280 is
+# enough for a screen, 240 the least that tells what is there.
+PHOTOGRAPHS = ((1280, 75), (960, 75), (640, 70), (480, 60), (400, 50), (320, 40), (240, 30))
+LARGEST_PAGE = 40e6  # bytes that images may make a page grow to
+BASE64 = 4 / 3  # letters per byte
+SAMPLES = 3  # frames by which a page is estimated
 
 
 def write_html(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Write one HTML file that opens from disk, without a network."""
     source = labelled_input(job)
     numbers = {label: i for i, label in enumerate(history.spans(_kept(source)))}
-    # Photographs alone are scaled, and never enlarged: masks are exact at any size.
-    scale = min(job.style.scale, 1.0, LONGEST_PHOTOGRAPH / max(job.style.size))
+    style, quality = photograph_style(source, job.style, numbers)
     function = partial(
-        encode_stretch,
-        layout=source.layout,
-        style=replace(job.style, scale=scale),
-        tracks=numbers,
+        encode_stretch, layout=source.layout, style=style, tracks=numbers, quality=quality
     )
     parts = backend.map(function, stretches(source.views, STRETCH_FRAMES))
     blocks = progress((block for part in parts for block in part), "html", len(source.views))
@@ -49,6 +51,27 @@ def write_html(job: RenderJob, path: Path, backend: Backend, progress: Progress)
         _write_data(file, "about", "application/json", as_json(describe(job, source)))
         _write_blocks(file, blocks)
         file.write(f"<script>\n{script()}</script>{foot}")
+
+
+def photograph_style(source: Scene, style: Style, tracks: dict[int, int]) -> tuple[Style, int]:
+    """Style and quality of a page's images: the best that keep it small enough to open at once."""
+    # Photographs alone are scaled, and never enlarged: masks are exact at any size.
+    choices = [
+        (replace(style, scale=min(style.scale, 1.0, side / max(style.size))), quality)
+        for side, quality in PHOTOGRAPHS
+    ]
+    some = source.views[:: max(1, len(source.views) // SAMPLES)][:SAMPLES]
+    images = [(view.image, view.frame.name) for view in some if view.image is not None]
+    if not images:
+        return choices[0]
+    views = tuple(replace(view, image=None) for view in some)
+    masks = encode_stretch(Stretch(None, views), source.layout, style, tracks, 1)
+    room = LARGEST_PAGE / len(source.views) - sum(len(text) for text, _ in masks) / len(masks)
+    for smaller, quality in choices:
+        sizes = [len(jpeg(path, frame, smaller, quality)) for path, frame in images]
+        if BASE64 * sum(sizes) / len(sizes) <= room:
+            return smaller, quality
+    return choices[-1]
 
 
 def script() -> str:
@@ -103,7 +126,7 @@ def describe(job: RenderJob, source: Scene) -> dict[str, Any]:
     """What the page says beside the masks; labels are text, as they may exceed its numbers."""
     kept = _kept(source)
     spans = history.spans(kept)
-    inks = colours.colours(spans, job.style.palette)
+    inks = job.colours_of(spans)
     # Only the input knows what its categories are called.
     names = history.names(job.experiment, source.categories) if job.experiment else {}
     table = history.tracks(job.experiment.folder) if job.experiment else {}

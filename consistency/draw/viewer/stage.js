@@ -102,7 +102,7 @@ function paintFrame() {
   if (state.split > 0) paint("before", masks, beforeInk, outlined);
   const photograph = $("image" + state.frame);
   $("photograph").hidden = !photograph || !$("images").checked;
-  if (photograph) $("photograph").src = "data:image/webp;base64," + photograph.textContent;
+  if (photograph) $("photograph").src = "data:image/jpeg;base64," + photograph.textContent;
   describeStage();
   drawNames();
 }

@@ -5,6 +5,7 @@ const BUBBLE = 18; // pixels within which events are one bubble
 const FEWEST = 8; // frames that the timeline shows at the nearest
 const MOSTLY = 0.5; // share of the frames in which a label of the first group is
 const time = { from: 0, to: count };
+let lastBubbles = { key: "", bubbles: [] };
 let layout = []; // lines: {title} or {tracks}
 
 /** Lines of labels, by how long they live; labels that never meet may share a line. */
@@ -122,6 +123,14 @@ function drawLane() {
 
 /** Events that are near each other on the screen, as [{x, frame, events}]. */
 function bubbles(wide) {
+  const key = `${wide} ${time.from} ${time.to}`;
+  if (lastBubbles.key !== key || lastBubbles.events !== chosenEvents()) {
+    lastBubbles = { key, events: chosenEvents(), bubbles: findBubbles(wide) };
+  }
+  return lastBubbles.bubbles;
+}
+
+function findBubbles(wide) {
   const x = across(wide);
   const bins = new Map();
   for (const event of chosenEvents()) {
