@@ -4,8 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from conftest import squares
+from conftest import labels_of, squares
 from viewer_fixtures import at, canvas, painted, shown_labels
+
+import mark_label
+from consistency import correct
 
 # Labels 1 and 2 throughout; 3 in the first three frames, 4 in the last three: one object.
 BROKEN = [
@@ -35,7 +38,7 @@ def go_to(page, frame):
     page.wait_for_selector(f"body[data-frame='{frame}'][data-drawn='{frame}']")
 
 
-def test_a_merge_is_shown_saved_undone_and_made_again(write, visit):
+def test_a_merge_is_shown_saved_undone_and_made_again(write, visit, tmp_path):
     page = visit(write(BROKEN, marks=BY_OVERLAP))
     assert shown_labels(page) == ["1", "2", "3", "4"]
     choose(page, 3)
@@ -52,7 +55,7 @@ def test_a_merge_is_shown_saved_undone_and_made_again(write, visit):
         "format": "mask label corrections",
         "version": 1,
         "sequence": "exp",
-        "input": None,
+        "input": json.loads((tmp_path / "experiments/exp/run.json").read_text())["labels"],
         "corrections": [{"do": "merge", "labels": [3, 4]}],
     }
     page.keyboard.press("u")
@@ -63,6 +66,38 @@ def test_a_merge_is_shown_saved_undone_and_made_again(write, visit):
     assert page.inner_text("#correction-list").startswith("4 becomes 3")
     page.click("#correction-list [aria-label^=remove]")
     np.testing.assert_array_equal(canvas(page, "after"), painted(BROKEN[5], (1, 2, 4)))
+
+
+@pytest.mark.parametrize("again", ["mark_label", "correct"])
+def test_a_wrong_label_is_mended_in_the_viewer_and_right_in_the_next_run(
+    write, visit, tmp_path, again
+):
+    page = visit(write(BROKEN, marks=BY_OVERLAP))
+    folder = tmp_path / "experiments" / "exp"
+    wrong = [[1, 2, 3]] * 3 + [[1, 2, 4]] * 3
+    assert list(labels_of(folder).values()) == wrong
+    go_to(page, 2)
+    page.mouse.click(*at(page, 44, 8))  # label 3, which becomes 4 in the next frame
+    page.keyboard.press("m")
+    go_to(page, 3)
+    page.mouse.click(*at(page, 44, 28))
+    page.keyboard.press("Enter")
+    page.keyboard.press("r")
+    page.keyboard.type("jumper")
+    page.keyboard.press("Enter")
+    path = tmp_path / "corrections.json"
+    path.write_text(json.dumps(saved(page)))
+    if again == "correct":
+        assert correct.main([str(folder), str(path), "--overwrite", "--quiet"]) == 0
+    else:
+        where = ["--data-path", str(tmp_path / "data"), "--experiments", str(folder.parent)]
+        given = ["--exp-name", "exp", "--overwrite", "--quiet", *BY_OVERLAP, "--output", "none"]
+        assert mark_label.main([*where, *given, "--corrections", str(path)]) == 0
+    assert list(labels_of(folder).values()) == [[1, 2, 3]] * 6
+    after = visit(write.draw(), "#frame=5.png&label=3")
+    assert shown_labels(after) == ["1", "2", "3"]
+    assert after.inner_text("#details").startswith("label 3 jumper · ")
+    assert after.evaluate("frame.textContent").startswith("6 / 6")
 
 
 def test_what_cannot_be_is_said_and_not_kept(write, visit):
