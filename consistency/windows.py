@@ -213,7 +213,7 @@ class _Work:
         """Yield the windows, measured by workers; those of the one in hand alone are held."""
         measured = Measurements(self.dataset, self.backend, self.options, self.journal)
         with closing(iter(measured)) as coming:
-            yield from _labelled(coming, self.spans, self.options, self.parameters)
+            yield from labelled_windows(coming, self.spans, self.options, self.parameters)
             # To its end, where a journal says what it has known.
             next(coming, None)
 
@@ -226,7 +226,7 @@ def label_task(
     Raises ValueError or OSError that name the file or record and the frame.
     """
     measured = measure_frames(Chunk(task.frames, 0), layout, options.measuring(), kernel)
-    return list(_labelled(measured, task.spans, options, parameters))
+    return list(labelled_windows(measured, task.spans, options, parameters))
 
 
 def label_and_keep(task: Task, **how: Any) -> Kept:
@@ -234,7 +234,7 @@ def label_and_keep(task: Task, **how: Any) -> Kept:
     return Kept(label_task(task, **how), WINDOW_CLASSES)
 
 
-def _labelled(
+def labelled_windows(
     measured: Iterable[FrameMeasurement],
     spans: Sequence[range],
     options: Options,

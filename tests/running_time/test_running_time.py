@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from labelling import boxes
+from sequences import write_native
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "running_time"))
 
@@ -14,11 +16,14 @@ import charts
 import get_results
 import gpu
 import opening
+import pieces
 import rivals
 import runs
 import study
+import windows
 
 import vis
+from backends import open_backend
 from backends.kernel import Kernel
 from consistency.formats import images, open_dataset
 
@@ -156,3 +161,55 @@ def test_opening_reads_the_first_image_alone_and_its_figures_are_kept(
     assert (tmp_path / "opening.md").read_text() == capsys.readouterr().out
     rows = json.loads((tmp_path / "opening.json").read_text())["rows"]
     assert [len(row["opening"]) for row in rows] == [3, 3]
+
+
+def test_windows_are_measured(data, tmp_path, capsys, monkeypatch):
+    commands = []
+
+    def watched(command):
+        commands.append(command[command.index("none") + 1 :])
+        return {"processor": 1.0, "memory": 2.0}
+
+    monkeypatch.setattr(study, "watched", watched)
+    arguments = ["--times", "4", "--size", "6", "--overlap", "2", "--long", "100", "--repeat", "1"]
+    kept = tmp_path / "figures.json"
+    assert windows.main(["--data-path", str(data), "--json", str(kept), *arguments]) == 0
+    out = capsys.readouterr().out
+    assert "squares: 12 frames, windows of 6 frames that share 2" in out
+    assert len([line for line in out.splitlines() if line.startswith("| 1024 |")]) == 1
+    cut = ["--cut-size", "6", "--cut-overlap", "2"]
+    assert commands == [[], cut, [*cut, "--low-memory"]]
+    assert [row["way"] for row in json.loads(kept.read_text())["memory"]] == [
+        "whole", "windows", "windows, --low-memory"
+    ]  # fmt: skip
+
+
+def test_windows_lift_the_bound_of_the_sequential_stage():
+    def stages(measuring, labels, alone):
+        values = {"read and measure": measuring, "labels": labels, "this process": alone}
+        return {name: {"median": value} for name, value in values.items()}
+
+    results = {"about": {"size": 100, "overlap": 50}}
+    results |= {"whole": stages(16.0, 4.0, 4.0), "windows": stages(16.0, 8.0, 0.01)}
+    one, some, many = (windows.predicted(results, ranks) for ranks in (1, 8, 1024))
+    # 10 000 frames are 199 windows; a frame in two windows is read and labelled twice.
+    assert one["whole"] == (pytest.approx(1000 / (16 * (1 + 1 / 64))), "ranks")
+    assert one["windows"] == (pytest.approx(1000 / 40), "ranks")
+    assert some["whole"] == (pytest.approx(250), "sequential")
+    assert some["windows"] == (pytest.approx(200), "ranks")
+    assert many["whole"] == (pytest.approx(250), "sequential")
+    assert many["windows"] == (pytest.approx(199 * 1000 / 40), "number of windows")
+
+
+def test_pieces_are_cut_and_joined(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(pieces, "open_backend", lambda *_: open_backend("no"))  # starts at once
+    for name in ("x", "y"):
+        frames = [boxes((10 + 3 * t, 10, 20, 20), (100, 50, 20, 20)) for t in range(9)]
+        records = [[{"segmentation": m} for m in frame] for frame in frames]
+        write_native(tmp_path / name / "data", records)
+        truth = {f"{t:04d}.png": [5, 6] for t in range(9)}
+        (tmp_path / name / "truth.json").write_text(json.dumps(truth))
+    group = f"g={tmp_path / 'x'},{tmp_path / 'y'}"
+    assert pieces.main([group, "--cuts", "2", "--overlap", "0", "3"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert lines == [["g", "0", "8", "8", "0"], ["g", "3", "8", "8", "0"]]
