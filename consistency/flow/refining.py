@@ -9,7 +9,7 @@ import numpy as np
 RADIUS = 4  # pixels, of a window
 NOISE = 100.0  # grey values squared: colours that differ by less say little
 # The score only says on which side of a border a pixel lies: depth must not outweigh colour.
-DEPTH = 1.0
+DEPTH = 0.5
 
 Region = tuple[slice, slice]  # rows, columns
 
@@ -29,7 +29,7 @@ class Guide:
 
         Parameters
         ----------
-        score : float32 (h, w) of the region, positive inside the mask, pixels from its border.
+        score : float32 (h, w) of the region, pixels from the border of the mask, positive inside.
         region : of the image.
         """
         score = np.clip(score, -DEPTH, DEPTH)
