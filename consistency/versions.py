@@ -29,7 +29,7 @@ def versions() -> dict[str, str]:
     if at is not None:
         found["commit"] = at
     found["python"] = platform.python_version()
-    return found | {name: _version(name) for name in ("numpy", "scipy")}
+    return found | {name: _version(name) for name in ("numpy", "scipy", "opencv-python-headless")}
 
 
 # What this process has imported stays, and to look it up takes 5 ms each.
