@@ -109,13 +109,25 @@ def iou(shared: np.ndarray, areas: np.ndarray, other_areas: np.ndarray) -> np.nd
     shared : int64 (n, m), common pixels.
     areas, other_areas : int64 (n,) and (m,), pixels of the rows' and the columns' masks.
     """
-    union = areas[:, None] + other_areas[None, :] - shared
-    return np.divide(shared, union, out=np.zeros(shared.shape), where=union > 0)
+    return iou_of_pairs(shared, areas[:, None], other_areas[None, :])
 
 
 def containment(shared: np.ndarray, areas: np.ndarray, other_areas: np.ndarray) -> np.ndarray:
     """Intersection over the smaller area, float64 (n, m) in [0, 1]; an empty mask gives 0."""
-    smaller = np.minimum(areas[:, None], other_areas[None, :])
+    return containment_of_pairs(shared, areas[:, None], other_areas[None, :])
+
+
+def iou_of_pairs(shared: np.ndarray, areas: np.ndarray, other_areas: np.ndarray) -> np.ndarray:
+    """``iou`` of shared pixels and areas one by one, float64 of the shape of ``shared``."""
+    union = areas + other_areas - shared
+    return np.divide(shared, union, out=np.zeros(shared.shape), where=union > 0)
+
+
+def containment_of_pairs(
+    shared: np.ndarray, areas: np.ndarray, other_areas: np.ndarray
+) -> np.ndarray:
+    """``containment`` of shared pixels and areas one by one, float64 as ``shared``."""
+    smaller = np.minimum(areas, other_areas)
     return np.divide(shared, smaller, out=np.zeros(shared.shape), where=smaller > 0)
 
 
@@ -151,6 +163,17 @@ class PairTable:
         """Rows and columns of the entries, int64 (k,) each."""
         rows, columns = np.divmod(self.index.astype(np.int64), max(self.shape[1], 1))
         return rows, columns
+
+    def select(self, chosen: np.ndarray) -> "PairTable":
+        """Return the table of ``chosen`` masks, int64 (k,), none twice, of a frame with itself."""
+        number = np.full(self.shape[0], -1)
+        number[chosen] = np.arange(chosen.size)
+        rows, columns = (number[place] for place in self.places())
+        some = np.flatnonzero((rows >= 0) & (columns >= 0))
+        index = rows[some] * chosen.size + columns[some]
+        order = np.argsort(index)
+        size = chosen.size, chosen.size
+        return PairTable(size, index[order].astype(np.uint32), self.value[some][order])
 
     def listed(self) -> np.ndarray:
         """Return the entries, int64 (k, 3): row, column, pixels; in this order."""

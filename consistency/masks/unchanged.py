@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from consistency.masks.intersections import Kernel, self_intersections
+from consistency.masks.intersections import Kernel, PairTable, self_intersections
 from consistency.masks.packed import PackedMasks
 
 NONE = -1  # no mask before is the same
@@ -97,33 +97,33 @@ def pairs_within(masks: PackedMasks) -> int:
 
 
 def shared_within(
-    now: Comparable, same: np.ndarray, before: np.ndarray | None
+    now: Comparable, same: np.ndarray, before: PairTable | None
 ) -> tuple[np.ndarray, int]:
     """Pixels that the masks of a frame share, int64 (n, n), and how many words were ANDed for it.
 
     Parameters
     ----------
     same : of each mask, see ``find_same``.
-    before : the table of the frame before, int64 (m, m); None where ``same`` is NONE.
+    before : the table of the frame before; None where ``same`` is NONE.
     """
     known = np.flatnonzero(same != NONE)
     if before is None or not known.size:
         return self_intersections(now.masks, now.areas), pairs_within(now.masks)
     some = _at(now.masks, touched(now.masks, same == NONE))
     table = self_intersections(some)
-    table[np.ix_(known, known)] = before[np.ix_(same[known], same[known])]
+    table[np.ix_(known, known)] = before.dense()[np.ix_(same[known], same[known])]
     return table, pairs_within(some)
 
 
 def shared_between(
-    earlier: PackedMasks, later: PackedMasks, same: np.ndarray, within: np.ndarray, kernel: Kernel
+    earlier: PackedMasks, later: PackedMasks, same: np.ndarray, within: PairTable, kernel: Kernel
 ) -> tuple[np.ndarray, int]:
     """Pixels that two frames share, int64 (n, m), and how many words were ANDed for it.
 
     Parameters
     ----------
     same : of each later mask, see ``find_same``.
-    within : int64 (m, m), pixels that the later masks share.
+    within : pixels that the later masks share.
     """
     known = np.flatnonzero(same != NONE)
     if not known.size:
@@ -134,7 +134,7 @@ def shared_between(
     some = _at(earlier, positions), _at(later, positions)
     table = kernel(*some)
     # A mask has with the earlier picture of another what it has with its picture of now.
-    table[np.ix_(same[known], known)] = within[np.ix_(known, known)]
+    table[np.ix_(same[known], known)] = within.select(known).dense()
     return table, pairs_of_words(*some)
 
 

@@ -1,13 +1,17 @@
 """Which masks of one frame to keep, and why each other one goes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from consistency.dataset import Frame
-from consistency.masks.intersections import containment, iou
+from consistency.masks.intersections import containment_of_pairs, iou, iou_of_pairs
 from consistency.masks.packed import PackedMasks
 from consistency.options import MeasureOptions
+
+# Name of the reason, ratio of shared pixels and two areas, what it must not be above.
+Test = tuple[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray], float]
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,16 @@ def find_duplicates(
     dropped : the others, in ``order``.
     """
     # IoU first: where both hold, it is the reason that is named.
-    tests = [("iou", iou(shared, areas, areas), iou_limit)]
+    tests: list[Test] = [("iou", iou_of_pairs, iou_limit)]
     if containment_limit is not None:
-        tests.append(("containment", containment(shared, areas, areas), containment_limit))
+        tests.append(("containment", containment_of_pairs, containment_limit))
+    alike = _alike(shared, areas, tests)
     kept: list[int] = []
     dropped = []
     for mask in order.tolist():
-        reason = _duplicate_of(mask, kept, tests) if areas[mask] else Dropped(mask, "empty")
+        reason = None if areas[mask] else Dropped(mask, "empty")
+        if alike[mask]:
+            reason = _duplicate_of(mask, kept, shared, areas, tests)
         if reason is None:
             kept.append(mask)
         else:
@@ -65,14 +72,30 @@ def find_duplicates(
     return np.array(kept, np.int64), dropped
 
 
-def _duplicate_of(mask: int, kept: list[int], tests: list) -> Dropped | None:
-    for reason, values, limit in tests:
+def _alike(shared: np.ndarray, areas: np.ndarray, tests: list[Test]) -> np.ndarray:
+    """Masks that are too like any other, bool (n,); most are not, and need no second look."""
+    # Most pairs share nothing: a table of ratios of all pairs would take most of the time.
+    rows, columns = np.nonzero(shared)
+    others = np.flatnonzero(rows != columns)
+    rows, columns = rows[others], columns[others]
+    pixels = shared[rows, columns]
+    found = np.zeros(areas.size, bool)
+    for _, ratio, limit in tests:
+        found[rows[ratio(pixels, areas[rows], areas[columns]) > limit]] = True
+    return found
+
+
+def _duplicate_of(
+    mask: int, kept: list[int], shared: np.ndarray, areas: np.ndarray, tests: list[Test]
+) -> Dropped | None:
+    for reason, ratio, limit in tests:
         if kept:
+            values = ratio(shared[mask, kept], areas[mask], areas[kept])
             # The most similar kept mask is named as the reason, not the first one above the limit.
-            best = kept[int(np.argmax(values[mask, kept]))]
+            best = int(np.argmax(values))
             # Above, not at: a limit of 1 keeps even identical masks.
-            if values[mask, best] > limit:
-                return Dropped(mask, reason, best, float(values[mask, best]))
+            if values[best] > limit:
+                return Dropped(mask, reason, kept[best], float(values[best]))
     return None
 
 
@@ -135,11 +158,15 @@ def canonical_order(masks: PackedMasks, areas: np.ndarray) -> np.ndarray:
     ties = np.flatnonzero(np.diff(areas[order]) == 0)
     if not ties.size:
         return order
-    tied = set(order[ties].tolist()) | set(order[ties + 1].tolist())
-    pixels = {}
-    for index in tied:
-        mine = masks.mask == index
-        pixels[index] = (masks.position[mine].tolist(), masks.word[mine].tolist())
+    tied = np.zeros(masks.count, bool)
+    tied[order[ties]] = tied[order[ties + 1]] = True
+    mine = np.flatnonzero(tied[masks.mask])
+    mine = mine[np.argsort(masks.mask[mine], kind="stable")]
+    indices, begins = np.unique(masks.mask[mine], return_index=True)
+    pixels = {
+        index: (masks.position[some].tolist(), masks.word[some].tolist())
+        for index, some in zip(indices.tolist(), np.split(mine, begins[1:]), strict=True)
+    }
     return np.array(sorted(order.tolist(), key=lambda i: (-areas[i], pixels.get(i, ()), i)))
 
 

@@ -30,8 +30,8 @@ from consistency.measure.optical_flow import FlowView, estimate_flow, flow_view
 from consistency.measure.work import Work, changed_blocks
 from consistency.options import MeasureOptions
 
-# Memory of the tables of all pairs while a frame is measured.
-PAIR_BYTES = 36
+# Memory of the tables of all pairs while a frame is measured: three at most are there at a time.
+PAIR_BYTES = 24
 
 Read = Callable[[Layout, Frame, Buffer], tuple[Frame, PackedMasks]]
 
@@ -90,7 +90,7 @@ class _Seen:
 
     frame: Frame
     all: Comparable
-    within: np.ndarray
+    within: PairTable
     same: np.ndarray
     kept: np.ndarray
     dropped: tuple[Dropped, ...]
@@ -153,7 +153,8 @@ class FrameMeasurer:
         self._last = _Seen(
             frame=frame,
             all=every,
-            within=shared,
+            # A table of all pairs of thousands of masks is most of what a frame needs.
+            within=PairTable.of(shared),
             same=same,
             kept=kept,
             dropped=tuple(dropped),
@@ -173,7 +174,7 @@ class FrameMeasurer:
         before, last = self._before, self._last
         seen = self.look(given)
         frame, kept, areas = seen.frame, seen.kept, seen.all.areas
-        within = seen.within[np.ix_(kept, kept)]
+        within = seen.within.select(kept)
         earlier, words = self._compare(before, seen, within)
         return FrameMeasurement(
             name=frame.name,
@@ -186,7 +187,7 @@ class FrameMeasurer:
             # The one before may have been left out there.
             same=np.where(seen.kept_same == NONE, NONE, seen.same[kept]),
             record_areas=record_areas(frame, areas)[kept],
-            within=PairTable.of(within),
+            within=within,
             earlier=earlier,
             lookback=self._options.lookback,
             dropped=seen.dropped,
@@ -199,7 +200,7 @@ class FrameMeasurer:
         )
 
     def _compare(
-        self, before: list[tuple[PackedMasks, np.ndarray]], seen: _Seen, within: np.ndarray
+        self, before: list[tuple[PackedMasks, np.ndarray]], seen: _Seen, within: PairTable
     ) -> tuple[tuple[PairTable, ...], int]:
         """Compare a frame with those before it: tables, and pairs of words that were ANDed."""
         tables, words, same = [], 0, seen.kept_same

@@ -71,3 +71,12 @@ def test_a_table_without_its_zeros_reads_like_the_table(table):
 
 def test_masks_that_share_nothing():
     assert no_pairs(3, 2).dense().tolist() == [[0, 0]] * 3
+
+
+def test_chosen_masks_of_a_table():
+    random = np.random.default_rng(2)
+    table = random.integers(0, 4, (9, 9))
+    for chosen in (np.array([4, 0, 8, 3]), np.arange(9), np.zeros(0, int), np.array([5])):
+        found = PairTable.of(table).select(chosen)
+        assert np.array_equal(found.dense(), table[np.ix_(chosen, chosen)])
+        assert (np.diff(found.index.astype(int)) > 0).all()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import SHAPES, orders, random_masks
 
-from consistency.masks.intersections import intersections
+from consistency.masks.intersections import PairTable, intersections
 from consistency.masks.packing import pack
 from consistency.masks.unchanged import (
     NONE,
@@ -62,12 +62,14 @@ def test_what_reuse_gives_is_what_pixels_give(frames, order):
         assert index == NONE or is_there[index]
     within, _ = shared_within(before, np.full(len(earlier), NONE), None)
     np.testing.assert_array_equal(within, loops(earlier, earlier))
-    within, words = shared_within(now, same, within)
+    within, words = shared_within(now, same, PairTable.of(within))
     np.testing.assert_array_equal(within, loops(later, later))
     fresh = later[same == NONE]
     first, second = np.triu_indices(len(later), 1)
     assert words == words_anded(later[first], later[second], shape, order, fresh)
-    between, words = shared_between(before.masks, now.masks, same, within, intersections)
+    between, words = shared_between(
+        before.masks, now.masks, same, PairTable.of(within), intersections
+    )
     np.testing.assert_array_equal(between, loops(earlier, later))
     gone = [m for i, m in enumerate(earlier) if i not in same]
     i, j = np.indices((len(earlier), len(later))).reshape(2, -1)
