@@ -63,8 +63,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=2, help="number of processes")
     args = parser.parse_args(argv)
+    import dask
     from distributed import LocalCluster
 
+    # Its records grow with the seconds of work, and would pass for a leak.
+    dask.config.set({"distributed.worker.profile.enabled": False})
     sys.path.insert(0, str(ROOT))  # the workers' path is that of this process
     with LocalCluster(args.workers, threads_per_worker=1, dashboard_address=None) as local:
         print(local.scheduler_address, flush=True)
