@@ -169,7 +169,7 @@ def test_pairs_of_masks_have_a_limit_of_memory(tmp_path, refuse):
     path = tmp_path / "x.npz"
     np.savez(path, masks=masks, frame_indices=np.zeros(400, int))
     message = refuse(path, "--max-memory", "2M")
-    assert "frame '000000': 400 masks: needs about 5." in message
+    assert "frame '000000': 400 masks: needs about 3." in message
     assert (
         mark_label.main(
             ["--data-path", str(path), "--experiments", str(tmp_path / "out"), "--max-memory", "8M"]
