@@ -230,16 +230,16 @@ def drifting():
 
 
 def test_splits_are_noted_once(tmp_path):
-    """A box is cut in frame 2, another one in frame 7, which two windows have."""
+    """Boxes are cut in frames 5 and 7, which two windows have, on either side of their seam."""
     frames = []
     for t in range(14):
-        first = [(10, 10, 40, 20)] if t < 2 else [(10, 10, 20, 20), (30, 10, 20, 20)]
+        first = [(10, 10, 40, 20)] if t < 5 else [(10, 10, 20, 20), (30, 10, 20, 20)]
         second = [(100, 60, 40, 20)] if t < 7 else [(100, 60, 20, 20), (120, 60, 20, 20)]
         frames.append([{"segmentation": m} for m in boxes(*first, *second)])
     path = write_native(tmp_path / "data", frames)
     flags = ["--output", "none", "--on-split", "keep"]
     assert run(path, tmp_path / "whole", *flags) == 0
-    assert run(path, tmp_path / "cut", *flags, "--cut-size", 8, "--cut-overlap", 4) == 0
+    assert run(path, tmp_path / "cut", *flags, "--cut-size", 10, "--cut-overlap", 7) == 0
     events = [(tmp_path / name / "e/events.csv").read_text() for name in ("whole", "cut")]
     assert events[0].count(",split,") == 2
     assert events[0] == events[1]
@@ -273,12 +273,13 @@ def test_an_interrupted_run_goes_on(data, in_windows, tmp_path, monkeypatch, fla
 
 
 def test_short_tracks_are_those_of_the_whole_sequence(tmp_path):
-    # An object that is in each of four windows for three frames at most.
-    frames = [[{"segmentation": m} for m in boxes((10 + t, 10, 20, 20))] for t in range(9)]
+    # An object that is in each of four windows for three frames at most, and one that is short.
+    both = (10, 10, 20, 20), (150, 60, 30, 30)
+    frames = [[{"segmentation": m} for m in boxes(*both[: 1 + (t < 4)])] for t in range(9)]
     path = write_native(tmp_path / "data", frames)
     flags = ["--cut-size", 3, "--cut-overlap", 1, "--min-length", 9, "--output", "none"]
     assert run(path, tmp_path / "out", *flags) == 0
-    assert json.loads((tmp_path / "out/e/run.json").read_text())["counters"]["short"] == 0
+    assert json.loads((tmp_path / "out/e/run.json").read_text())["counters"]["short"] == 4
 
 
 @pytest.mark.parametrize(
