@@ -25,8 +25,9 @@ A module that reads (READERS) has
     raises ValueError if the records that were found do not fit what lies beside them;
 ``count_several(layout, frame) -> int`` (optional)
     number of masks whose pixels have several values other than 0, all of which count as the mask;
-``pixel_slices(layout, frame, index, buffer)`` (optional)
-    the pixels of one mask row by row (see Packer.add_flat), where that is cheaper than packing.
+``pixel_slices(layout, frame, index, rows, buffer)`` (optional)
+    the pixels of the rows (first, one behind the last) of a mask, slice by slice, where that is
+    cheaper than packing; None where it is not.
 
 A module that writes (WRITERS) has an ``Output``, see ``consistency.formats.writing``.
 """

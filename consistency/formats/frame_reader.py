@@ -65,13 +65,21 @@ class FrameReader:
         found = rle.of_labels(image)
         return [found[value] for value in number.tolist()]
 
-    def pixel_slices(self, index: int) -> Iterator[np.ndarray]:
-        """Pixels of one input mask, row by row (see Packer.add_flat), the cheapest way there is."""
+    def pixel_slices(self, k: int) -> tuple[int, Iterator[np.ndarray]]:
+        """Where the rows of the box of a kept mask begin, and their pixels, slice by slice.
+
+        The number of the first pixel, then uint8 or bool, non-zero is foreground, the cheapest way
+        there is.
+        """
+        index, (_, y, _, height) = self.labelled_frame.kept[k], self.labelled_frame.boxes[k]
+        rows, width = (int(y), int(y + height)), (self.labelled_frame.shape or (0, 0))[1]
         direct = getattr(reader(self.layout.format), "pixel_slices", None)
         if direct and self._masks is None:  # what another output has read is not read again
             with within(self.layout.limits), naming_frame(self.frame):
-                slices = direct(self.layout, self.frame, index, self.buffer)
+                slices = direct(self.layout, self.frame, int(index), rows, self.buffer)
             if slices is not None:
-                return slices
-        pixels = self.masks().unpack(index).ravel().view(np.uint8)
-        return (pixels[i : i + SLICE_BYTES] for i in range(0, pixels.size, SLICE_BYTES))
+                return rows[0] * width, slices
+        pixels = self.masks().unpack(int(index))[rows[0] : rows[1]].ravel().view(np.uint8)
+        return rows[0] * width, (
+            pixels[i : i + SLICE_BYTES] for i in range(0, pixels.size, SLICE_BYTES)
+        )

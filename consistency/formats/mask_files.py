@@ -53,16 +53,17 @@ def _write(task: FrameTask, dtype: np.dtype) -> WriteResult[None]:
     (task.folder / relative).mkdir(parents=True, exist_ok=True)
     paths = []
     shape = task.labelled_frame.shape or (0, 0)  # without masks, and none is written
-    for index, label in zip(task.labelled_frame.kept.tolist(), task.numbers, strict=True):
+    numbered = zip(task.labelled_frame.kept.tolist(), task.numbers, strict=True)
+    for k, (index, label) in enumerate(numbered):
         # Named by the index in the input, so that a mask can be found again; numbers have gaps
         # where masks were dropped.
         paths.append(f"{relative}/{index}.npy")
         if not label:
             continue
-        slices = task.reader.pixel_slices(index)
+        first, slices = task.reader.pixel_slices(k)
         path = task.folder / paths[-1]
         task.files.append(paths[-1])
-        npy.write_labelled(path, shape, slices, label, dtype, task.reader.buffer)
+        npy.write_labelled(path, shape, slices, label, dtype, task.reader.buffer, first)
     return WriteResult(paths)
 
 

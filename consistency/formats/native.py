@@ -208,10 +208,17 @@ def _open_mask(path: Path) -> Iterator[tuple[io.RawIOBase, npy.Header, tuple[int
         yield file, header, (header.shape[0], header.shape[1])
 
 
-def _rows(path: Path, buffer: Buffer) -> Iterator[np.ndarray]:
-    """Yield the pixels of a mask file row by row; it is closed behind the last."""
+def _rows(path: Path, rows: tuple[int, int], buffer: Buffer) -> Iterator[np.ndarray]:
+    """Yield the pixels of some rows of a mask file; it is closed behind the last."""
     with _open_mask(path) as (file, header, shape):
-        yield from npy.rows(file, path, header, shape, buffer)
+        begin, end = rows[0] * shape[1], rows[1] * shape[1]
+        if header.fortran or not isinstance(file, io.FileIO):
+            # Each slice is copied before the next is read into the same buffer.
+            parts = [part.astype(bool) for part in npy.rows(file, path, header, shape, buffer)]
+            yield np.concatenate(parts)[begin:end]
+            return
+        file.seek(file.tell() + begin * header.dtype.itemsize)
+        yield from npy.slices(file, path, header.dtype, end - begin, buffer)
 
 
 def _read_stack(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
@@ -234,14 +241,14 @@ def _read_stack(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
 
 
 def pixel_slices(
-    layout: Layout, frame: Frame, index: int, buffer: Buffer
+    layout: Layout, frame: Frame, index: int, rows: tuple[int, int], buffer: Buffer
 ) -> Iterator[np.ndarray] | None:
-    """Yield the pixels of one mask row by row, or return None where only packing gives them."""
+    """Yield the pixels of some rows of a mask, or return None where only packing gives them."""
     value = frame.records[index]["segmentation"]
     # In a stack the pixels of a mask lie behind those of all masks before it.
     if frame.source == "stack" or isinstance(value, dict):
         return None
-    return _rows(layout.root / value, buffer)
+    return _rows(layout.root / value, rows, buffer)
 
 
 def _write_rle(task: FrameTask, shared: None) -> WriteResult[None]:

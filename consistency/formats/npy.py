@@ -268,13 +268,15 @@ def write_labelled(
     label: int,
     dtype: np.dtype,
     buffer: Buffer,
+    first: int = 0,
 ) -> None:
     """Write a mask as ``label`` on its pixels and 0 elsewhere, without ever holding all of it.
 
     Stretches without foreground are skipped, not written: the file reads as zeros there and takes
     no room on disk (a sparse file), and most of a mask's picture is background.
 
-    ``pixel_slices`` are flattened row by row, uint8 or bool, non-zero is foreground.
+    ``pixel_slices`` are flattened row by row, uint8 or bool, non-zero is foreground; they begin
+    with the pixel ``first``, and what they do not reach is background.
     """
     dtype = np.dtype(dtype)
     out = buffer.out[: SLICE_BYTES * dtype.itemsize].view(dtype)
@@ -284,7 +286,7 @@ def write_labelled(
     with open(path, "wb", buffering=0) as file:
         header = header_bytes(shape, dtype)
         write_all(file, memoryview(header))
-        begin = len(header)
+        begin = len(header) + first * dtype.itemsize
         for pixels in pixel_slices:
             piece, marked = out[: pixels.size], buffer.marked[: pixels.size]
             # Two passes over a slice in cache: a bool file may hold bytes other than 0 and 1.
@@ -295,8 +297,8 @@ def write_labelled(
                 file.seek(begin + start * dtype.itemsize)
                 write_all(file, piece[start:stop].data.cast("B"))
             begin += piece.nbytes
-        # The last stretch may have been skipped; truncating also makes a file longer.
-        file.truncate(begin)
+        # What lies behind may have been skipped; truncating also makes a file longer.
+        file.truncate(len(header) + shape[0] * shape[1] * dtype.itemsize)
 
 
 def filled_stretches(marked: np.ndarray) -> list[tuple[int, int]]:
