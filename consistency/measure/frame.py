@@ -1,7 +1,7 @@
 """Everything that needs pixels and does not depend on labels, frame by frame."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -171,7 +171,7 @@ class FrameMeasurer:
     def measure(self, given: Frame) -> FrameMeasurement:
         """Measure the next frame; ValueError or OSError that name the file or record and it."""
         began = perf_counter()
-        before, last = self._before, self._last
+        before, last, spared = self._before, self._last, self._buffer.spared
         seen = self.look(given)
         frame, kept, areas = seen.frame, seen.kept, seen.all.areas
         within = seen.within.select(kept)
@@ -193,7 +193,10 @@ class FrameMeasurer:
             dropped=seen.dropped,
             thumbnails=seen.known.thumbnails,
             motion=_motion(last, seen, self._options),
-            work=_work(last, before, seen, seen.words + words),
+            work=replace(
+                _work(last, before, seen, seen.words + words),
+                bytes_spared=self._buffer.spared - spared,
+            ),
             seconds_read=seen.seconds_read,
             seconds_measured=perf_counter() - began - seen.seconds_read,
             seen=None if given.listed else frame,

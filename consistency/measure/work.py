@@ -24,6 +24,7 @@ class Work:
     masks_unchanged : masks with the same pixels as one of the frame before; their measurements
         are copied.
     blocks, blocks_changed : squares of BLOCK pixels; those in which a mask is new, or gone.
+    bytes_spared : of mask files, not read as a record tells which rows hold the mask.
     """
 
     words: int = 0
@@ -31,6 +32,7 @@ class Work:
     masks_unchanged: int = 0
     blocks: int = 0
     blocks_changed: int = 0
+    bytes_spared: int = 0
 
     def __add__(self, other: "Work") -> "Work":
         return Work(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))

@@ -1,5 +1,6 @@
 """Rows of boxes in place of whole files: the same masks, whatever the records say."""
 
+import json
 import math
 
 import numpy as np
@@ -114,6 +115,15 @@ def test_read_all_reads_all(tmp_path):
     record = {"bbox": RIGHT, "area": int(ring().sum())}
     assert not read(tmp_path / "a", mask, **record)[0][0, 0]
     assert read(tmp_path / "b", mask, Limits(read_all=True), **record)[0][0, 0]
+
+
+def test_what_was_spared_is_counted(tmp_path, mark):
+    data = write_dataset(tmp_path / "data", [[ring()]] * 2, bbox=[[RIGHT]] * 2)
+    for flags, frames in (((), 2), (("--read-all",), 0)):
+        folder = mark(data, *flags)
+        run = json.loads((folder / "run.json").read_text())
+        # All but the 10 rows of the ring, from the beginning of a word.
+        assert run["work"]["bytes_spared"] == frames * (64 * 100 - 10 * 100 - 20 * 100 % 64)
 
 
 def test_after_some_wrong_records_none_is_asked(tmp_path):
