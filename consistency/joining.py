@@ -23,7 +23,14 @@ from consistency.progress import Progress, silent
 from consistency.resuming import input_of
 from consistency.track.mending import Mended
 from consistency.track.piece_linking import link_pieces
-from consistency.track.results import Labelled, Lineage, collect, finish, relabelled
+from consistency.track.results import (
+    Labelled,
+    Lineage,
+    TrackedFrame,
+    collect,
+    finish,
+    relabelled,
+)
 from consistency.track.thumbnail_store import ThumbnailStore
 from consistency.versions import versions
 from consistency.video_pieces import Piece, unique_names
@@ -84,14 +91,7 @@ def join(
             thumbnails.add(now.thumbnails)
             yield now, [row.labels[k] for k in now.kept.tolist()]
 
-    given = collect(labelled())
-    labels, linked = link_pieces(given, thumbnails, video.pieces, how.memory)
-    lineage = Lineage(video.parents, tuple(video.changes)).relabelled(given, labels)
-    sure = [
-        np.where(np.isnan(link), np.array(row.confidence, float)[frame.kept], link)
-        for link, row, frame in zip(linked, video.rows, given, strict=True)
-    ]
-    joined = finish(relabelled(given, labels, sure))
+    joined, lineage, links = _linked(video, collect(labelled()), thumbnails, how)
     measuring = perf_counter() - began
     seconds = {
         "read": measurements.seconds_read,
@@ -102,12 +102,27 @@ def join(
     report = {
         "pieces": [input_of(piece.dataset) for piece in pieces],
         "shared": video.seams,
-        "linked": int(sum((~np.isnan(link)).sum() for link in linked)),
+        "linked": links,
         "renamed": new,
     }
     dataset = measurements.dataset
     more = {"join": report, "work": measurements.work.record()}
     return Labelling(dataset, Mended(joined, lineage), seconds, made_with, more)
+
+
+def _linked(
+    video: VideoSoFar, given: list[TrackedFrame], thumbnails: ThumbnailStore, how: How
+) -> tuple[list[TrackedFrame], Lineage, int]:
+    """Join by motion and shape what no shared frame tells; returns the number of links, too."""
+    labels, linked = link_pieces(given, thumbnails, video.pieces, how.memory)
+    lineage = Lineage(video.parents, tuple(video.changes)).relabelled(given, labels)
+    # Within a piece a link is as sure as the piece says.
+    sure = [
+        np.where(np.isnan(link), np.array(row.confidence, float)[frame.kept], link)
+        for link, row, frame in zip(linked, video.rows, given, strict=True)
+    ]
+    links = int(sum((~np.isnan(link)).sum() for link in linked))
+    return finish(relabelled(given, labels, sure)), lineage, links
 
 
 def _dataset(pieces: Sequence[Piece], layout: JoinedLayout, frames: Sequence[Frame]) -> Dataset:

@@ -139,14 +139,7 @@ def in_data_file(file: Path, base: Path | None = None, split: str | None = None)
     for number, row in enumerate(named, 2):
         where = f"{file}, line {number}"
         _check(row, where, names)
-        if row["name"] == EVERYTHING:
-            raise ValueError(f"{where}: name {EVERYTHING!r} is that of all together; rename it")
-        for key in MODALITIES:
-            if row.get(key) and not (base / row[key]).exists():
-                raise FileNotFoundError(
-                    f"{where}: {key}: {base / row[key]}: no such folder or file; paths are "
-                    "relative to --base-dir"
-                )
+        _check_folders(row, where, base)
     chosen = [row for row in named if split is None or row["split"] == split]
     if not chosen:
         raise ValueError(f"{file}: no sequence{f' of split {split!r}' if split else ''}; add one")
@@ -160,6 +153,17 @@ def in_data_file(file: Path, base: Path | None = None, split: str | None = None)
         )
         for row in chosen
     ]
+
+
+def _check_folders(row: dict[str, str], where: str, base: Path) -> None:
+    if row["name"] == EVERYTHING:
+        raise ValueError(f"{where}: name {EVERYTHING!r} is that of all together; rename it")
+    for key in MODALITIES:
+        if row.get(key) and not (base / row[key]).exists():
+            raise FileNotFoundError(
+                f"{where}: {key}: {base / row[key]}: no such folder or file; paths are relative "
+                "to --base-dir"
+            )
 
 
 def _check(row: dict[str, str], where: str, names: Counter[str]) -> None:

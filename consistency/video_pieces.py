@@ -139,6 +139,12 @@ def shared_count(before: Names, after: Names, overlap: int | None, where: tuple[
                 f"{len(after)}; each but the first has to add some"
             )
         return overlap
+    return _shared_by_name(before, after, where)
+
+
+def _shared_by_name(before: Names, after: Names, where: tuple[Path, Path]) -> int:
+    """Count the frames of equal names; raises as ``shared_count``."""
+    first, second = where
     ours, theirs = ([natural_key(Frame(name, ()).stem)[0] for name in n] for n in (before, after))
     count = len(set(ours) & set(theirs))
     say = "say with --overlap how many frames they share, 0 for none"
