@@ -11,7 +11,7 @@ from consistency.flow.shapes import DEEP, REACH, Shape, shape_of
 # Around masks, over the smaller side of the frame: what flow needs to see, and how far from the
 # masks of both key frames an object may be in between.
 SURROUNDINGS = 1 / 4
-EXCURSION = 1 / 16
+EXCURSION = 1 / 8
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,9 @@ All flows here are *backward*: they begin at the frame that is wanted, and lead 
 pixels are known, so that every wanted pixel has exactly one source.
 """
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 
 from consistency.flow.fields import Field
@@ -36,18 +39,25 @@ def carried(
     """
     import cv2
 
-    height, width = vectors.shape[:2]
-    x = vectors[..., 0] + np.arange(corner[0], corner[0] + width, dtype=np.float32)
-    y = vectors[..., 1] + np.arange(corner[1], corner[1] + height, dtype=np.float32)[:, None]
-    return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    places = vectors + _places(*vectors.shape[:2], *corner)
+    both: Any = None  # x and y are in one map, which OpenCV's types do not know
+    return cv2.remap(picture, places, both, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def inside(vectors: np.ndarray) -> np.ndarray:
     """Whether each vector leads to a pixel of the picture, bool (h, w)."""
     height, width = vectors.shape[:2]
-    x = vectors[..., 0] + np.arange(width, dtype=np.float32)
-    y = vectors[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    places = vectors + _places(height, width, 0, 0)
+    x, y = places[..., 0], places[..., 1]
     return (x >= -0.5) & (y >= -0.5) & (x <= width - 0.5) & (y <= height - 0.5)
+
+
+# All sources of a frame are looked up at the same places: to make them took as long as to look.
+@lru_cache(maxsize=4)
+def _places(height: int, width: int, x: int, y: int) -> np.ndarray:
+    """Return x, y of each pixel of a rectangle with a corner, float32 (h, w, 2)."""
+    columns, rows = np.meshgrid(np.arange(x, x + width), np.arange(y, y + height))
+    return np.dstack([columns, rows]).astype(np.float32)
 
 
 def chained(first: Field, then: Field) -> Field:

@@ -335,8 +335,9 @@ def test_backends_write_the_same_bytes(clip, tmp_path, how, place):
     assert content(where) == expected
 
 
-@pytest.mark.parametrize("how", EVERY_WAY)
-@pytest.mark.parametrize("output", ["masks", "rle", "coco"])
+@pytest.mark.parametrize(
+    ("how", "output"), [*((how, "coco") for how in EVERY_WAY), ("key frames and gaps", "masks")]
+)
 def test_an_experiment_has_the_filled_masks_whatever_was_written(clip, tmp_path, how, output):
     """Those of "coco" are read from the input, which knows nothing of filled masks."""
     assert run(clip / "d", tmp_path / "all", *flags_of(clip, how)) == 0
@@ -351,8 +352,17 @@ def test_an_experiment_has_the_filled_masks_whatever_was_written(clip, tmp_path,
             np.testing.assert_array_equal(masks.unpack(k), truth[t][label][0])
             filled += truth[t][label][1]
     assert filled
+
+
+def test_filled_masks_are_drawn(clip, tmp_path):
+    flags = flags_of(clip, "key frames, flow")
+    assert run(clip / "d", tmp_path, *flags, output=("none",)) == 0
     vis = ["--exp-name", "e", "--experiments", tmp_path, "--quiet", "--format", "png"]
     assert draw([str(a) for a in [*vis, "--side-by-side", "--out", tmp_path / "png"]]) == 0
+    pictures = sorted((tmp_path / "png").rglob("*.png"))
+    assert len(pictures) == 11
+    # Frame 1 is filled, and drawn to the right.
+    assert np.hsplit(cv2.imread(str(pictures[1])), 2)[1].any()
 
 
 def test_an_interrupted_run_goes_on(clip, tmp_path, monkeypatch):
