@@ -266,6 +266,11 @@ def _is_motion(step: object) -> bool:
 def _input(folder: Path, run: dict, names: list[str]) -> Dataset:
     """Open the input of the experiment ``folder`` with the frames ``names``."""
     opened_as = run["input"]
+    if opened_as["path"] is None and opened_as.get("format") == "joined":
+        raise ValueError(
+            f"{folder}: was joined from pieces and has no input of its own; look at the pieces, or "
+            "leave out what asks for the input"
+        )
     if opened_as["path"] is None:
         raise ValueError(
             f"{folder}: its input was in memory and is gone; mark masks on disk instead"

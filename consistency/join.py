@@ -103,7 +103,8 @@ def join(args: argparse.Namespace) -> int:
         report = run(pieces, folder, backend, how, options, args.overwrite, bars(args.quiet))
     if not args.quiet:
         # What it says of matching is for who labels.
-        say(summary(report, folder, replace(options, given_ids=ONLY_IDS)))
+        given = replace(options, given_ids=ONLY_IDS)
+        say(summary(report, folder, given, has_input=False))
     return 0
 
 

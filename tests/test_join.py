@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import sys
 
 import numpy as np
@@ -14,7 +15,7 @@ from sequences import labelled, run_lengths, write_native
 
 import mark_label
 from backends import open_backend
-from consistency import join
+from consistency import join, vis
 from consistency.formats import open_dataset
 from consistency.joining import join as join_pieces
 from consistency.options import Options
@@ -267,6 +268,18 @@ def test_experiments_are_pieces_and_keep_their_confidence(tmp_path):
     for name in list(found)[7:]:  # of the second piece alone
         assert [r["confidence"] for r in found[name]] == [r["confidence"] for r in given[name]]
         assert all(r["confidence"] for r in found[name])
+
+
+def test_the_next_step_that_is_named_works(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    truth = scene()
+    folders = [write_piece(tmp_path / "a", truth[:7]), write_piece(tmp_path / "b", truth[5:], 5, 9)]
+    assert join.main([*map(str, folders), "--out", "e", "--output", "rle"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("next: ")]
+    arguments = shlex.split(line.split("vis", 1)[1].removeprefix(".py"))
+    assert vis.main(arguments) == 0
+    assert vis.main([*arguments, "--side-by-side", "--overwrite"]) == 2
+    assert "e: was joined from pieces and has no input of its own" in capsys.readouterr().err
 
 
 def test_formats_may_differ(tmp_path):

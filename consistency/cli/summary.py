@@ -42,8 +42,11 @@ def counted(number: int, word: str, *more: str) -> str:
     return " ".join([str(number), word if number == 1 else f"{word}s", *more])
 
 
-def summary(report: "Report", folder: Path, options: Options) -> str:
-    """Return what was done, where it is, what to do next, and a warning where it looks poor."""
+def summary(report: "Report", folder: Path, options: Options, has_input: bool = True) -> str:
+    """Return what was done, where it is, what to do next, and a warning where it looks poor.
+
+    ``has_input`` : whether the input can be opened again, to be drawn beside the result.
+    """
     done = what_was_done(report.counters, report.seconds["total"])
     lines = [f"{folder}: {done}"]
     left_out = [
@@ -62,15 +65,16 @@ def summary(report: "Report", folder: Path, options: Options) -> str:
     if "filled" in report.counters:
         lines.append(f"filled: {report.counters['filled']} masks; events.csv lists them")
     lines += [f"warning: {problem}" for problem in problems(report, options)]
-    return "\n".join([*lines, f"next: {next_step(folder)}"])
+    return "\n".join([*lines, f"next: {next_step(folder, has_input)}"])
 
 
-def next_step(folder: Path) -> str:
-    """Return the command that draws the experiment ``folder``."""
+def next_step(folder: Path, has_input: bool = True) -> str:
+    """Return the command that draws the experiment ``folder``, beside its input if it has one."""
     arguments = ["--exp-name", folder.name]
     if folder.parent != EXPERIMENTS:
         arguments += ["--experiments", str(folder.parent)]
-    return f"{command('vis')} {shlex.join(arguments)} --side-by-side"
+    beside = ["--side-by-side"] if has_input else []
+    return f"{command('vis')} {shlex.join([*arguments, *beside])}"
 
 
 def problems(report: "Report", options: Options) -> list[str]:
