@@ -264,6 +264,8 @@ class StyleOptions:
     alpha : opacity of masks over photographs, 0-1.
     outline : draw the borders of all masks.
     numbers : write every label into its mask.
+    captions : write the frame, and what is before and after, above a GIF or a video.
+    legend : name the labels of the most frames beside a GIF or a video.
     """
 
     palette: str = "distinct"
@@ -271,6 +273,8 @@ class StyleOptions:
     alpha: float = 0.5
     outline: bool = False
     numbers: bool = False
+    captions: bool = True
+    legend: bool = False
 
 
 FPS = 10.0  # frames a second of a GIF or a video
@@ -401,11 +405,12 @@ DRAWING_NEEDS = (
     Needs(("--before", "--side-by-side"), _MOVING),
     Needs(
         ("--only", "--hide-shorter", "--start", "--stop", "--step", "--palette"),
-        (*_DRAWN, "--format timeline"),
+        (*_DRAWN, *_settings("--format", "timeline", "lineage")),
     ),
     Needs(("--frames-path", "--plain"), _DRAWN),
     Needs(("--alpha",), _DRAWN, ("--plain",)),
     Needs(("--outline", "--numbers"), _SHEETS),
+    Needs(("--no-captions", "--legend"), _settings("--format", "gif", "mp4")),
     Needs(("--scale",), _DRAWN),  # the viewer scales nothing but images
     Needs(("--fps",), _settings("--format", "gif", "mp4", "blocks", "html")),
     Needs(("--workers",), (*_MOVING, "--format html")),

@@ -1,6 +1,7 @@
 """Draw an experiment, or a data set: every object in the colour of its label."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from consistency.backend import Backend
     from consistency.draw.render_job import RenderJob
 
+
+GIF_BYTES = 100_000  # per frame, beyond which a line says how to get below
 
 # What --help shows; the rest is for --help-all.
 MATTER_MOST = (
@@ -61,8 +64,19 @@ def show(args: argparse.Namespace) -> int:
                 writer(name)(job, partial_path, backend, bars(args.quiet))
             if not args.quiet:
                 over = f" over {job.images}" if job.photographs and name in OVER_IMAGES else ""
-                say(f"{path}: {job.count} frames{over}")
+                say(f"{path}: {job.count} frames{over}{size_note(name, path, job)}")
     return 0
+
+
+def size_note(name: str, path: Path, job: "RenderJob") -> str:
+    """Say how a GIF that is large for its length gets smaller; empty where it is not."""
+    size = path.stat().st_size
+    if name != "gif" or size <= GIF_BYTES * job.count:
+        return ""
+    # Bytes go with the area, so the side with its root; one digit more would be no better.
+    scale = max(0.1, math.floor(10 * job.style.scale * (GIF_BYTES * job.count / size) ** 0.5) / 10)
+    ways = f"--scale {scale:g}, --plain or --format mp4" if job.photographs else "--scale 0.5"
+    return f"; {size / 1e6:.0f} MB, less with {ways}"
 
 
 def check_alpha(args: argparse.Namespace, job: "RenderJob") -> None:

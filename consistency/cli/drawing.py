@@ -66,6 +66,12 @@ def add_style_flags(parser: argparse.ArgumentParser) -> None:
     add("--alpha", type=fraction, default=style.alpha, help="opacity of masks over images")
     add("--outline", action="store_true", help="draw the borders of all masks")
     add("--numbers", action="store_true", help="write every label into its mask")
+    add("--no-captions", action="store_true", help="nothing above GIFs and videos")
+    add(
+        "--legend",
+        action="store_true",
+        help="name the labels of the most frames beside GIFs and videos",
+    )
     add(
         "--scale",
         type=above_zero,
@@ -96,6 +102,8 @@ def style_of(args: argparse.Namespace) -> StyleOptions:
         alpha=args.alpha,
         outline=args.outline,
         numbers=args.numbers,
+        captions=not args.no_captions,
+        legend=args.legend,
     )
 
 

@@ -16,6 +16,7 @@ PICTURES = {
     "html": (".html", "viewer.page", "write_html"),
     "timeline": ("_timeline.png", "figures", "write_timeline"),
     "contact": ("_contact.png", "figures", "write_contact"),
+    "lineage": ("_lineage.png", "figures", "write_lineage"),
     "motion": ("_motion.png", "figures", "write_motion"),
 }
 OVER_IMAGES = ("gif", "mp4", "png", "html", "contact")  # where these are known

@@ -27,6 +27,13 @@ MARKERS = {
 KEY_FRAMES = 6
 SHEET_COLUMN = 300  # pixels
 MARGIN = 24  # pixels
+UNKNOWN_MOTION = "motion not known: the camera is drawn as if it stood still"
+NOTHING_KNOWN = (
+    "How the camera moved is not known for any frame:\n"
+    "too few masks have a partner of the same shape in the frame before.\n"
+    "It is drawn as if it stood still."
+)
+LIVED = 3.0  # points, width of the line of a label in a tree
 CORNERS = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
 
 
@@ -117,8 +124,10 @@ def write_motion(job: RenderJob, path: Path, backend: Backend, progress: Progres
     points = axes.scatter(*middle.T, c=numbers, cmap="viridis", s=18, zorder=3)
     lost = middle[~known]
     if lost.size:
-        axes.scatter(*lost.T, marker="x", color="#d00000", s=30, zorder=4, label="no estimate")
-        axes.legend(frameon=False)
+        axes.scatter(*lost.T, marker="x", color="#d00000", s=30, zorder=4, label=UNKNOWN_MOTION)
+        axes.legend(frameon=False, loc="lower left")
+    if not known[1:].any() and len(known) > 1:
+        axes.text(0.5, 0.5, NOTHING_KNOWN, transform=axes.transAxes, ha="center", va="center")
     # Outlines of whole views show turns and zooms, which the way of the middle does not.
     for t in (0, len(middle) // 2, len(middle) - 1):
         axes.plot(*views[t, [0, 1, 2, 3, 0]].T, color=points.to_rgba(t), linewidth=1)
@@ -131,6 +140,60 @@ def write_motion(job: RenderJob, path: Path, backend: Backend, progress: Progres
         title=f"{job.name}: middle of the view; first, middle and last view",
     )
     figure.savefig(path)
+
+
+def write_lineage(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
+    """Draw families: a line per label over time, daughters beside their mother.
+
+    Raises ValueError where no label has a mother.
+    """
+    experiment, result = _needed(job, "lineage")
+    stretches = history.spans(result.views)
+    children: dict[int, list[int]] = {}
+    for label, columns in history.tracks(experiment.folder).items():
+        mother = int(columns["parent"]) if columns.get("parent") else 0
+        if label in stretches and mother in stretches:
+            children.setdefault(mother, []).append(label)
+    if not children:
+        raise ValueError(
+            f"{experiment.folder / 'tracks.csv'}: no label has a parent, so there are no families "
+            "to draw; --format timeline draws labels alone"
+        )
+    rows = family_rows(children)
+    figure, axes = _figure(9, float(np.clip(1.5 + 0.14 * len(rows), 3, 30)))
+    inks = dict(zip(rows, job.colours_of(rows) / 255, strict=True))
+    for label, row in rows.items():
+        first, last = stretches[label][0][0], stretches[label][-1][1] + 1
+        axes.plot([first, last], [row, row], color=inks[label], linewidth=LIVED)
+        axes.annotate(str(label), (last, row), (3, 0), textcoords="offset points", va="center",
+                      fontsize=7)  # fmt: skip
+        for child in children.get(label, ()):
+            at = stretches[child][0][0]
+            axes.plot([min(at, last), at, at], [row, row, rows[child]], color="0.6", linewidth=0.8)
+    axes.invert_yaxis()
+    axes.set_yticks([])
+    axes.set(xlabel="frame", title=f"{job.name}: {len(children)} mothers, {len(rows)} labels")
+    figure.savefig(path)
+
+
+def family_rows(children: dict[int, list[int]]) -> dict[int, float]:
+    """Rows of all members of families: one for each leaf, mothers amid their daughters."""
+    rows: dict[int, float] = {}
+    born = {child for mine in children.values() for child in mine}
+    free = iter(range(len(children) + len(born)))
+    for founder in sorted(set(children) - born):
+        # Without recursion: cells of a long sequence divide more often than Python calls itself.
+        open_members = [(founder, False)]
+        while open_members:
+            label, placed = open_members.pop()
+            mine = children.get(label, [])
+            if placed:
+                rows[label] = (rows[mine[0]] + rows[mine[-1]]) / 2
+            elif mine:
+                open_members += [(label, True), *((child, False) for child in reversed(mine))]
+            else:
+                rows[label] = float(next(free))
+    return rows
 
 
 def camera_views(motion: list, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,13 +37,13 @@ def write_gif(job: RenderJob, path: Path, backend: Backend, progress: Progress) 
         )
     else:
         inks = [view.inks for scene in job.scenes for view in scene.views]
-        palette = colours.make_palette(inks, job.style.palette, text=job.style.numbers)
+        palette = colours.make_palette(inks, job.style.palette, text=has_text(job.style))
         table = palette.colours
         style = replace(job.style, indexed=palette)
         function = partial(_gif_frame, layouts=job.layouts, style=style, fps=job.fps)
     with open(path, "wb") as file:
-        file.write(gif.header(job.size(), table, job.fps))
-        items = job.items
+        file.write(gif.header(job.captioned_size(), table, job.fps))
+        items = job.captioned
         for block in progress(backend.map(function, items), "gif", len(items)):
             file.write(block)
         file.write(gif.TRAILER)
@@ -101,29 +102,38 @@ def nearest_colours(table: np.ndarray) -> np.ndarray:
     return np.argmin(scores, axis=1).astype(np.uint8)
 
 
-def fits_palettes(job: RenderJob) -> bool:
+def fits_palettes(job: RenderJob, items: Sequence[FrameViews], style: Style) -> bool:
     """Whether every frame alone has few enough labels for a palette of its own."""
-    frames = (set().union(*(view.inks for view in item.views)) for item in job.items)
-    most = max(len(inks) for inks in frames)
-    return not job.photographs and most + 1 + job.style.numbers <= colours.LARGEST_PALETTE
+    most = max(len(set(chain.from_iterable(inks_of(item)))) for item in items)
+    return not job.photographs and most + 1 + has_text(style) <= colours.LARGEST_PALETTE
+
+
+def inks_of(item: FrameViews) -> list[tuple[int, ...]]:
+    """Numbers of the colours in the views of a frame, and in its legend."""
+    legend = tuple(entry.number for entry in item.legend)
+    return [*(view.inks for view in item.views), legend]
+
+
+def has_text(style: Style) -> bool:
+    """Whether anything is written, so that a palette needs white."""
+    return style.numbers or style.captions or style.legend
 
 
 def draw_with_palette(
     item: FrameViews, layouts: tuple[Layout, ...], style: Style
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw a frame in a palette of its own: a third of the bytes, and as exact as RGB."""
-    inks = [view.inks for view in item.views]
-    palette = colours.make_palette(inks, style.palette, text=style.numbers)
+    palette = colours.make_palette(inks_of(item), style.palette, text=has_text(style))
     return draw(item, layouts, replace(style, indexed=palette)), palette.colours
 
 
 def write_mp4(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Write one H.264 video; sides are made even by a black line where they are not."""
-    items = job.items
+    items = job.captioned
     # Numbers of a palette are a third of what has to go through the pipe to ffmpeg.
-    pixels = "pal8" if fits_palettes(job) else "rgb24"
+    pixels = "pal8" if fits_palettes(job, items, job.style) else "rgb24"
     function = partial(_video_frame, layouts=job.layouts, style=job.style, pixels=pixels)
-    height, width = job.size()
+    height, width = job.captioned_size()
     size = (height + height % 2, width + width % 2)
     frames = progress(backend.map(function, items), "mp4", len(items))
     video.write(path, size, job.fps, pixels, frames)
@@ -148,13 +158,14 @@ def _even(picture: np.ndarray) -> np.ndarray:
 def write_png(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Write a folder with one PNG per frame, under the frame's stem."""
     items = job.items
+    style = replace(job.style, captions=False, legend=False)  # these are for what is shown as one
     path.mkdir()
     function = partial(
         _png_frame,
         layouts=job.layouts,
-        style=job.style,
+        style=style,
         folder=path,
-        indexed=fits_palettes(job),
+        indexed=fits_palettes(job, items, style),
     )
     # Workers write the files; here they are only waited for.
     for _ in progress(backend.map(function, items), "png", len(items)):

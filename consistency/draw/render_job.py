@@ -1,13 +1,23 @@
 """What is drawn, in whatever format: scenes side by side, chosen as the user asks."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from consistency.dataset import Dataset, Layout
-from consistency.draw import BOTH_SIDES, colours, scene
+from consistency.draw import BOTH_SIDES, colours, history, scene
+from consistency.draw.captions import (
+    Caption,
+    Entry,
+    entries,
+    legend_lines,
+    legend_width,
+    strip_height,
+    with_caption,
+    with_legend,
+)
 from consistency.draw.colouring import numbers_of
 from consistency.draw.known_images import find_folder
 from consistency.draw.render import Style, draw_view
@@ -62,6 +72,29 @@ class RenderJob:
         return [FrameViews(t, panels) for t, panels in enumerate(views)]
 
     @property
+    def captioned(self) -> list["FrameViews"]:
+        """What workers are given where something may be written around the pictures."""
+        names = self.panels if len(self.panels) > 1 else ()
+        legend = self.legend() if self.style.legend else ()
+        items = self.items
+        if self.style.captions:
+            captions = [
+                Caption(names, f"{t} / {len(items)}", item.views[0].frame.name)
+                for t, item in enumerate(items, 1)
+            ]
+            items = [replace(i, caption=c) for i, c in zip(items, captions, strict=True)]
+        return [replace(item, legend=legend) for item in items]
+
+    def legend(self) -> tuple[Entry, ...]:
+        """The labels that a legend names."""
+        if self.after is None or self.experiment is None:
+            raise ValueError("--legend needs labels; mark the data first, then use --exp-name")
+        known = self.before or self.after
+        names = history.names(self.experiment, known.categories)
+        most = legend_lines(self.style.picture_size[0])
+        return entries(self.after.labels(), self.numbers, names, most)
+
+    @property
     def layouts(self) -> tuple[Layout, ...]:
         """Where the masks of each panel are."""
         return tuple(scene.layout for scene in self.scenes)
@@ -77,18 +110,26 @@ class RenderJob:
         return any(view.image is not None for view in self.scenes[0].views)
 
     def size(self) -> tuple[int, int]:
-        """(height, width) of the whole picture in pixels."""
+        """(height, width) of the pictures side by side in pixels."""
         height, width = self.style.picture_size
         count = len(self.scenes)
         return height, width * count + _gap(self.style) * (count - 1)
 
+    def captioned_size(self) -> tuple[int, int]:
+        """(height, width) with what is written around the pictures."""
+        height, width = self.size()
+        wider = legend_width() if self.style.legend else 0
+        return height + (strip_height(height) if self.style.captions else 0), width + wider
+
 
 @dataclass(frozen=True)
 class FrameViews:
-    """One frame: its number in the sequence and the views to draw side by side."""
+    """One frame: its number in the sequence, the views side by side, what is around them."""
 
     number: int
     views: tuple[View, ...]
+    caption: Caption | None = None
+    legend: tuple[Entry, ...] = ()
 
 
 def _gap(style: Style) -> int:
@@ -112,7 +153,15 @@ def draw(item: FrameViews, layouts: tuple[Layout, ...], style: Style) -> np.ndar
             first = panels[0]
             panels.append(np.zeros((first.shape[0], _gap(style), *first.shape[2:]), np.uint8))
         panels.append(draw_view(view, layout, style, buffer))
-    return np.concatenate(panels, axis=1) if len(panels) > 1 else panels[0]
+    picture = np.concatenate(panels, axis=1) if len(panels) > 1 else panels[0]
+    if item.legend:
+        swatches = style.inks(tuple(entry.number for entry in item.legend))[1:]
+        lines = [entry.text for entry in item.legend]
+        picture = with_legend(picture, lines, swatches, style.text_inks)
+    if item.caption is not None:
+        starts = [place_of(panel, style).start for panel in range(len(item.caption.panels))]
+        picture = with_caption(picture, item.caption, starts, style.text_inks)
+    return picture
 
 
 def check_single(folder: Path, name: str) -> None:

@@ -29,14 +29,23 @@ FRAMES = [
 LABELS = [(1, 2), (2, 1, 3), (1,), (1,), (1, 2)]
 
 
+def alone(*flags):
+    """Flags with which a GIF or a video holds the pictures alone."""
+    moving = "--format" not in flags or {"gif", "mp4"} & set(flags)
+    return [*flags, "--no-captions"] if moving and "--legend" not in flags else flags
+
+
 @pytest.fixture
 def look(tmp_path, mark):
     """Mark FRAMES; returns a function that runs vis.py and gives the folder of pictures."""
     mark(write_dataset(tmp_path / "data", FRAMES), "--memory", "3", "--output", "rle")
 
-    def run(*flags, code=0):
+    def run(*flags, code=0, alone=alone):
         where = ["--experiments", str(tmp_path / "experiments"), "--out", str(tmp_path / "out")]
-        assert vis.main([*where, "--exp-name", "exp", "--quiet", "--overwrite", *flags]) == code
+        assert (
+            vis.main([*where, "--exp-name", "exp", "--quiet", "--overwrite", *alone(*flags)])
+            == code
+        )
         return tmp_path / "out"
 
     return run
@@ -162,7 +171,7 @@ def test_frames_with_more_masks_than_a_palette_holds_keep_their_colours(tmp_path
         mask[2 * (i // 24) : 2 * (i // 24) + 2, 2 * (i % 24) : 2 * (i % 24) + 2] = True
     mark(write_dataset(tmp_path / "data", [masks]), "--output", "none")
     where = ["--experiments", str(tmp_path / "experiments"), "--out", str(tmp_path / "out")]
-    assert vis.main([*where, "--exp-name", "exp", "--quiet", "--format", "png", "mp4"]) == 0
+    assert vis.main([*where, "--exp-name", "exp", "--quiet", *alone("--format", "png", "mp4")]) == 0
     image = read_png(tmp_path / "out" / "exp" / "0.png")
     assert {tuple(c) for c in image.reshape(-1, 3).tolist()} == {
         tuple(c) for c in colours.colours(range(1, 289)).tolist()
@@ -176,7 +185,8 @@ def test_frames_without_masks_are_black_in_every_format(tmp_path, mark):
     mark(write_dataset(tmp_path / "data", [[], FRAMES[0], [], FRAMES[0]]), "--output", "masks")
     where = ["--experiments", str(tmp_path / "experiments"), "--out", str(tmp_path / "out")]
     formats = ["gif", "mp4", "png", "html", "timeline", "contact"]
-    flags = ["--exp-name", "exp", "--quiet", "--numbers", "--outline", "--format", *formats]
+    flags = ["--exp-name", "exp", "--quiet", "--numbers", "--outline"]
+    flags += ["--no-captions", "--format", *formats]
     assert vis.main([*where, *flags]) == 0
     for t in (0, 2):
         assert not read_gif(tmp_path / "out" / "exp.gif")[t].any()
@@ -296,7 +306,7 @@ def test_numbers_in_a_gif_are_black_and_white_only(tmp_path, mark):
     mark(write_dataset(tmp_path / "data", [rows]), "--output", "none")
     where = ["--experiments", str(tmp_path / "experiments"), "--out", str(tmp_path / "out")]
     pictures = []
-    for flags in ([], ["--numbers"]):
+    for flags in (alone(), alone("--numbers")):
         assert vis.main([*where, "--exp-name", "exp", "--quiet", "--overwrite", *flags]) == 0
         pictures.append(read_gif(tmp_path / "out" / "exp.gif")[0])
     changed = (pictures[0] != pictures[1]).any(axis=2)

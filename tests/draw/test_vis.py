@@ -79,7 +79,8 @@ def mark(output="none", *more):
 
 
 def look(*arguments):
-    return vis.main(["--exp-name", "tiny", "--quiet", "--overwrite", *arguments])
+    """Draw without captions: what is compared are the pictures alone."""
+    return vis.main(["--exp-name", "tiny", "--quiet", "--overwrite", "--no-captions", *arguments])
 
 
 def gif_frames(path="vis_consistent/tiny.gif"):
@@ -208,7 +209,7 @@ def test_one_of_many_sequences_is_drawn(here, capsys):
     assert "holds 2 sequences; draw one at a time, as in --exp-name tiny/a" in (
         capsys.readouterr().err
     )
-    assert vis.main(["--exp-name", "tiny/b", "--quiet"]) == 0
+    assert vis.main(["--exp-name", "tiny/b", "--quiet", "--no-captions"]) == 0
     np.testing.assert_array_equal(
         gif_frames("vis_consistent/tiny/b.gif")[0], picture("0", LABELS["0"])
     )

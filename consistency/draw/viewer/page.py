@@ -15,6 +15,7 @@ from consistency.draw.render_job import RenderJob
 from consistency.draw.scene import Scene, View, input_indices
 from consistency.draw.viewer.blocks import Stretch, encode_stretch, jpeg, stretches
 from consistency.experiment import Experiment
+from consistency.formats.damage import naming_file
 from consistency.plain_text import to_json
 from consistency.progress import Progress
 
@@ -154,7 +155,7 @@ def describe(job: RenderJob, source: Scene) -> dict[str, Any]:
         "spare": [_hex(c) for c in colours.colours(range(most + 1, most + 1 + SPARE_COLOURS))],
         "input": job.experiment and job.experiment.run.get("labels"),
         "largest": str(_largest(job.experiment)),
-        "moments": [],
+        "moments": _moments(job),
         "command": command(job),
         "labelled": job.after is not None,
         "duplicates": job.before is not None,
@@ -173,6 +174,25 @@ def command(job: RenderJob) -> str:
     if job.experiment is None:
         return ""
     return f"python -m consistency.correct {quote(str(job.experiment.folder))} corrections.json"
+
+
+def _moments(job: RenderJob) -> list[dict]:
+    """The lines of report.csv, the most worth checking first, of frames that are drawn."""
+    if job.experiment is None:
+        return []
+    frames = {view.frame.name: t for t, view in enumerate(job.scenes[0].views)}
+    path = job.experiment.folder / "report.csv"
+    with naming_file(path):
+        return [
+            {
+                "frame": frames[row["frame"]],
+                "label": row["label"],
+                "text": f"{row['kind']}: label {row['label']} in {row['frame']}, wrong with "
+                f"{float(row['probability']):.0%}, {float(row['masks']):.0f} masks hang on it",
+            }
+            for row in history.read_table(path)
+            if row["frame"] in frames
+        ]
 
 
 def _events(job: RenderJob, kept: Sequence[View], tracks: dict[int, int]) -> list[list]:
