@@ -1,5 +1,6 @@
 """Still figures of a whole sequence: timeline of labels, contact sheet, path of the camera."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -159,7 +160,12 @@ def write_lineage(job: RenderJob, path: Path, backend: Backend, progress: Progre
             f"{experiment.folder / 'tracks.csv'}: no label has a parent, so there are no families "
             "to draw; --format timeline draws labels alone"
         )
-    rows = family_rows(children)
+    going_on = {
+        mother
+        for mother, born in children.items()
+        if any(stretches[child][0][0] <= stretches[mother][-1][1] for child in born)
+    }
+    rows = family_rows(children, going_on)
     figure, axes = _figure(9, float(np.clip(1.5 + 0.14 * len(rows), 3, 30)))
     inks = dict(zip(rows, job.colours_of(rows) / 255, strict=True))
     for label, row in rows.items():
@@ -176,8 +182,11 @@ def write_lineage(job: RenderJob, path: Path, backend: Backend, progress: Progre
     figure.savefig(path)
 
 
-def family_rows(children: dict[int, list[int]]) -> dict[int, float]:
-    """Rows of all members of families: one for each leaf, mothers amid their daughters."""
+def family_rows(children: dict[int, list[int]], going_on: Collection[int] = ()) -> dict[int, float]:
+    """Rows of all members of families: one for each leaf, mothers amid their daughters.
+
+    Mothers that are ``going_on`` beside their daughters have a row of their own above them.
+    """
     rows: dict[int, float] = {}
     born = {child for mine in children.values() for child in mine}
     free = iter(range(len(children) + len(born)))
@@ -189,6 +198,9 @@ def family_rows(children: dict[int, list[int]]) -> dict[int, float]:
             mine = children.get(label, [])
             if placed:
                 rows[label] = (rows[mine[0]] + rows[mine[-1]]) / 2
+            elif label in going_on:
+                rows[label] = float(next(free))
+                open_members += [(child, False) for child in reversed(mine)]
             elif mine:
                 open_members += [(label, True), *((child, False) for child in reversed(mine))]
             else:

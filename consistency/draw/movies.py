@@ -69,7 +69,10 @@ def coloured(picture: np.ndarray, nearest: np.ndarray) -> np.ndarray:
 
 def sample_colours(job: RenderJob) -> np.ndarray:
     """Choose 256 colours for all frames from a few of them, uint8 (n, 3)."""
-    return colour_table(draw(item, job.layouts, job.style) for item in sampled(job.items))
+    table = colour_table(draw(item, job.layouts, job.style) for item in sampled(job.items))
+    if has_text(job.style):  # which has few pixels, so that a sample would give it no colour
+        table[-2:] = colours.BACKGROUND, colours.WHITE
+    return table
 
 
 def sampled(items: Sequence[Item]) -> list[Item]:

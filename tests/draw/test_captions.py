@@ -112,6 +112,8 @@ def test_families_are_drawn_where_there_are_any(look, tmp_path, capsys):
 def test_daughters_lie_on_both_sides_of_their_mother():
     rows = figures.family_rows({5: [6, 9], 6: [7, 8], 20: [21]})
     assert rows == {7: 0, 8: 1, 6: 0.5, 9: 2, 5: 1.25, 21: 3, 20: 3}
+    rows = figures.family_rows({5: [6, 9], 6: [7, 8]}, going_on={6})
+    assert rows == {6: 0, 7: 1, 8: 2, 9: 3, 5: 1.5}
 
 
 def test_a_camera_that_is_not_known_is_explained(look, tmp_path):
