@@ -99,6 +99,11 @@ def parser() -> Parser:
         action="store_true",
         help="--resume tells a changed input by its bytes, not by sizes and times; reads all twice",
     )
+    add(
+        "--report",
+        action="store_true",
+        help="write report.html, which labels are most worth checking; measures masks once more",
+    )
     add("--quiet", action="store_true", help="no progress bars, no summary")
     add_correction_flags(group("corrections"))
     work = group("where the work runs")
@@ -216,7 +221,14 @@ def mark_one(
             if not args.overwrite:
                 raise
     keeping = Keeping(args.resume, args.hash)
-    return pipeline.run(dataset, folder, backend, options, args.overwrite, progress, keeping)
+    how = args.overwrite, progress, keeping
+    report = pipeline.run(dataset, folder, backend, options, *how)
+    if args.report:
+        from consistency.experiment import open_experiment
+        from consistency.review.report import write
+
+        write(open_experiment(folder), backend, False, progress, args.frames_path)
+    return report
 
 
 def main(argv: list[str] | None = None) -> int:

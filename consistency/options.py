@@ -351,7 +351,7 @@ ASSOCIATION_NEEDS = (
     Needs(("--long-memory", "--motion", "--on-split", "--passes"), ("--matching track",)),
     Needs(("--memory", "--long-memory", "--on-split", "--passes"), none_of=("--keep-ids",)),
     Needs(("--long-memory",), none_of=("--motion none",)),
-    Needs(("--frames-path",), ("--motion frames", "--frame-interval", "--fill-gaps")),
+    Needs(("--frames-path",), ("--motion frames", "--frame-interval", "--fill-gaps", "--report")),
     # The predecessor has its own rule for duplicates, and knows no identities.
     Needs(
         ("--duplicate-containment", "--keep", "--keep-ids"),
@@ -367,6 +367,7 @@ CORRECTION_NEEDS = (
     # Labels of the predecessor are products, of which one may stand for several objects.
     Needs(("--corrections",), none_of=("--matching seed",)),
     Needs(("--no-corrections",), ("--overwrite",)),
+    Needs(("--report",), none_of=("--matching seed",)),
 )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from consistency import pipeline
 from consistency.backend import Backend
 from consistency.correction_files import kept_in
-from consistency.corrections import Corrections
+from consistency.corrections import LARGEST, Corrections
 from consistency.dataset import Frame
 from consistency.experiment import Experiment, check_apart, writing
 from consistency.formats.damage import naming_file
@@ -118,6 +118,8 @@ def _labelled(frame: TrackedFrame, given: Frame, path: Path) -> TrackedFrame:
     sure = [record.get("confidence") for record in records]
     numbers = [value if isinstance(value, float | int) else np.nan for value in sure]
     labels = [record.get("label", LEFT_OUT) for record in records]
+    if max(labels, default=0) > LARGEST:
+        raise ValueError(f"{path}: frame {frame.name!r}: a label above {LARGEST}; mark it again")
     return replace(frame, labels=labels, confidence=np.array(numbers, np.float64))
 
 

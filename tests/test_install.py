@@ -19,7 +19,7 @@ from launch import HANGS, ROOT, needs_mpi, ranks
 from consistency import __version__
 from consistency.masks import compiled
 
-COMMANDS = ("", "-vis", "-evaluate", "-convert", "-correct", "-validate")
+COMMANDS = ("", "-vis", "-evaluate", "-convert", "-correct", "-report", "-validate")
 SOURCES = ("backends", "consistency", "README.md", "pyproject.toml", "requirements.txt", "setup.py")
 
 

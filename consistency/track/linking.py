@@ -95,7 +95,7 @@ def _have_label(frames: Sequence[TrackedFrame], labels: Iterable[int]) -> np.nda
     return np.array([label in wanted for frame in frames for label in frame.labels], bool)
 
 
-def _confidence(log_odds: np.ndarray, p: Parameters) -> np.ndarray:
+def probability(log_odds: np.ndarray, p: Parameters) -> np.ndarray:
     """Probabilities of links by their log odds, float64 (N,); calibrated on links whose truth is
     known, as log odds are learnt from tracks that are not without faults (Platt 1999).
     """
@@ -147,7 +147,7 @@ class Joiner:
     def confidence(self, tracks: Tracks, calibration: Calibration) -> list[np.ndarray]:
         """Confidence of each frame's masks, see ``link``."""
         log_odds = self.log_odds(tracks, calibration)
-        return np.split(_confidence(log_odds, self.parameters), self.masks.first[1:-1])
+        return np.split(probability(log_odds, self.parameters), self.masks.first[1:-1])
 
     def joined(
         self, tracks: Tracks, rounds: Iterable[tuple[float | None, float]]

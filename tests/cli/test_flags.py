@@ -25,6 +25,7 @@ ALWAYS = {
     "consistency.join": "--debug --out --experiments --overwrite --quiet --overlap --min-iou "
     "--memory --multi --input-format --sort --sequence --output" + LIMITS,
     "consistency.evaluate": "--debug --ground-truth --against --json" + LIMITS,
+    "consistency.report": "--debug --frames-path --viewer --overwrite --multi --quiet" + LIMITS,
     "consistency.correct": "--debug --out --overwrite --multi --quiet" + LIMITS,
     "consistency.validate": "--debug --multi --quiet --input-format --sort --sequence" + LIMITS,
 }

@@ -9,7 +9,7 @@ from labelling import boxes, label_frames, measure_all, sequence
 from consistency.track.calibration import learn
 from consistency.track.candidates import CandidateFinder, log_odds
 from consistency.track.link_evidence import EVIDENCE, EvidenceMeter
-from consistency.track.linking import Joiner, _confidence, against_rivals, assign, link
+from consistency.track.linking import Joiner, against_rivals, assign, link, probability
 from consistency.track.parameters import DEFAULTS
 from consistency.track.results import collect
 from consistency.track.thumbnail_store import ThumbnailStore
@@ -151,7 +151,7 @@ def test_what_the_tracker_has_linked_is_trusted_but_not_blindly(rival, joined):
 
 
 def test_confidence_is_high_where_odds_are_even_and_falls_with_them():
-    even, worse = _confidence(np.array([0.0, -5.0]), DEFAULTS)
+    even, worse = probability(np.array([0.0, -5.0]), DEFAULTS)
     assert 0.75 < even < 0.95
     assert 0.05 < worse < 0.4
 

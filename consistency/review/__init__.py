@@ -1,0 +1,1 @@
+"""Which labels are most worth checking: moments, ranked, with pictures."""
