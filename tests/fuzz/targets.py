@@ -153,7 +153,7 @@ def read_corrections(folder: Path, number: int) -> None:
     options_of(found)
     frames = [
         LabelledFrame(
-            f.name, None, 0, np.array(f.input_indices, np.int64), *[np.zeros(0)] * 4, list(f.labels)
+            f.name, None, 0, np.array(f.input_indices, np.int64), *[np.zeros(0)] * 5, list(f.labels)
         )
         for f in found.frames
     ]

@@ -18,11 +18,8 @@ def frame(t, labels, kept=None):
     """A frame with the labels of its kept masks; nothing else of it is looked at."""
     size = len(labels)
     kept = np.arange(size) if kept is None else np.array(kept)
-    zeros = np.zeros(size, np.int64)
-    boxes, places = np.zeros((size, 4), np.int64), np.zeros((size, 2))
-    return LabelledFrame(
-        str(t), (1, 1), size, kept, zeros, boxes, places, np.zeros((0, 3), np.int64), labels
-    )
+    other = dict.fromkeys(("areas", "boxes", "centroids", "same", "overlaps"), np.zeros(0))
+    return LabelledFrame(name=str(t), shape=(1, 1), count=size, kept=kept, labels=labels, **other)
 
 
 #   frame  0 1 2 3 4 5
