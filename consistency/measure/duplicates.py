@@ -165,7 +165,7 @@ def canonical_order(masks: PackedMasks, areas: np.ndarray) -> np.ndarray:
     indices, begins = np.unique(masks.mask[mine], return_index=True)
     pixels = {
         index: (masks.position[some].tolist(), masks.word[some].tolist())
-        for index, some in zip(indices.tolist(), np.split(mine, begins[1:]), strict=True)
+        for index, some in zip(indices.tolist(), np.split(mine, begins)[1:], strict=True)
     }
     return np.array(sorted(order.tolist(), key=lambda i: (-areas[i], pixels.get(i, ()), i)))
 

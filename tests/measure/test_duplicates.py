@@ -9,7 +9,11 @@ from strategies import random_masks
 
 from consistency.masks.intersections import self_intersections
 from consistency.masks.packing import pack
-from consistency.measure.duplicates import find_duplicates, find_duplicates_of_any
+from consistency.measure.duplicates import (
+    canonical_order,
+    find_duplicates,
+    find_duplicates_of_any,
+)
 
 
 def slow_iou(a, b):
@@ -120,3 +124,10 @@ def test_thresholds_are_fractions(tmp_path, capsys, flag):
         mark_label.main([flag, "1.5"])
     assert exit_.value.code == 2
     assert "'1.5' is not between 0 and 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("empty", [0, 1, 2, 3])
+def test_masks_without_pixels_come_last_in_canonical_order(empty):
+    some = squares((2, 2, 5), (20, 3, 9))
+    packed = pack([*(np.zeros_like(some[0]) for _ in range(empty)), *some], some[0].shape)
+    assert canonical_order(packed, packed.areas()).tolist() == [empty + 1, empty, *range(empty)]
