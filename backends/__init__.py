@@ -13,6 +13,7 @@ OSError, with the command that mends it; none falls back to another.
 import importlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from backends.interface import Wanted
@@ -30,6 +31,13 @@ BACKENDS = {
 }
 ALIASES = {"serial": "no"}
 KERNELS = ("numpy", "cupy")
+
+
+def array_module(kernel: str) -> ModuleType:
+    """Return what computes with arrays, one of KERNELS; raises as ``backends.cupy.bind``."""
+    if kernel == "cupy":
+        importlib.import_module("backends.cupy").bind(0)
+    return importlib.import_module(kernel)
 
 
 def open_backend(

@@ -416,4 +416,5 @@ DRAWING_NEEDS = (
     Needs(("--fps",), _settings("--format", "gif", "mp4", "blocks", "html")),
     Needs(("--workers",), (*_MOVING, "--format html")),
 )
+MOTION_MASKS_NEEDS = (Needs(("--flow-preset",), ("--frames-path",)),)
 EVALUATION_NEEDS = (Needs(("--boundaries", "--metric"), ("--ground-truth",)),)

@@ -13,6 +13,11 @@ IMAGES = ROOT / "docs" / "images"
 # A segmenter that gives a thing that stands the same pixels in each frame.
 STEADY = ("--camera-speed", "0", "--jitter", "0", "--drop-out", "0", "--duplicates", "0")
 FRAME = 8  # what the picture of the blocks shows
+MOVING = (
+    *("--size", "640x360", "--frames", "12", "--objects", "8"),
+    *("--object-speed", "0.02", "--camera-speed", "0.003"),
+)
+REGIONS_FRAME = 6  # what the picture of the regions shows
 
 
 def run(script: str, *flags: str | Path) -> None:
@@ -31,10 +36,33 @@ def draw_blocks(folder: Path) -> None:
         film.convert("RGB").save(IMAGES / "blocks.png", optimize=True)
 
 
+def draw_regions(folder: Path) -> None:
+    """Regions that move as one, of a scene whose toys move."""
+    data, masks = folder / "moving", folder / "regions"
+    run("data/make_demo.py", "--out", data, *MOVING)
+    flags = "-m", "consistency.motion_masks", "--frames-path", data / "frames", "--out", masks
+    subprocess.run([sys.executable, *flags, "--masks", "5"], check=True, cwd=ROOT)
+    where = ["--experiments", folder, "--exp-name", "motion"]
+    run("mark_label.py", masks, "--keep-ids", "--output", "none", *where)
+    run(
+        "vis.py",
+        *where,
+        "--format",
+        "png",
+        "--frames-path",
+        data / "frames",
+        "--out",
+        folder / "vis",
+    )
+    with Image.open(folder / "vis" / "motion" / f"{REGIONS_FRAME:04d}.png") as picture:
+        picture.convert("RGB").save(IMAGES / "motion_regions.png", optimize=True)
+
+
 def main() -> None:
     """Write all of them."""
     with tempfile.TemporaryDirectory() as name:
         draw_blocks(Path(name))
+        draw_regions(Path(name))
 
 
 if __name__ == "__main__":

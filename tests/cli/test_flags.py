@@ -27,6 +27,8 @@ ALWAYS = {
     "consistency.evaluate": "--debug --ground-truth --against --json" + LIMITS,
     "consistency.report": "--debug --frames-path --viewer --overwrite --multi --quiet" + LIMITS,
     "consistency.correct": "--debug --out --overwrite --multi --quiet" + LIMITS,
+    "consistency.motion_masks": "--debug --flow-path --frames-path --masks --out --size --kernel "
+    "--quiet" + LIMITS,
     "consistency.validate": "--debug --multi --quiet --input-format --sort --sequence" + LIMITS,
 }
 

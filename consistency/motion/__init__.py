@@ -1,0 +1,1 @@
+"""Regions of coherent motion in a sequence of flow fields; no masks, no files."""
