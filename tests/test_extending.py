@@ -15,7 +15,15 @@ SECTIONS = {
     text.splitlines()[0]: re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)
     for text in PAGE.split("\n## ")[1:]
 }
-COPIED = ("backends", "consistency", "mark_label.py", "pyproject.toml", "running_time", "tests")
+COPIED = (
+    "backends",
+    "consistency",
+    "mark_label.py",
+    "vis.py",
+    "pyproject.toml",
+    "running_time",
+    "tests",
+)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order, natural_key, short
-from consistency.formats import boxes, npy, numpy_folders, rle, values
+from consistency.formats import box_rows, npy, numpy_folders, rle, values
 from consistency.formats.buffer import Buffer
 from consistency.formats.source import NATIVE_JSON, Source
 from consistency.formats.writing import FrameTask, Output, WriteResult
@@ -170,7 +170,7 @@ def _read_files(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
         path = layout.root / value
         with _open_mask(path) as (file, header, shape):
             packer = _of_one_size(packer, shape, i, value)
-            if not boxes.add(packer, file, header, record, buffer):
+            if not box_rows.add(packer, file, header, record, buffer):
                 packer.add_flat(npy.rows(file, path, header, shape, buffer))
     return (packer or Packer((0, 0))).finish()
 

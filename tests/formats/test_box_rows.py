@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import write_dataset
 
-from consistency.formats import boxes, open_dataset, read_masks
+from consistency.formats import box_rows, open_dataset, read_masks
 from consistency.formats.buffer import Buffer
 from consistency.limits import Limits, within
 
@@ -127,11 +127,11 @@ def test_what_was_spared_is_counted(tmp_path, mark):
 
 
 def test_after_some_wrong_records_none_is_asked(tmp_path):
-    count = boxes.MOST_WRONG + 4
+    count = box_rows.MOST_WRONG + 4
     write_dataset(tmp_path, [[ring()] * count], bbox=[[RIGHT] * count], area=[[1] * count])
     dataset, buffer = open_dataset(tmp_path), Buffer()
     read_masks(dataset.layout, dataset.frames[0], buffer)
-    assert buffer.wrong_boxes == boxes.MOST_WRONG
+    assert buffer.wrong_boxes == box_rows.MOST_WRONG
 
 
 def test_a_file_that_ends_within_the_box_is_refused(tmp_path):
