@@ -83,4 +83,4 @@ def test_every_file_change_and_command_of_the_page_works(project, name):
     if name == "An output":
         assert "frame,label,area\n0.png,1,100\n" in done.stdout
     if name in ("A matching", "A reader"):
-        assert f", {2 if name == 'A matching' else 1} objects, " in done.stdout
+        assert f", {'2 objects' if name == 'A matching' else '1 object'}, " in done.stdout

@@ -1,6 +1,8 @@
 import numpy as np
 
 # What each takes and does is in the C file.
+INTERFACE: int
+
 def pack(
     pixels: np.ndarray, first: int, used: int, position: np.ndarray, word: np.ndarray
 ) -> int: ...

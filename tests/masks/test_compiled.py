@@ -1,5 +1,7 @@
 """What is compiled gives what NumPy gives, to the bit; other tests of this folder run with both."""
 
+import importlib
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -187,3 +189,10 @@ def test_tallies_and_chosen_masks(seed, order):
 
     for plain, native in zip(*both(way), strict=True):
         same(plain, native)
+
+
+def test_what_was_built_of_an_older_source_is_left_out(monkeypatch):
+    monkeypatch.setattr("consistency.masks._compiled.INTERFACE", compiled.INTERFACE - 1)
+    assert importlib.reload(compiled).native is None
+    monkeypatch.undo()
+    assert importlib.reload(compiled).native is NATIVE
