@@ -12,7 +12,17 @@ import pytest
 from conftest import labels_of, squares, write_dataset
 from pycocotools import mask as coco
 
-from consistency import convert, correct, evaluate, join, mark_label, report, validate, vis
+from consistency import (
+    convert,
+    correct,
+    evaluate,
+    join,
+    mark_label,
+    motion_masks,
+    report,
+    validate,
+    vis,
+)
 from consistency.options import LONG_MEMORY, MEMORY, MEMORY_OF_IOU
 from consistency.track.parameters import Parameters
 from consistency.versions import commit
@@ -297,7 +307,8 @@ def test_a_poor_result_is_warned_of(tmp_path, capsys, frames, flags, warnings):
 def test_messages_name_flags_that_there_are():
     """Every --flag in the text of the code is a flag of some command."""
     known = {"--convert-to-rle", "--mpi"}  # of Segment Anything and of srun
-    for module in (mark_label, vis, convert, correct, evaluate, join, report, validate):
+    commands = mark_label, vis, convert, correct, evaluate, join, motion_masks, report, validate
+    for module in commands:
         known |= {name for a in module.parser()._actions for name in a.option_strings}
     files = [p for folder in ("consistency", "backends") for p in (ROOT / folder).rglob("*.py")]
     named = {
