@@ -91,7 +91,10 @@ def rows(groups: Sequence[Group], cuts: int, overlaps: Sequence[int]) -> list[li
 
 def _job(job: tuple[Path, int, int]) -> np.ndarray:
     logging.disable(logging.WARNING)  # that frames are numbered anew is no news here
-    return count(*job)
+    try:
+        return count(*job)
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _work(args: argparse.Namespace) -> int:
