@@ -31,7 +31,7 @@ class Costs:
 
     Attributes
     ----------
-    rank, sequential : seconds of a rank, and of the one that labels.
+    rank, sequential : seconds of a rank that measures, and of the one that labels.
     size : bytes that are read.
     start : seconds that a job takes before its first frame.
     """
@@ -83,7 +83,9 @@ class Outcome:
 
 def rates(active: int, cluster: Cluster, costs: Costs) -> float:
     """Frames a second of each of ``active`` jobs, which are all alike."""
-    own = min(cluster.ranks / costs.rank, 1 / costs.sequential, cluster.link / costs.size)
+    # One of the ranks labels, beside what it measures.
+    ranks = cluster.ranks / (costs.rank + costs.sequential)
+    own = min(ranks, 1 / costs.sequential, cluster.link / costs.size)
     return min(own, cluster.storage / costs.size / max(active, 1))
 
 
@@ -114,7 +116,7 @@ def run(frames: np.ndarray, cluster: Cluster, costs: Costs) -> Outcome:
             heapq.heappush(active, done + heapq.heappop(starting)[1])
     return Outcome(
         seconds=now,
-        ranks=busy * costs.rank / (now * cluster.jobs * cluster.ranks),
+        ranks=busy * (costs.rank + costs.sequential) / (now * cluster.jobs * cluster.ranks),
         storage=busy * costs.size / (now * cluster.storage),
         link=busy * costs.size / (now * cluster.jobs * cluster.link),
         sequential=busy * costs.sequential / (now * cluster.jobs),

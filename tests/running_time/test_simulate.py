@@ -12,8 +12,8 @@ PLENTY = 1e15
 @pytest.mark.parametrize(
     ("ranks", "storage", "link", "seconds"),
     [
-        (1, PLENTY, PLENTY, 40.0),  # a rank's 0.04 s a frame
-        (4, PLENTY, PLENTY, 10.0),
+        (1, PLENTY, PLENTY, 45.0),  # 0.04 s a frame, and 0.005 s for its label
+        (4, PLENTY, PLENTY, 11.25),
         (16, PLENTY, PLENTY, 5.0),  # the sequential stage
         (16, 1e9, PLENTY, 100.0),  # 100 GB
         (16, PLENTY, 2e9, 50.0),
@@ -22,7 +22,7 @@ PLENTY = 1e15
 def test_one_video_takes_what_its_slowest_part_takes(ranks, storage, link, seconds):
     found = run(np.array([1000]), Cluster(1, ranks, storage, link), COSTS)
     assert found.seconds == pytest.approx(seconds)
-    parts = {"ranks": 40 / ranks / seconds, "sequential": 5 / seconds}
+    parts = {"ranks": 45 / ranks / seconds, "sequential": 5 / seconds}
     parts |= {"storage": 1e11 / storage / seconds, "link": 1e11 / link / seconds}
     for part, share in parts.items():
         assert getattr(found, part) == pytest.approx(share)
@@ -38,9 +38,9 @@ def test_jobs_share_the_storage_and_those_that_are_left_go_faster():
 
 def test_videos_wait_for_a_job_to_end():
     found = run(np.array([100, 300, 100]), Cluster(2, 1, PLENTY, PLENTY), COSTS)
-    assert found.seconds == pytest.approx(12)  # the third begins when the first ends, at 4 s
+    assert found.seconds == pytest.approx(13.5)  # the third begins when the first ends, at 4.5 s
     alone = run(np.array([100] * 7), Cluster(1, 1, PLENTY, PLENTY), COSTS)
-    assert alone.seconds == pytest.approx(28)
+    assert alone.seconds == pytest.approx(31.5)
 
 
 def test_each_job_has_to_start():
@@ -59,7 +59,7 @@ def test_frames_by_small_steps_give_the_same():
     while queue or any(x > 0 for x in left):
         left = [x if x > 0 or not queue else float(queue.pop(0)) for x in left]
         active = sum(x > 0 for x in left)
-        rate = min(2 / 0.04, 1 / 0.005, 2e9 / 1e8, 3.5e9 / 1e8 / max(active, 1))
+        rate = min(2 / 0.045, 1 / 0.005, 2e9 / 1e8, 3.5e9 / 1e8 / max(active, 1))
         left = [x - rate * step for x in left]
         time += step
     assert run(frames, cluster, COSTS).seconds == pytest.approx(time, rel=0.01)
