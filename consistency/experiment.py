@@ -275,6 +275,11 @@ def _input(folder: Path, run: dict, names: list[str]) -> Dataset:
         raise ValueError(
             f"{folder}: its input was in memory and is gone; mark masks on disk instead"
         )
+    if not Path(opened_as["path"]).exists():
+        raise FileNotFoundError(
+            f"{folder}: its input {opened_as['path']} is not there; put it back, or mark it again "
+            "where it is now"
+        )
     # The names say the order, and which frames a list chose: the list itself is not needed.
     chosen = opened_as.get("sort") not in (None, *SORTS)
     dataset = reopen(opened_as | {"sort": None})
