@@ -11,14 +11,15 @@ from time import perf_counter
 
 import numpy as np
 
-from consistency import experiment, pipeline
+from consistency import experiment
 from consistency.backend import Backend
 from consistency.dataset import Dataset, Frame
 from consistency.formats import writing
 from consistency.formats.joined import JoinedLayout, frame_of, layout_of
+from consistency.labelling import Labelling
 from consistency.measurements import Measurements
 from consistency.options import Options
-from consistency.pipeline import Labelling, Report
+from consistency.outputs import Report, write
 from consistency.progress import Progress, silent
 from consistency.resuming import input_of
 from consistency.track.mending import Mended
@@ -63,7 +64,7 @@ def run(
     with experiment.writing(folder, overwrite) as partial_folder:
         labelling = join(pieces, backend, how, options, progress)
         where = partial_folder, folder.name
-        return pipeline.write(labelling, *where, backend, options, progress)
+        return write(labelling, *where, backend, options, progress)
 
 
 def join(

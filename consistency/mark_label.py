@@ -51,7 +51,7 @@ from consistency.progress import Progress, silent
 if TYPE_CHECKING:  # NumPy is not loaded for --help
     from consistency.backend import Backend
     from consistency.dataset import Dataset
-    from consistency.pipeline import Report
+    from consistency.outputs import Report
 
 NEEDS = (
     *SEQUENCE_NEEDS, *BACKEND_NEEDS, *KERNEL_NEEDS, *ASSOCIATION_NEEDS, *WINDOW_NEEDS,

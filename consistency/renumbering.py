@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from consistency import pipeline
 from consistency.backend import Backend
 from consistency.correction_files import kept_in
 from consistency.corrections import LARGEST, Corrections
@@ -20,8 +19,10 @@ from consistency.experiment import Experiment, check_apart, writing
 from consistency.formats.damage import naming_file
 from consistency.formats.native import dataset_of_records
 from consistency.formats.source import load_json, read_table
+from consistency.labelling import Labelling
 from consistency.measurements import Measurements
 from consistency.options import Options, WritingOptions
+from consistency.outputs import Report, write
 from consistency.progress import Progress, silent
 from consistency.track.mending import mend
 from consistency.track.results import Change, Lineage, TrackedFrame, collect
@@ -37,7 +38,7 @@ def renumber(
     backend: Backend,
     overwrite: bool = False,
     progress: Progress = silent,
-) -> pipeline.Report:
+) -> Report:
     """Apply files of corrections to an experiment and write the result as ``folder``.
 
     Raises
@@ -65,8 +66,8 @@ def renumber(
         )
         seconds = {"read": measurements.seconds_read, "measuring": measurements.seconds_waited}
         more = {key: experiment.run[key] for key in ("windows",) if key in experiment.run}
-        labelling = pipeline.Labelling(measurements.dataset, mended, seconds, versions(), more)
-        return pipeline.write(labelling, partial_folder, folder.name, backend, options, progress)
+        labelling = Labelling(measurements.dataset, mended, seconds, versions(), more)
+        return write(labelling, partial_folder, folder.name, backend, options, progress)
 
 
 def options_of(experiment: Experiment) -> Options:

@@ -128,7 +128,7 @@ def label_windows(
     progress: Progress,
     journal: Journal | None,
 ) -> Joined:
-    """Label all windows and join them; raises as ``pipeline.label``."""
+    """Label all windows and join them; raises as ``labelling.label``."""
     spans = cut(len(dataset.frames), options.cut_size, options.shared_frames())
     frames = list(dataset.frames)
     work = _Work(dataset, backend, options, parameters, journal, spans)

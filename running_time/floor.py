@@ -27,9 +27,9 @@ from backends import open_backend  # noqa: E402
 from consistency.dataset import Dataset  # noqa: E402
 from consistency.formats import native, npy, numpy_folders, open_dataset, read_masks, rle  # noqa: E402
 from consistency.formats.buffer import Buffer  # noqa: E402
+from consistency.labelling import label  # noqa: E402
 from consistency.measure.chunks import chunks, measure_chunk  # noqa: E402
 from consistency.options import MeasureOptions, Options  # noqa: E402
-from consistency.pipeline import label  # noqa: E402
 
 # Seconds after which a virtual machine has handed freed memory back to its host.  Taking it again
 # costs more than writing to it: whoever writes right behind a deletion would be spared that.

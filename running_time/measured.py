@@ -18,8 +18,8 @@ import consistency
 from backends import open_backend
 from consistency.dataset import Dataset
 from consistency.measure.frame import FrameMeasurement
+from consistency.measurements import Measurements
 from consistency.options import Options
-from consistency.pipeline import Measurements
 
 PACKAGE = Path(consistency.__file__).parent
 DATASET = ("dataset.py", "limits.py")  # of the package: what a data set is made of

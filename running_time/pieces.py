@@ -25,8 +25,8 @@ from quality_columns import Group, group  # noqa: E402
 from backends import open_backend  # noqa: E402
 from consistency.cli.common import bars, natural, positive, run_cli  # noqa: E402
 from consistency.joining import join  # noqa: E402
+from consistency.labelling import Labelling  # noqa: E402
 from consistency.options import LONG_MEMORY, Options  # noqa: E402
-from consistency.pipeline import Labelling  # noqa: E402
 from consistency.video_pieces import Piece, PieceFrame, of_dataset  # noqa: E402
 from consistency.video_so_far import How  # noqa: E402
 

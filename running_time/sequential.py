@@ -22,8 +22,8 @@ import numpy as np  # noqa: E402
 
 from backends import open_backend  # noqa: E402
 from consistency.formats import open_dataset  # noqa: E402
+from consistency.measurements import Measurements  # noqa: E402
 from consistency.options import Options  # noqa: E402
-from consistency.pipeline import Measurements  # noqa: E402
 from consistency.track.association import associate  # noqa: E402
 
 SCENES = (  # discs, frames, and pixels a frame that the camera moves

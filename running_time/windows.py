@@ -37,8 +37,8 @@ from consistency import windows  # noqa: E402
 from consistency.cli.common import natural, positive, run_cli  # noqa: E402
 from consistency.dataset import Dataset  # noqa: E402
 from consistency.formats import open_dataset  # noqa: E402
+from consistency.measurements import Measurements  # noqa: E402
 from consistency.options import Options  # noqa: E402
-from consistency.pipeline import Measurements  # noqa: E402
 from consistency.track.association import associate  # noqa: E402
 from consistency.track.parameters import DEFAULTS  # noqa: E402
 from consistency.track.results import finish  # noqa: E402

@@ -7,9 +7,10 @@ from sequences import in_memory
 
 from backends import open_backend
 from consistency.dataset import Dataset
+from consistency.labelling import label
 from consistency.measure.camera_motion import UNKNOWN
+from consistency.measurements import Measurements
 from consistency.options import Options
-from consistency.pipeline import Measurements, label
 from consistency.track.camera_path import CameraPath
 from consistency.track.parameters import DEFAULTS
 from consistency.track.thumbnail_store import ThumbnailStore

@@ -464,7 +464,7 @@ BAD_NAMES = {
 def test_names_that_make_trouble_are_refused_before_the_work(
     tmp_path, where, data, capsys, monkeypatch, name
 ):
-    monkeypatch.setattr("consistency.pipeline.label", None)  # no work is done
+    monkeypatch.setattr("consistency.pipeline.label_and_fill", None)  # no work is done
     with pytest.raises(SystemExit):
         mark_label.main([*where[:-3], f"--exp-name={name}"])
     assert BAD_NAMES[name] in capsys.readouterr().err

@@ -63,7 +63,7 @@ def test_no_commit_where_there_is_none(git, tmp_path):
     [
         ("consistency/track/parameters.py", True),
         ("consistency/formats/native.py", True),
-        ("consistency/pipeline.py", True),
+        ("consistency/labelling.py", True),
         ("consistency/masks/_compiled.c", True),
         ("backends/kernel.py", True),
         ("backends/dask.py", False),

@@ -18,8 +18,8 @@ from consistency import journal, windows
 from consistency.dataset import Frame
 from consistency.endings import Interrupted
 from consistency.formats import open_dataset
+from consistency.labelling import label
 from consistency.options import Options
-from consistency.pipeline import label
 
 CUT = ("--cut-size", "5", "--cut-overlap", "2", "--output", "masks", "rle")
 

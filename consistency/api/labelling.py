@@ -7,7 +7,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from consistency import pipeline
 from consistency.api.backend import run
 from consistency.api.labels import Labels
 from consistency.api.options import OF_FOLDERS, LabelOptions
@@ -26,11 +25,12 @@ from consistency.cli.tracking import (
 )
 from consistency.dataset import Dataset
 from consistency.formats import in_memory
+from consistency.labelling import Labelling
+from consistency.labelling import label as label_dataset
 from consistency.limits import within
 from consistency.measure.frame import FrameMeasurement, FrameMeasurer
 from consistency.measure.work import Work
 from consistency.options import ASSOCIATION_NEEDS, BACKEND_NEEDS, Options
-from consistency.pipeline import Labelling
 from consistency.track.association import associate
 from consistency.versions import versions
 
@@ -94,7 +94,7 @@ def _of_folder(path: Path, args: argparse.Namespace) -> Labels:
 
     def work(backend: Backend) -> Labelling:
         dataset = open_input(args.data_path, args, args.split_pieces)
-        return pipeline.label(dataset, backend, options)
+        return label_dataset(dataset, backend, options)
 
     return Labels(run(args, work), options, OnDisk(args))
 

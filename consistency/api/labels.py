@@ -14,8 +14,8 @@ from consistency.cli.keywords import KeywordParser, as_keywords
 from consistency.cli.output import add_output_choice, add_output_flags
 from consistency.cli.tracking import with_outputs
 from consistency.formats.labelled import Track
+from consistency.labelling import Labelling
 from consistency.options import Options, output_needs
-from consistency.pipeline import Labelling
 from consistency.track import tables
 from consistency.track.parts import find_parts
 

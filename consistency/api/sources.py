@@ -8,15 +8,16 @@ from typing import Protocol
 
 from backends import serial
 from backends.interface import Wanted
-from consistency import experiment, pipeline
+from consistency import experiment
 from consistency.api.backend import run
 from consistency.backend import Backend
 from consistency.cli.limits import limits_of
 from consistency.dataset import Dataset, in_order
 from consistency.formats import in_memory
+from consistency.labelling import Labelling
 from consistency.limits import Limits, within
 from consistency.options import Options
-from consistency.pipeline import Labelling
+from consistency.outputs import write
 
 
 class Source(Protocol):
@@ -39,7 +40,7 @@ class OnDisk:
         def work(backend: Backend) -> None:
             experiment.check_apart(labelling.dataset, args.folder)
             with experiment.writing(args.folder, overwrite) as partial:
-                pipeline.write(labelling, partial, args.folder.name, backend, options)
+                write(labelling, partial, args.folder.name, backend, options)
 
         with within(limits_of(args)):
             run(args, work)
@@ -60,7 +61,7 @@ class InMemory:
         with within(self.limits):
             labelling = replace(labelling, dataset=self._dataset(labelling))
         with serial.open(Wanted()) as backend, experiment.writing(folder, overwrite) as partial:
-            pipeline.write(labelling, partial, folder.name, backend, options)
+            write(labelling, partial, folder.name, backend, options)
 
     def _dataset(self, labelling: Labelling) -> Dataset:
         if isinstance(self.frames, Iterator):

@@ -16,7 +16,7 @@ from consistency.options import PICTURES_FOLDER
 if TYPE_CHECKING:  # NumPy is not loaded for --help
     from consistency.backend import Backend
     from consistency.data_sets import Results
-    from consistency.pipeline import Report
+    from consistency.outputs import Report
     from consistency.sequences import Sequence
 
 WHOLE = "is whole already; nothing was done"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from consistency.options import EXPERIMENTS, IGNORE, Options
 
 if TYPE_CHECKING:  # NumPy is not loaded for --help
-    from consistency.pipeline import Report
+    from consistency.outputs import Report
 
 # A shorter sequence says nothing: tracks cannot be long, and a motion may well be unknown.
 LONG_ENOUGH = 10  # frames

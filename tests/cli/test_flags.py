@@ -9,8 +9,8 @@ from backends import open_backend
 from consistency.cli.parser import Parser, without_effect
 from consistency.formats import WRITERS, open_dataset, writing
 from consistency.formats.labelled import LabelledSequence
+from consistency.labelling import label
 from consistency.options import Options, WritingOptions
-from consistency.pipeline import label
 
 # Flags of each command that have an effect whatever the others are.  A new flag goes here or into
 # a table of consistency/options.py.
