@@ -92,7 +92,8 @@ def label(
     began, made_with = perf_counter(), versions()
     if are_wanted(len(dataset.frames), options):
         joined = label_windows(dataset, backend, options, parameters, progress, journal)
-        mended = mend(joined.frames, joined.lineage, options.corrections, options.min_length)
+        mending = options.corrections, options.min_length, None, options.compact
+        mended = mend(joined.frames, joined.lineage, *mending)
         seconds = joined.seconds | {"measuring": perf_counter() - began}
         more = {"windows": joined.report, "work": joined.work.record()}
         return Labelling(joined.dataset, mended, seconds, made_with, more)

@@ -104,6 +104,8 @@ class AssociationOptions:
     on_split : "auto", "keep" or "new", see ``consistency.track.divisions``.
     passes : 1, or 2 to join tracks afterwards with what is known of their future.
     min_length : leave out tracks with fewer masks (any matching).
+    compact : number labels without holes, in the order in which they appear (any matching but
+        "seed").
     without : some of CUES, to be left out.
     corrections : what a person says is wrong with the labels, files in order (any matching but
         "seed").
@@ -118,6 +120,7 @@ class AssociationOptions:
     on_split: str = ON_SPLIT[0]
     passes: int = 2
     min_length: int = 1
+    compact: bool = False
     without: tuple[str, ...] = ()
     corrections: tuple[Corrections, ...] = ()
 
@@ -351,6 +354,8 @@ ASSOCIATION_NEEDS = (
     Needs(("--long-memory", "--motion", "--on-split", "--passes"), ("--matching track",)),
     Needs(("--memory", "--long-memory", "--on-split", "--passes"), none_of=("--keep-ids",)),
     Needs(("--long-memory",), none_of=("--motion none",)),
+    # The numbers are the input's, or the predecessor's.
+    Needs(("--compact",), none_of=("--keep-ids", "--matching seed")),
     Needs(("--frames-path",), ("--motion frames", "--frame-interval", "--fill-gaps", "--report")),
     # The predecessor has its own rule for duplicates, and knows no identities.
     Needs(

@@ -57,7 +57,7 @@ def renumber(
         frames = _with_labels(unlabelled, experiment)
         labels = {label for frame in frames for label in frame.labels}
         lineage = _lineage(experiment).among(labels)
-        mended = mend(frames, lineage, files, options.min_length)
+        mended = mend(frames, lineage, files, options.min_length, None, options.compact)
         reasons = _reasons(experiment)
         mended = replace(
             mended,

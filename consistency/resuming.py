@@ -72,7 +72,9 @@ def parameters_of(options: Options) -> dict[str, Any]:
     del parameters["corrections"]
     if options.corrections:
         parameters["corrections"] = [file.digest() for file in options.corrections]
-    if options.filling is None:  # as in runs of versions that could not fill
+    if not options.compact:  # as in runs of versions that left holes
+        del parameters["compact"]
+    if options.filling is None:  # ... that could not fill
         del parameters["filling"]
     if options.cut_size == WHOLE:
         for name in ("cut_size", "cut_overlap", "low_memory"):

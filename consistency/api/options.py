@@ -38,6 +38,7 @@ class LabelOptions(TrackerOptions, total=False):
     on_split: str
     passes: int
     min_length: int
+    compact: bool
     frames_path: str | Path | None
     keep_ids: bool
     max_pixels: int

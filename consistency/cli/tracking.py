@@ -54,6 +54,12 @@ def add_association_flags(parser: argparse.ArgumentParser) -> None:
         default=Options.min_length,
         help="leave out tracks with fewer masks",
     )
+    add(
+        "--compact",
+        action="store_true",
+        help="number labels 1, 2, … in the order in which they appear, without holes where tracks "
+        "are left out or corrected",
+    )
     _add_track_flags(parser)
 
 
@@ -211,6 +217,7 @@ def labelling_of(args: argparse.Namespace) -> Options:
         on_split=args.on_split,
         passes=args.passes,
         min_length=args.min_length,
+        compact=args.compact,
         duplicate_iou=args.duplicate_iou,
         duplicate_containment=args.duplicate_containment,
         keep=args.keep,

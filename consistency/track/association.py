@@ -28,7 +28,8 @@ def associate(
     Raises ValueError for corrections that do not apply.
     """
     frames, lineage, linked = _labelled(measurements, options, parameters)
-    return mend(frames, lineage, options.corrections, options.min_length, linked)
+    how = options.corrections, options.min_length, linked, options.compact
+    return mend(frames, lineage, *how)
 
 
 def label_frames(

@@ -67,7 +67,7 @@ class Corrected:
         self.dropped = np.zeros(self.label.size, bool)
         self._number = {frame.name: t for t, frame in enumerate(self.frames)}
         self._free = 1 + int(self.label[self.there].max(initial=0))
-        self._named: dict[int, str] = {}  # who has named a label
+        self._named: list[tuple[int, str]] = []  # a mask of what has been named, and who said it
         self._said = ""
 
     def apply(self, file: Corrections) -> None:
@@ -96,6 +96,20 @@ class Corrected:
         """Return the label of every mask, int64 (N,); one below 0 of its own if it is dropped."""
         return np.where(self.dropped, -1 - np.arange(self.label.size), self.label)
 
+    def close_holes(self) -> None:
+        """Number the labels of masks that are there 1, 2, …, in the order in which they appear.
+
+        Labels of one frame keep their order; those of other masks come behind.
+        """
+        masks = np.flatnonzero(self.label > 0)
+        hidden, t = ~self.there[masks], self.t[masks]
+        order = np.lexsort((self.label[masks], t, hidden))
+        found, first = np.unique(self.label[masks][order], return_index=True)
+        number = dict(zip(found[np.argsort(first)].tolist(), range(1, found.size + 1), strict=True))
+        self.label = np.array([number.get(label, label) for label in self.label.tolist()], np.int64)
+        self.names = {number[label]: name for label, name in self.names.items() if label in number}
+        self._free = found.size + 1
+
     def _merge(self, item: Correction) -> None:
         stays, goes = item.labels
         kept = self._masks(stays)
@@ -123,11 +137,11 @@ class Corrected:
 
     def _rename(self, item: Correction) -> None:
         label, name = item.labels[0], item.name or ""
-        self._masks(label)
+        mask = int(self._masks(label)[0])
         if self.names.get(label, name) != name:
-            self._contradicts(self._named[label])
+            self._contradicts(*self._namers(label))
         self.names[label] = name
-        self._named[label] = self._said
+        self._named.append((mask, self._said))
 
     def _drop(self, item: Correction) -> None:
         masks = self._masks(item.labels[0])
@@ -224,11 +238,16 @@ class Corrected:
         """Let a label that is gone leave its name to the one that it has become."""
         if goes not in self.names:
             return
-        name, said = self.names.pop(goes), self._named.pop(goes)
+        name = self.names.pop(goes)
         if self.names.get(stays, name) != name:
-            self._contradicts(said, self._named[stays])
+            self._contradicts(*self._namers(stays))
         self.names[stays] = name
-        self._named[stays] = said
+
+    def _namers(self, label: int) -> list[str]:
+        """Return who has named a label; behind them, who has named any."""
+        others = [said for _, said in reversed(self._named)]
+        named = reversed(self._named)
+        return [said for mask, said in named if self.label[mask] == label] + others
 
     def _check(self) -> None:
         """Refuse what contradicts an earlier correction."""

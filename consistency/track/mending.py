@@ -58,6 +58,7 @@ def mend(
     files: Iterable[Corrections],
     min_length: int = 1,
     linked: Linked | None = None,
+    compact: bool = False,
 ) -> Mended:
     """Apply files of corrections in order, and finish the frames.
 
@@ -66,6 +67,7 @@ def mend(
     frames : before ``finish``; masks of label 0 are left out already.
     min_length : least number of masks of a track.
     linked : what decides anew where corrections have opened tracks; None: nothing does.
+    compact : number labels without holes; files are about these numbers, too.
 
     Raises
     ------
@@ -79,12 +81,17 @@ def mend(
     if linked is not None:
         state.evidence = evidence_of(linked)
     for file in files:
-        _go_on(state, file, known, min_length, linked)
+        _go_on(state, file, known, min_length, linked, compact)
         known.append(replace(file, input=fingerprint_of(frames, state.label, state.there)))
         state.apply(file)
     if known and linked is not None:
         state.label, state.names = relinked(linked, state)
-    confidence = _confidence(frames, state, before, linked) if known else None
+    if compact:
+        state.there = _shown(state.label, state.dropped, min_length)
+        state.close_holes()
+    elif not known:
+        return Mended(without_short(finish(frames), min_length), lineage)
+    confidence = _confidence(frames, state, before, linked if known else None)
     return _made(frames, lineage, state, confidence, min_length, tuple(known))
 
 
@@ -94,6 +101,7 @@ def _go_on(
     known: Sequence[Corrections],
     min_length: int,
     linked: Linked | None,
+    compact: bool,
 ) -> None:
     """Choose the labels that the next file is about; ValueError if it is about others.
 
@@ -105,6 +113,8 @@ def _go_on(
         choices.insert(0, relinked(linked, state))
     for state.label, state.names in choices:
         state.there = _shown(state.label, state.dropped, min_length)
+        if compact:
+            state.close_holes()
         if file.input in (None, fingerprint_of(state.frames, state.label, state.there)):
             return
     raise ValueError(
@@ -140,12 +150,10 @@ def _made(
     frames: Sequence[TrackedFrame],
     lineage: Lineage,
     state: Corrected,
-    confidence: np.ndarray | None,
+    confidence: np.ndarray,
     min_length: int,
     files: tuple[Corrections, ...],
 ) -> Mended:
-    if confidence is None:  # not one file
-        return Mended(without_short(finish(frames), min_length), lineage)
     cuts = state.first[1:-1]
     labels = [part.tolist() for part in np.split(state.tracked(), cuts)]
     new = finish(relabelled(frames, labels, np.split(confidence, cuts)))
