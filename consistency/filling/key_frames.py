@@ -31,9 +31,21 @@ STILL_MASKS = 0.05  # ... the same of masks: what changes, 0-1, where their ends
 def key_frames(dataset: Dataset, options: FillingOptions, backend: Backend) -> list[int]:
     """Return the indices of the key frames, ascending, the first frame among them.
 
-    Raises ValueError or OSError, with file and frame, where they are chosen by what cannot be read.
+    Raises
+    ------
+    ValueError
+        If the interval is so long that there is no second one.
+    ValueError, OSError
+        With file and frame, where they are chosen by what cannot be read.
     """
     count = len(dataset.frames)
+    if 1 < count <= options.interval + 1:
+        # What a single frame tells of a whole sequence is little, and takes long to find out.
+        less = f"give {count - 2} at most" if count > 2 else "leave it out"
+        raise ValueError(
+            f"--frame-interval {options.interval}: of {count} frames the first alone would be "
+            f"read, and nothing between two; {less}"
+        )
     even = list(range(0, count, options.interval + 1))
     if not options.change_driven or len(even) < 2:
         return even

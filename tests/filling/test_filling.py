@@ -117,20 +117,23 @@ def test_masks_follow_a_known_flow_to_the_pixel(tmp_path, name, interval):
 
 
 def test_what_comes_into_view_behind_the_last_key_frame_is_not_invented(tmp_path):
-    scene = Scene([(40, 20, 20, 20, steady(0)), (35, 15, 15, 30, steady(-3))], 7)
+    def leaving(t):  # when the last key frame is over
+        return -3 * max(t - 7, 0), 0
+
+    scene = Scene([(40, 20, 20, 20, steady(0)), (35, 15, 15, 30, leaving)], 14)
     data, flow = write_masks(tmp_path / "d", scene), scene.write_flow(tmp_path / "f")
-    assert run(data, tmp_path, "--frame-interval", 30, "--flow-path", flow) == 0
+    assert run(data, tmp_path, "--frame-interval", 6, "--flow-path", flow) == 0
     found = labelled(tmp_path)
     thing = things(scene, found)
     covered = scene.owners(0) == 2
     hidden = 0
-    for t in range(1, 7):
+    for t in range(8, 14):
         for label, (mask, filled) in found[t].items():
             truth = scene.owners(t) == thing[label]
             assert filled
             if thing[label] == 2:
                 np.testing.assert_array_equal(mask, truth)
-            else:  # it does not move: what was covered in frame 0 is known in no frame
+            else:  # it does not move: what was covered in key frames is known in no frame
                 np.testing.assert_array_equal(mask, truth & ~covered)
                 hidden += np.count_nonzero(truth & covered)
     assert hidden
@@ -464,23 +467,27 @@ def test_bad_input_is_one_line(clip, tmp_path, capsys, name):
     assert not (tmp_path / "e").exists()
 
 
-def test_an_interval_longer_than_the_sequence_carries_the_first_frame_on(clip, tmp_path):
-    """As documented: there is one key frame, and no other one that could say more."""
-    assert run(clip / "d", tmp_path, "--frame-interval", 99, "--flow-path", clip / "f") == 0
-    found = labelled(tmp_path)
-    assert [len(masks) for masks in found.values()] == [2] * 11
-    assert [sum(filled for _, filled in masks.values()) for masks in found.values()] == (
-        [0] + [2] * 10
-    )
-    assert json.loads((tmp_path / "e" / "run.json").read_text())["key_frames"] == ["0.png"]
+def test_an_interval_that_leaves_no_second_key_frame_is_refused(clip, tmp_path, capsys):
+    for interval in (99, 10):  # of 11 frames
+        assert run(clip / "d", tmp_path, "--frame-interval", interval, "--frames-path", "i") == 2
+        assert capsys.readouterr().err == (
+            f"error: --frame-interval {interval}: of 11 frames the first alone would be read, and "
+            "nothing between two; give 9 at most\n"
+        )
+    assert run(clip / "d", tmp_path, "--frame-interval", 9, "--flow-path", clip / "f") == 0
+    record = json.loads((tmp_path / "e" / "run.json").read_text())
+    assert record["key_frames"] == ["0.png", "10.png"]
 
 
-@pytest.mark.parametrize("frames", [1, 2])
-def test_the_shortest_sequences(tmp_path, frames):
+@pytest.mark.parametrize(("frames", "code"), [(1, 0), (2, 2), (3, 0)])
+def test_the_shortest_sequences(tmp_path, capsys, frames, code):
     scene = Scene([(10, 10, 20, 15, steady(1))], frames)
     data = write_masks(tmp_path / "d", scene)
-    assert run(data, tmp_path, "--frame-interval", 1, "--fill-gaps") == 0
-    assert [len(masks) for masks in labelled(tmp_path).values()] == [1] * frames
+    assert run(data, tmp_path, "--frame-interval", 1, "--fill-gaps") == code
+    if code:
+        assert capsys.readouterr().err.endswith("between two; leave it out\n")
+    else:
+        assert [len(masks) for masks in labelled(tmp_path).values()] == [1] * frames
 
 
 def test_frames_without_masks_stay_empty(tmp_path):
