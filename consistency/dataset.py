@@ -117,6 +117,7 @@ class Dataset:
 # Of records, what is computed with; a whole number beyond 64 bits fits no array.
 NUMBERS = ("area", "predicted_iou", "stability_score", "score")
 LARGEST_NUMBER = (1 << 63) - 1
+PLAIN = frozenset({int, float, str, bool, type(None)})  # types that hold no others
 DEEPEST = 20  # lists in lists of a record, beside its segmentation
 LONGEST_STEM = 250  # bytes; a file system allows 255, endings take the rest
 
@@ -124,15 +125,15 @@ LONGEST_STEM = 250  # bytes; a file system allows 255, endings take the rest
 def check_records(frame: Frame, where: Path | str) -> None:
     """Raise ValueError that names frame and mask unless records and identities can be used."""
     for i, record in enumerate(frame.records):
-        for key in NUMBERS:
-            value = record.get(key)
-            if type(value) is int and abs(value) > LARGEST_NUMBER:
-                raise ValueError(
-                    f"{where}: frame {frame.name!r}, mask {i}: {key!r} is {short(value)}, beyond "
-                    "64 bits; correct it, or leave it out"
-                )
         for key, value in record.items():
-            if isinstance(value, list | dict) and key != "segmentation" and _too_deep(value):
+            # Of hundreds of thousands of records nearly all values are plain, and known by type.
+            if type(value) in PLAIN:
+                if type(value) is int and abs(value) > LARGEST_NUMBER and key in NUMBERS:
+                    raise ValueError(
+                        f"{where}: frame {frame.name!r}, mask {i}: {key!r} is {short(value)}, "
+                        "beyond 64 bits; correct it, or leave it out"
+                    )
+            elif key != "segmentation" and _too_deep(value):
                 raise ValueError(
                     f"{where}: frame {frame.name!r}, mask {i}: {short(key)} is nested more than "
                     f"{DEEPEST} deep; leave it out"
@@ -149,17 +150,21 @@ def _too_deep(value: Any, left: int = DEEPEST) -> bool:
     if not isinstance(value, list | dict):
         return False
     inner = value.values() if isinstance(value, dict) else value
-    return not left or any(_too_deep(v, left - 1) for v in inner)
+    if not left or PLAIN.issuperset(map(type, inner)):
+        return not left
+    return any(_too_deep(v, left - 1) for v in inner)
 
 
-def _problem_of_name(frame: Frame) -> str:
-    path = PurePosixPath(frame.name.replace("\\", "/"))
-    if not frame.name or path.is_absolute() or ".." in path.parts or not path.parts:
+def _problem_of_name(name: str, stem: str) -> str:
+    path = PurePosixPath(name.replace("\\", "/"))
+    if not name or path.is_absolute() or ".." in path.parts or not path.parts:
         return "is not a plain name"
-    if any(ord(c) < 32 or ord(c) == 127 for c in frame.name):
+    if stem.rpartition("/")[2] in (".", ".."):  # of "..png" and "...png": a folder, not a file
+        return "is not a plain name: nothing stands before its ending"
+    if any(ord(c) < 32 or ord(c) == 127 for c in name):
         return "is not a plain name: it has a control character"
     try:
-        longest = max(len(part.encode()) for part in PurePosixPath(frame.stem).parts)
+        longest = max(len(part.encode()) for part in stem.split("/"))
     except UnicodeEncodeError:
         return "is not UTF-8"
     return f"has more than {LONGEST_STEM} bytes" if longest > LONGEST_STEM else ""
@@ -214,14 +219,15 @@ def in_order(
         raise ValueError(f"{where}: no frames; put at least one frame with a list of masks in it")
     seen: dict[str, str] = {}
     for frame in frames:
-        problem = _problem_of_name(frame)
+        stem = frame.stem
+        problem = _problem_of_name(frame.name, stem)
         if problem:
             raise ValueError(f"{where}: frame name {short(frame.name)} {problem}; rename it")
         check_records(frame, where)
-        if frame.stem in seen:
+        if stem in seen:
             raise ValueError(
-                f"{where}: frames {seen[frame.stem]!r} and {frame.name!r} share the stem "
-                f"{frame.stem!r} and would overwrite each other; rename one"
+                f"{where}: frames {seen[stem]!r} and {frame.name!r} share the stem "
+                f"{stem!r} and would overwrite each other; rename one"
             )
-        seen[frame.stem] = frame.name
+        seen[stem] = frame.name
     return frames

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Measure the opening of large data sets: all that happens before the first pixel is needed.
 
-Data is made up: a ``sk_masks.json`` of run lengths, and a folder of 16-bit label images.  Beside
-each stands what cannot be saved: parsing the JSON once, and listing the folder.  Opening reads no
-image but the first, whose pixels tell the format, so the others are copies of it.
+Data is made up: run lengths as ``sk_masks.json``, in COCO's form and as MOTS, and a folder of
+16-bit label images.  Beside each stands what cannot be saved: parsing the JSON once, reading the
+lines, listing the folder.  Opening reads no image but the first, whose pixels tell the format, so
+the others are copies of it.
 """
 
 import json
@@ -21,18 +22,20 @@ import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from consistency.formats import open_source  # noqa: E402
-from consistency.formats.source import Source, load_json  # noqa: E402
+from consistency.formats.source import Source, load_json, read_text  # noqa: E402
 
 FRAMES, MASKS = 1000, 200
+PARTS = 10  # frames of COCO and MOTS to one of the others, with as many masks in all
 SIZE = 1080, 1920
-COUNTS = 400  # characters of run lengths of one mask
+COUNTS = 430  # characters of run lengths of one mask
+RUNS = {"size": list(SIZE), "counts": "0" * COUNTS}
 
 
 def write_json(folder: Path) -> Path:
     """Write records as Segment Anything has them; returns the folder."""
     folder.mkdir()
     record = {
-        "segmentation": {"size": list(SIZE), "counts": "0" * COUNTS},
+        "segmentation": RUNS,
         "area": 4321,
         "bbox": [12, 34, 56, 78],
         "predicted_iou": 0.98765,
@@ -41,6 +44,33 @@ def write_json(folder: Path) -> Path:
     content = {f"{t:05d}": [record] * MASKS for t in range(FRAMES)}
     (folder / "sk_masks.json").write_text(json.dumps(content))
     return folder
+
+
+def write_coco(file: Path) -> Path:
+    """Write annotations as COCO has them; returns the file."""
+    frames = range(1, FRAMES * PARTS + 1)
+    sides = {"height": SIZE[0], "width": SIZE[1]}
+    mask = {"category_id": 1, "segmentation": RUNS, "area": 4321, "bbox": [12, 34, 56, 78]}
+    content = {
+        "images": [{"id": t, "file_name": f"{t:06d}.jpg", **sides} for t in frames],
+        "annotations": [
+            {"id": t * MASKS + i, "image_id": t, "iscrowd": 0, **mask}
+            for t in frames
+            for i in range(MASKS // PARTS)
+        ],
+        "categories": [{"id": 1, "name": "car"}],
+    }
+    file.write_text(json.dumps(content))
+    return file
+
+
+def write_mots(file: Path) -> Path:
+    """Write a line for each mask, as MOTS has them; returns the file."""
+    with open(file, "w", encoding="ascii") as lines:
+        for t in range(FRAMES * PARTS):
+            for i in range(MASKS // PARTS):
+                lines.write(f"{t} {1001 + i} 1 {SIZE[0]} {SIZE[1]} {RUNS['counts']}\n")
+    return file
 
 
 def write_images(folder: Path) -> Path:
@@ -62,17 +92,29 @@ def row(name: str, repeat: int, ours: Callable[[], object], least: Callable[[], 
 
 
 def measure(scratch: Path, repeat: int) -> list[dict]:
-    """Figures of both data sets."""
-    records = write_json(scratch / "records")
+    """Figures of all data sets."""
+    native = write_json(scratch / "records") / "sk_masks.json"
+    coco, mots = write_coco(scratch / "coco.json"), write_mots(scratch / "mots.txt")
     images = write_images(scratch / "images")
-    file = records / "sk_masks.json"
-    megabytes = file.stat().st_size / 1e6
+    many = f"{FRAMES * PARTS} frames of {MASKS // PARTS} masks"
     return [
         row(
-            f"sk_masks.json, {megabytes:.0f} MB, {FRAMES} frames of {MASKS} masks",
+            f"sk_masks.json, {megabytes(native)} MB, {FRAMES} frames of {MASKS} masks",
             repeat,
-            lambda: open_source(Source(records)),
-            lambda: load_json(file),
+            lambda: open_source(Source(native.parent)),
+            lambda: load_json(native),
+        ),
+        row(
+            f"COCO, {megabytes(coco)} MB, {many}",
+            repeat,
+            lambda: open_source(Source(coco)),
+            lambda: load_json(coco),
+        ),
+        row(
+            f"MOTS, {megabytes(mots)} MB, {many}",
+            repeat,
+            lambda: open_source(Source(mots)),
+            lambda: read_text(mots).splitlines(),
         ),
         row(
             f"{FRAMES} label images, 16-bit PNG, {SIZE[1]} × {SIZE[0]}",
@@ -81,6 +123,11 @@ def measure(scratch: Path, repeat: int) -> list[dict]:
             lambda: sorted(images.iterdir()),
         ),
     ]
+
+
+def megabytes(file: Path) -> int:
+    """Size of a file in MB, rounded."""
+    return round(file.stat().st_size / 1e6)
 
 
 def table(rows: list[dict]) -> str:

@@ -280,9 +280,11 @@ def open_source(
     path, sequence = source.path, source.sequence
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such folder or file; give the one with the masks")
-    module = find(source, input_format)
-    with naming_file(path), inside(source.root), without_collection():
-        dataset = module.open_dataset(source)
+    # Around both: the records of a JSON are there when its format is found.
+    with without_collection():
+        module = find(source, input_format)
+        with naming_file(path), inside(source.root):
+            dataset = module.open_dataset(source)
     if source.ignored:
         some = ", ".join(str(p.relative_to(path)) for p in source.ignored[:IGNORED_SHOWN])
         log.warning("%s: ignored %d hidden or foreign: %s", path, len(source.ignored), some)

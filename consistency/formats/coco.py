@@ -51,8 +51,9 @@ def open_dataset(source: Source) -> Dataset:
         sizes[key] = polygons.size_of(image, where)
     # For all images, so that those without masks are frames, too.
     records: dict[int | str, list[dict]] = {key: [] for key in names}
+    every = f"{path}: annotation "  # not put together again for each of them
     for i, annotation in enumerate(_list(content, "annotations", path)):
-        where = f"{path}: annotation {i}"
+        where = f"{every}{i}"
         key = value_of(annotation, "image_id", (int, str), where)
         if key not in names:
             raise ValueError(f"{where}: image {key!r} is not in the list of images")

@@ -8,6 +8,7 @@ are kept in ``Frame.source`` as run lengths (text only).  The masks of one frame
 Written: mots/<name>.txt and mots/<name>/<frame %06d>.png.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,13 +20,14 @@ from consistency.formats import flatten, images, rle
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.numbering import Numbering, count_labels, keep_largest
-from consistency.formats.source import Source, is_number, read_text
+from consistency.formats.source import Source, read_text
 from consistency.formats.writing import FrameTask, Output, WriteResult
 from consistency.limits import check_file
 from consistency.masks.packed import PackedMasks
 from consistency.options import WritingOptions
 
-COLUMNS = 6
+# "frame id class_id height width rle"; numbers as ``is_number`` has them.
+LINE = re.compile(r"([0-9]{1,18}) ([0-9]{1,18}) ([0-9]{1,18}) ([0-9]{1,18}) ([0-9]{1,18}) ([^ ]*)")
 LONGEST_LINE = 1 << 24  # that is looked at to tell the format
 IGNORE_CLASS = 10
 IGNORE_ID = 10_000
@@ -61,8 +63,7 @@ def _has_lines(path: Path) -> bool:
     check_file(path)
     with open(path, encoding="utf-8", errors="replace") as file:
         # With a limit: a binary file named .txt may have no end of line at all.
-        words = file.readline(LONGEST_LINE).split(" ")
-    return len(words) == COLUMNS and all(map(is_number, words[:5]))
+        return LINE.fullmatch(file.readline(LONGEST_LINE).rstrip("\n")) is not None
 
 
 def open_dataset(source: Source) -> Dataset:
@@ -104,13 +105,13 @@ def _frames(path: Path) -> list[Frame]:
 
 
 def _parse(path: Path, number: int, line: str) -> tuple[int, int, int, int, int, str]:
-    words = line.split(" ")
-    if len(words) != COLUMNS or not all(map(is_number, words[:5])):
+    words = LINE.fullmatch(line)
+    if words is None:
         raise ValueError(
             f"{path}: line {number} is not 'frame id class_id height width rle' with single spaces"
         )
-    t, identity, class_id, height, width = map(int, words[:5])
-    return t, identity, class_id, height, width, words[5]
+    t, identity, class_id, height, width, counts = words.groups()
+    return int(t), int(identity), int(class_id), int(height), int(width), counts
 
 
 def _frame(t: int, records: list[dict], ignored: list[dict] | None) -> Frame:

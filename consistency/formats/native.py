@@ -109,8 +109,9 @@ def _frames_of_json(content: object, path: Path) -> list[Frame]:
     for name, records in content.items():
         if not isinstance(records, list):
             raise ValueError(f"{path}: frame {name!r} is not a list of records")
+        where = f"{path}: frame {name!r}, mask "  # not put together again for each record
         for i, record in enumerate(records):
-            _check_record(record, f"{path}: frame {name!r}, mask {i}")
+            _check_record(record, f"{where}{i}")
     return [
         Frame(name, tuple(records), identities=_identities(records))
         for name, records in content.items()

@@ -22,7 +22,8 @@ from PIL import Image
 from consistency import mark_label
 from consistency.cli.common import run_cli
 from consistency.cli.parser import Parser
-from consistency.dataset import Frame
+from consistency.dataset import Frame, check_records
+from consistency.formats.source import read_text
 from consistency.limits import Limits, within
 from consistency.measure.chunks import CHUNK_FRAMES, longest_chunk
 from consistency.sequences import in_table
@@ -248,6 +249,20 @@ def test_numbers_and_records_that_nobody_can_use(counts, more, message, tmp_path
     assert message in refuse(native(tmp_path / "data", counts, **more))
 
 
+@pytest.mark.parametrize("innermost", [[], {}, [1, "a"], {"a": None}])
+def test_records_may_be_nested_twenty_deep(innermost):
+    def frame(depth):
+        value = innermost
+        for i in range(1, depth):
+            value = [1, value] if i % 2 else {"a": 1, "b": value}
+        return Frame("0.png", ({"segmentation": lists, "note": value},))
+
+    lists = json.loads("[" * 50 + "]" * 50)  # segmentations have limits of their own
+    check_records(frame(20), "data")
+    with pytest.raises(ValueError, match="'note' is nested more than 20 deep"):
+        check_records(frame(21), "data")
+
+
 def test_numbers_too_long_to_be_read(tmp_path, refuse):
     data = native(tmp_path / "data", [20])
     file = data / "sk_masks.json"
@@ -259,7 +274,9 @@ def test_numbers_too_long_to_be_read(tmp_path, refuse):
     assert "line 1 is not" in refuse(sequence, "--input-format", "mots")
 
 
-@pytest.mark.parametrize("name", ["a\nb", "\ud800", "x\x7f", "", "a/../b", "n" * 251])
+@pytest.mark.parametrize(
+    "name", ["a\nb", "\ud800", "x\x7f", "", "a/../b", "n" * 251, "..png", "a/..png", "a/...png"]
+)
 def test_frame_names_that_name_no_file(name, tmp_path, refuse):
     assert "rename it" in refuse(native(tmp_path / "data", [20], name=name))
 
@@ -274,6 +291,14 @@ def test_text_that_is_not_utf_8(tmp_path, refuse):
     (tmp_path / "names.csv").write_bytes("name,path\né,data\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"names.csv: byte 11 is not UTF-8"):
         in_table(tmp_path / "names.csv")
+
+
+def test_ends_of_lines_are_those_of_python(tmp_path):
+    file = tmp_path / "text.csv"
+    for content in ("a\r\nb\rc\n\r\r\n", "\ufeffa\rb", "\ufeff", "", "é\n\n"):
+        file.write_bytes(content.encode())
+        with open(file, encoding="utf-8-sig") as lines:
+            assert read_text(file) == lines.read()
 
 
 def test_warnings_of_libraries_are_one_line(capsys):

@@ -160,7 +160,13 @@ def test_opening_reads_the_first_image_alone_and_its_figures_are_kept(
     assert opening.main(["--repeat", "1", "--json", str(tmp_path / "opening.json")]) == 0
     assert (tmp_path / "opening.md").read_text() == capsys.readouterr().out
     rows = json.loads((tmp_path / "opening.json").read_text())["rows"]
-    assert [len(row["opening"]) for row in rows] == [3, 3]
+    assert [len(row["opening"]) for row in rows] == [3, 3, 3, 3]
+    assert [row["data"].partition(",")[2] for row in rows] == [
+        " 0 MB, 2 frames of 200 masks",
+        " 0 MB, 20 frames of 20 masks",
+        " 0 MB, 20 frames of 20 masks",
+        " 16-bit PNG, 1920 × 1080",
+    ]
 
 
 def test_windows_are_measured(data, tmp_path, capsys, monkeypatch):
