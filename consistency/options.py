@@ -380,7 +380,6 @@ _FILLING = ("--frame-interval", "--fill-gaps")
 FILLING_NEEDS = (
     Needs(("--flow-path",), _FILLING),
     Needs(("--flow-preset",), ("--frames-path", "--data-file")),
-    Needs(("--flow-preset",), none_of=("--flow-path",)),
     Needs(("--flow-preset",), _FILLING),
     Needs(("--scale",), ("--frames-path", "--flow-path", "--data-file")),
     Needs(("--scale",), _FILLING),

@@ -32,8 +32,8 @@ def add_filling_flags(parser: argparse._ActionsContainer) -> None:
         "--flow-path",
         type=Path,
         help="folder with the optical flow from each frame to the next, named like the frame: "
-        "Middlebury .flo, .npy (h, w, 2) or KITTI .png; without it flow is computed from the "
-        "images of --frames-path, and without both masks move on straight lines",
+        "Middlebury .flo, .npy (h, w, 2) or KITTI .png; flow is also computed from the images of "
+        "--frames-path, and without both masks move on straight lines",
     )
     add(
         "--flow-preset",

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from consistency.dataset import Frame, Layout
-from consistency.filling.footage import BYTES_AT_ONCE, BYTES_PER_FRAME, read_footage
+from consistency.filling.footage import BYTES_AT_ONCE, BYTES_OF_FLOW, BYTES_PER_FRAME, read_footage
 from consistency.filling.spans import Span
 from consistency.filling.window import Pixels, Window
 from consistency.flow.masks import Object, Seen, see
@@ -81,7 +81,8 @@ def _along_flow(
     task: Task, window: Window, objects: Sequence[Object], options: FillingOptions
 ) -> Iterator[list[Seen]]:
     """Yield all objects in each frame between."""
-    needed = BYTES_PER_FRAME * len(task.frames) + BYTES_AT_ONCE
+    both = options.frames_path is not None and options.flow_path is not None
+    needed = (BYTES_PER_FRAME + BYTES_OF_FLOW * both) * len(task.frames) + BYTES_AT_ONCE
     check_memory(
         window.size[0] * window.size[1] * needed,
         f"the flow of {len(task.frames)} frames from {task.frames[0].name!r} on",

@@ -16,6 +16,7 @@ from consistency.options import FillingOptions
 # Memory for each pixel and frame of a span: the image, its grey levels, a flow to the last frame
 # and one from frame to frame.
 BYTES_PER_FRAME = 24
+BYTES_OF_FLOW = 18  # ... where flow is given beside images
 BYTES_AT_ONCE = 250  # ... and for each pixel of the frame that is being filled
 
 

@@ -1,9 +1,9 @@
 """Where the pixels of frames come from that lie between two key frames, whose masks are known.
 
 Every pixel of a frame between is looked up in the key frame before and in the one after, along
-flows that are chained from frame to frame, and along one direct flow where frames are further
-apart.  A source counts the more, the better the colours fit where it leads, and the nearer it is in
-time.
+flows that are chained from frame to frame (those of the images, those that are given, or both),
+and along one direct flow where frames are further apart.  A source counts the more, the better the
+colours fit where it leads, and the nearer it is in time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -72,7 +72,7 @@ class Footage:
         count : number of frames.
         images : uint8 (h, w, 3) each; none: the colours of sources are not compared.
         forward : flow from each frame to the next one, that from the last frame where there is a
-            next one; none: computed from images.
+            next one; none: that of the images alone.
         closed : whether the last frame is a key frame, not the end of the sequence.
         preset : how flow is computed, one of ``options.FLOW_PRESETS``.
         """
@@ -81,31 +81,41 @@ class Footage:
         self._halves: dict[int, np.ndarray] = {}
         self._backward: dict[int, Field] = {}
         self._count, self._closed = count, closed
+        # With images the flow that is given is one more opinion.  Followed alone it was worse than
+        # none: what is computed from colours fits them better than what is not, right or wrong, so
+        # that the direct flow won where both were wrong.
+        self._kinds = [True] * bool(forward) + [False] * bool(images)
 
     def views(self) -> Iterator[View]:
         """Yield the frames between, in order."""
         last = self._count - 1
-        to_last = dict(self._chain(range(last - 1, 0, -1), last)) if self._closed else {}
-        for t, to_first in self._chain(range(1, last + 1 - self._closed), 0):
-            found = [(False, to_first)]
+        back = range(last - 1, 0, -1) if self._closed else range(0)
+        to_last = [dict(self._chain(back, last, given)) for given in self._kinds]
+        ahead = range(1, last + 1 - self._closed)
+        to_first = [self._chain(ahead, 0, given) for given in self._kinds]
+        for t, flows in zip(ahead, zip(*to_first, strict=True), strict=True):
+            found = [(False, flow) for _, flow in flows]
             if self._images and t > 1:
                 found.append((False, self._direct(t, 0)))
             if self._closed:
-                found.append((True, to_last.pop(t)))
+                found += [(True, flows.pop(t)) for flows in to_last]
                 if self._images and t < last - 1:
                     found.append((True, self._direct(t, last)))
             yield self._view(t, found)
 
-    def _chain(self, frames: range, key: int) -> Iterator[tuple[int, Field]]:
-        """Yield each frame and the flow from it to the key frame, from frame to frame."""
+    def _chain(self, frames: range, key: int, given: bool) -> Iterator[tuple[int, Field]]:
+        """Yield each frame and the flow from it to the key frame, from frame to frame.
+
+        ``given``: the flow that was given, not that of the images.
+        """
         so_far = None
         for t in frames:
-            step = self._step(t, t - frames.step)
+            step = self._step(t, t - frames.step, given)
             so_far = step if so_far is None else chained(step, so_far)
             yield t, so_far
 
-    def _step(self, t: int, beside: int) -> Field:
-        if not self._forward:
+    def _step(self, t: int, beside: int, given: bool) -> Field:
+        if not given:
             return _known(dense_flow(self._grey[t], self._grey[beside], self._preset))
         if beside < t:
             return self._inverted(beside)
