@@ -45,8 +45,8 @@ def add_filling_flags(parser: argparse._ActionsContainer) -> None:
         "--scale",
         type=share,
         default=FillingOptions.scale,
-        help="size at which images and flow are looked at, over their own; key frames are read, and "
-        "their masks compared, at full size",
+        help="size at which images and flow are looked at, over their own; key frames are read, "
+        "and their masks compared, at full size",
     )
 
 
