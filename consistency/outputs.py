@@ -160,7 +160,7 @@ def _write_tables(
     happened = [
         *tables.changes(frames, lineage),
         *tables.left_out(dataset.frames),
-        *_filled(dataset, frames),
+        *filled_events(dataset, frames),
     ]
     with ExitStack() as stack:
         # Closed by the stack, also on an error: workers must not go on writing into a folder that
@@ -194,7 +194,7 @@ def _digest(frames: Sequence[TrackedFrame]) -> bytes:
     return labels.digest()
 
 
-def _filled(dataset: Dataset, frames: list[TrackedFrame]) -> Iterator[tables.Timed]:
+def filled_events(dataset: Dataset, frames: list[TrackedFrame]) -> Iterator[tables.Timed]:
     """Yield an event for every filled mask."""
     for t, (frame, tracked) in enumerate(zip(dataset.frames, frames, strict=True)):
         yield from tables.filled(t, tracked, len(frame.records) - count_filled(frame))

@@ -99,12 +99,61 @@ def test_a_folder_is_labelled_and_written_as_by_the_command(folder, mark, tmp_pa
     assert kept == list(labels_of(exp).values())
     assert list(labels.names) == list(labels_of(exp))
     written = labels.write(tmp_path / "python" / "exp", ["masks", "coco"])
+    assert sum(p.is_file() for p in exp.rglob("*")) > 20
+    assert_same_files(written, exp)
+
+
+def assert_same_files(written, exp):
     files = sorted(p.relative_to(exp) for p in exp.rglob("*") if p.is_file())
-    assert len(files) > 20
-    for path in files:
-        if path.name != "run.json":  # times
-            assert (written / path).read_bytes() == (exp / path).read_bytes()
     assert sorted(p.relative_to(written) for p in written.rglob("*") if p.is_file()) == files
+    for path in files:
+        if path.name not in ("run.json", "report.html"):  # times; where the viewer is
+            assert (written / path).read_bytes() == (exp / path).read_bytes(), path
+
+
+@pytest.mark.parametrize(
+    ("keywords", "flags"),
+    [
+        ({"frame_interval": 2, "fill_gaps": True}, "--frame-interval 2 --fill-gaps"),
+        ({"frame_interval": 1, "change_driven": True}, "--frame-interval 1 --change-driven"),
+        (
+            {"cut_size": 5, "cut_overlap": 2, "compact": True},
+            "--cut-size 5 --cut-overlap 2 --compact",
+        ),
+    ],
+)
+def test_what_fills_frames_and_cuts_sequences_is_as_in_the_command(
+    folder, mark, tmp_path, keywords, flags
+):
+    labels = consistency.label(folder, **keywords)
+    exp = mark(folder, *flags.split(), "--output", "rle")
+    written = labels.write(tmp_path / "python" / "exp", ["rle"])
+    assert_same_files(written, exp)
+    records = json.loads((exp / "exp.json").read_text()).values()
+    for found, kept, filled, frame in zip(labels, labels.kept, labels.filled, records, strict=True):
+        by_index = {r["mask_index"]: (r["label"], r.get("filled", False)) for r in frame}
+        assert {
+            i: (int(found[i]), bool(filled[i])) for i in np.flatnonzero(kept).tolist()
+        } == by_index
+    count = sum(event.event == "filled" for event in labels.events)
+    assert count == sum(map(np.count_nonzero, labels.filled))
+    assert bool(count) == ("frame_interval" in keywords)
+
+
+def test_corrections_and_the_report_are_as_in_the_command(folder, mark, tmp_path):
+    file = tmp_path / "c.json"
+    said = [{"do": "split", "label": 1, "at": "4.png"}, {"do": "rename", "label": 2, "name": "x"}]
+    file.write_text(
+        json.dumps({"format": "mask label corrections", "version": 1, "corrections": said})
+    )
+    exp = mark(folder, "--corrections", str(file), "--report")
+    labels = consistency.label(folder, corrections=file)
+    assert_same_files(labels.write(tmp_path / "python" / "exp", report=True), exp)
+    assert (exp / "report.csv").read_text().count("\n") > 1
+    frames = {f"{t}.png": list(frame) for t, frame in enumerate(scene())}
+    in_memory = consistency.label(frames, corrections=[file])
+    assert values(in_memory) == values(labels) != values(consistency.label(folder))
+    assert (in_memory.write(tmp_path / "memory", report=True) / "report.html").is_file()
 
 
 def test_masks_in_memory_are_labelled_and_written_as_on_disk(folder, mark, tmp_path):
@@ -283,6 +332,10 @@ BAD_OPTIONS = [
     ({"backend": "gpu"}, ValueError, "backend: invalid choice: 'gpu'"),
     ({"max_pixels": 2399}, ValueError, "40 × 60 pixels; allowed: 1 to 2399, see max_pixels"),
     ({"workers": 2}, ValueError, "^workers has no effect without backend {multi,mpi,dask}"),
+    ({"flow_preset": "fast"}, ValueError, "^flow_preset has no effect without frames_path"),
+    ({"frame_interval": 99}, ValueError, "^frame_interval 99: of 9 frames the first alone"),
+    ({"cut_overlap": 9, "cut_size": 4}, ValueError, "^cut_overlap 9: windows of cut_size 4 frames"),
+    ({"corrections": "missing.json"}, FileNotFoundError, "missing.json: no such file of correct"),
     ({"keep": "score"}, ValueError, "keep score needs the numbers 'predicted_iou'"),
 ]
 
@@ -299,6 +352,8 @@ def test_keywords_are_checked_as_flags_are(folder, options, kind, message):
         ({"backend": "multi"}, "backend has no effect on masks in memory"),
         ({"sort": "lexical"}, "sort has no effect on masks in memory"),
         ({"keep_ids": True}, "keep_ids has no effect on masks in memory"),
+        ({"fill_gaps": True}, "fill_gaps has no effect on masks in memory"),
+        ({"cut_size": 4}, "cut_size has no effect on masks in memory"),
     ],
 )
 def test_what_is_for_folders_is_refused_in_memory(options, message):

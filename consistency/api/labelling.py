@@ -2,17 +2,21 @@
 
 import argparse
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from consistency import correction_files
 from consistency.api.backend import run
 from consistency.api.labels import Labels
 from consistency.api.options import OF_FOLDERS, LabelOptions
 from consistency.api.sources import InMemory, OnDisk
 from consistency.backend import Backend
 from consistency.cli.backend import add_backend_flags
+from consistency.cli.correcting import add_corrections
+from consistency.cli.filling import add_filling_flags
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.keywords import KeywordParser, as_keywords
 from consistency.cli.limits import add_limit_flags, limits_of
@@ -20,17 +24,23 @@ from consistency.cli.tracking import (
     add_association_flags,
     add_mask_flags,
     add_split_flag,
+    add_window_flags,
     check_split,
-    labelling_of,
+    labels_of,
 )
 from consistency.dataset import Dataset
 from consistency.formats import in_memory
-from consistency.labelling import Labelling
-from consistency.labelling import label as label_dataset
+from consistency.labelling import Labelling, label_and_fill
 from consistency.limits import within
 from consistency.measure.frame import FrameMeasurement, FrameMeasurer
 from consistency.measure.work import Work
-from consistency.options import ASSOCIATION_NEEDS, BACKEND_NEEDS, Options
+from consistency.options import (
+    ASSOCIATION_NEEDS,
+    BACKEND_NEEDS,
+    FILLING_NEEDS,
+    WINDOW_NEEDS,
+    Options,
+)
 from consistency.track.association import associate
 from consistency.versions import versions
 
@@ -78,23 +88,32 @@ def label(
 
 
 def _labelling_parser() -> KeywordParser:
-    parser = KeywordParser("label", (*BACKEND_NEEDS, *ASSOCIATION_NEEDS))
+    needs = *BACKEND_NEEDS, *ASSOCIATION_NEEDS, *FILLING_NEEDS, *WINDOW_NEEDS
+    parser = KeywordParser("label", needs)
     add_input_flags(parser)
     add_backend_flags(parser)
     add_association_flags(parser)
     add_mask_flags(parser)
     add_split_flag(parser)
+    add_filling_flags(parser)
+    add_window_flags(parser)
+    add_corrections(parser)
     add_limit_flags(parser)
     return parser
 
 
+def _options(args: argparse.Namespace) -> Options:
+    files = tuple(correction_files.read(path) for path in args.corrections)
+    return replace(labels_of(args), corrections=files)
+
+
 def _of_folder(path: Path, args: argparse.Namespace) -> Labels:
     args.data_path = path
-    options = labelling_of(args)
+    options = _options(args)
 
     def work(backend: Backend) -> Labelling:
         dataset = open_input(args.data_path, args, args.split_pieces)
-        return label_dataset(dataset, backend, options)
+        return label_and_fill(dataset, backend, options)
 
     return Labels(run(args, work), options, OnDisk(args))
 
@@ -107,7 +126,7 @@ def _of_frames(
             raise ValueError(f"{name} has no effect on masks in memory; leave it out")
     if not isinstance(frames, Iterable):
         raise ValueError(f"{type(frames).__name__} is not a path and not an iterable of frames")
-    options = labelling_of(args)
+    options = _options(args)
     return Labels(_label_in_memory(frames, options), options, InMemory(frames, limits_of(args)))
 
 

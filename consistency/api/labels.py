@@ -13,9 +13,11 @@ from consistency.api.sources import Source
 from consistency.cli.keywords import KeywordParser, as_keywords
 from consistency.cli.output import add_output_choice, add_output_flags
 from consistency.cli.tracking import with_outputs
+from consistency.formats.filled import count_filled
 from consistency.formats.labelled import Track
 from consistency.labelling import Labelling
 from consistency.options import Options, output_needs
+from consistency.outputs import filled_events
 from consistency.track import tables
 from consistency.track.parts import find_parts
 
@@ -33,6 +35,8 @@ class Labels(Sequence[np.ndarray]):
     Attributes
     ----------
     names : of the frames.
+    filled : bool (n,) for each frame, which masks were made of those of other frames; they follow
+        those that were read.
     kept : bool (n,) for each frame, which masks hold their label themselves: no two of one frame
         have the same one.
     confidence : float64 (n,) for each frame, probability that a mask shows the same object as the
@@ -47,6 +51,10 @@ class Labels(Sequence[np.ndarray]):
         frames = labelling.frames
         self._labels = tuple(labels_of_all(f, f.labels) for f in frames)
         self.names = tuple(frame.name for frame in frames)
+        made = [count_filled(frame) for frame in labelling.dataset.frames] or [0] * len(frames)
+        self.filled = tuple(
+            np.arange(f.count) >= f.count - n for f, n in zip(frames, made, strict=True)
+        )
         self.kept = tuple(spread(f, np.ones(f.kept.size, bool), False) for f in frames)
         self.confidence = tuple(spread(f, f.confidence, np.nan) for f in frames)
 
@@ -76,8 +84,11 @@ class Labels(Sequence[np.ndarray]):
     def events(self) -> list[tables.Event]:
         """Births, gaps, returns, splits, merges, ends, and masks that were left out."""
         frames = self.labelling.frames
-        gone = tables.left_out(self.labelling.dataset.frames)
-        return tables.events(frames, [*tables.changes(frames, self.labelling.lineage), *gone])
+        dataset, lineage = self.labelling.dataset, self.labelling.lineage
+        more = [*tables.changes(frames, lineage), *tables.left_out(dataset.frames)]
+        if dataset.frames:  # not in memory
+            more += filled_events(dataset, frames)
+        return tables.events(frames, more)
 
     def with_ids(self, frames: Iterable[Detections]) -> Iterator[Detections]:
         """Yield a copy of each frame's detections, ``tracker_id`` set to its labels.
@@ -94,9 +105,12 @@ class Labels(Sequence[np.ndarray]):
         folder: str | Path,
         output: Sequence[str] = Options.output,
         overwrite: bool = False,
+        report: bool = False,
         **options: "Unpack[WriteOptions]",
     ) -> Path:
         """Write the experiment ``folder``, as ``mark_label.py --output`` does.
+
+        With ``report`` it has report.html, too, which labels are most worth checking.
 
         Masks in memory are packed once more; where ``output`` has no pixels of its own, "rle" is
         written beside it, so that the experiment can be drawn.
@@ -113,7 +127,7 @@ class Labels(Sequence[np.ndarray]):
         try:
             args = parser.parse_keywords({"output": output, **options})
             chosen = with_outputs(self.options, args)
-            self._source.write(self.labelling, Path(folder), chosen, overwrite)
+            self._source.write(self.labelling, Path(folder), chosen, overwrite, report)
         except ValueError as error:
             raise ValueError(as_keywords(str(error))) from error
         return Path(folder)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
-# Of a folder alone: masks in memory are in order, and are labelled where they are.
+# Of a folder alone: masks in memory are in order, and are labelled where they are, all in one go.
 OF_FOLDERS = (
     "input_format",
     "sort",
@@ -16,6 +16,15 @@ OF_FOLDERS = (
     "split_pieces",
     "follow_links",
     "read_all",
+    "frame_interval",
+    "change_driven",
+    "fill_gaps",
+    "flow_path",
+    "flow_preset",
+    "scale",
+    "cut_size",
+    "cut_overlap",
+    "low_memory",
 )
 
 
@@ -40,6 +49,7 @@ class LabelOptions(TrackerOptions, total=False):
     min_length: int
     compact: bool
     frames_path: str | Path | None
+    corrections: str | Path | Sequence[str | Path] | None
     keep_ids: bool
     max_pixels: int
     max_memory: int | str | None
@@ -53,6 +63,15 @@ class LabelOptions(TrackerOptions, total=False):
     split_pieces: int | None
     follow_links: bool
     read_all: bool
+    frame_interval: int
+    change_driven: bool
+    fill_gaps: bool
+    flow_path: str | Path | None
+    flow_preset: str
+    scale: float
+    cut_size: int
+    cut_overlap: int | None
+    low_memory: bool
 
 
 class WriteOptions(TypedDict, total=False):
@@ -66,3 +85,4 @@ class WriteOptions(TypedDict, total=False):
     transforms: str | Path | None
     first_frame: int
     class_id: int
+    link_unchanged: bool

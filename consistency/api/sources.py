@@ -23,8 +23,13 @@ from consistency.outputs import write
 class Source(Protocol):
     """Writes labels beside the masks that they are of."""
 
-    def write(self, labelling: Labelling, folder: Path, options: Options, overwrite: bool) -> None:
-        """Write the experiment ``folder``; ValueError or OSError as ``pipeline.run``."""
+    def write(
+        self, labelling: Labelling, folder: Path, options: Options, overwrite: bool, report: bool
+    ) -> None:
+        """Write the experiment ``folder``, and its report if that is wanted.
+
+        Raises ValueError or OSError as ``pipeline.run``.
+        """
         ...
 
 
@@ -34,13 +39,17 @@ class OnDisk:
 
     args: argparse.Namespace
 
-    def write(self, labelling: Labelling, folder: Path, options: Options, overwrite: bool) -> None:
+    def write(
+        self, labelling: Labelling, folder: Path, options: Options, overwrite: bool, report: bool
+    ) -> None:
         args = argparse.Namespace(**vars(self.args), folder=folder)
 
         def work(backend: Backend) -> None:
             experiment.check_apart(labelling.dataset, args.folder)
             with experiment.writing(args.folder, overwrite) as partial:
                 write(labelling, partial, args.folder.name, backend, options)
+            if report:
+                _report(args.folder, backend, args.frames_path)
 
         with within(limits_of(args)):
             run(args, work)
@@ -53,15 +62,20 @@ class InMemory:
     frames: Iterable[object]
     limits: Limits
 
-    def write(self, labelling: Labelling, folder: Path, options: Options, overwrite: bool) -> None:
+    def write(
+        self, labelling: Labelling, folder: Path, options: Options, overwrite: bool, report: bool
+    ) -> None:
         if options.output == ("none",):
             raise ValueError("output none needs masks on disk; write masks or rle")
         if not {"masks", "rle"} & set(options.output):  # else the pixels would be nowhere
             options = replace(options, output=("rle", *options.output))
         with within(self.limits):
             labelling = replace(labelling, dataset=self._dataset(labelling))
-        with serial.open(Wanted()) as backend, experiment.writing(folder, overwrite) as partial:
-            write(labelling, partial, folder.name, backend, options)
+        with serial.open(Wanted()) as backend:
+            with experiment.writing(folder, overwrite) as partial:
+                write(labelling, partial, folder.name, backend, options)
+            if report:
+                _report(folder, backend)
 
     def _dataset(self, labelling: Labelling) -> Dataset:
         if isinstance(self.frames, Iterator):
@@ -76,3 +90,11 @@ class InMemory:
         frames = in_order(in_memory.for_files(given), Path("frames"), None)
         layout = in_memory.layout(intake.order)
         return Dataset(layout, frames, opened_as={"path": None, "format": in_memory.NAME})
+
+
+def _report(folder: Path, backend: Backend, frames_path: Path | None = None) -> None:
+    from consistency.review.report import (
+        write as write_report,
+    )  # draws: for those alone who want it
+
+    write_report(experiment.open_experiment(folder), backend, frames_path=frames_path)

@@ -12,8 +12,17 @@ log = logging.getLogger("consistency")
 
 def add_correction_flags(parser: argparse._ActionsContainer) -> None:
     """Add --corrections and --no-corrections."""
-    add = parser.add_argument
-    add(
+    add_corrections(parser)
+    parser.add_argument(
+        "--no-corrections",
+        action="store_true",
+        help="leave out those that the experiment to be replaced was made with",
+    )
+
+
+def add_corrections(parser: argparse._ActionsContainer) -> None:
+    """Add --corrections."""
+    parser.add_argument(
         "--corrections",
         type=Path,
         nargs="+",
@@ -21,11 +30,6 @@ def add_correction_flags(parser: argparse._ActionsContainer) -> None:
         metavar="FILE",
         help="what is wrong with labels, made in the viewer or by hand; all else is decided around "
         "it (docs/checking.md)",
-    )
-    add(
-        "--no-corrections",
-        action="store_true",
-        help="leave out those that the experiment to be replaced was made with",
     )
 
 

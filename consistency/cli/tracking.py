@@ -190,8 +190,12 @@ def check_split(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
 
 def options_of(args: argparse.Namespace) -> Options:
     """Return what the flags say, of outputs too; ValueError where one needs another."""
-    more = windows_of(args) | {"filling": filling_of(args)}
-    return with_outputs(replace(labelling_of(args), **more), args)
+    return with_outputs(labels_of(args), args)
+
+
+def labels_of(args: argparse.Namespace) -> Options:
+    """Return what the flags say, of all but outputs; ValueError where one needs another."""
+    return replace(labelling_of(args), **windows_of(args), filling=filling_of(args))
 
 
 def with_outputs(options: Options, args: argparse.Namespace) -> Options:
@@ -203,7 +207,7 @@ def with_outputs(options: Options, args: argparse.Namespace) -> Options:
 
 
 def labelling_of(args: argparse.Namespace) -> Options:
-    """Return what the flags say of labels alone; ValueError where one needs another."""
+    """Return what the flags say of labels of one sequence; ValueError where one needs another."""
     if args.motion == "frames" and args.frames_path is None:
         raise ValueError("--motion frames needs the images; give their folder with --frames-path")
     return Options(
