@@ -1,4 +1,4 @@
-/* The inner loops of packed masks, compiled.
+/* The inner loops of packed masks and of linking, compiled.
 
    Each function does what the NumPy code beside its call does, to the bit; that code stays, for
    machines without a compiler and as what the tests compare with.  Arrays come as buffers; what
@@ -674,6 +674,89 @@ static PyObject *compare_thumbnails(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* ---- pairs of tracks ------------------------------------------------------------------------ */
+
+/* What n masks and those on one side of them on their tracks tell: Side in track/tracklets.py. */
+typedef struct {
+    const int64_t *mask, *whole;
+    const double *velocity, *place;
+} Side;
+
+/* All masks of a sequence, and the camera's moves [gap, frame, 2, 3]; NULL: it stands. */
+typedef struct {
+    const int64_t *t;
+    const double *centroid, *area, *moves;
+    int64_t frames;
+} Masks;
+
+static inline void moved(const double *m, const double *point, int shift, double *result)
+{
+    for (int k = 0; k < 2; k++)
+        result[k] = m ? m[3 * k] * point[0] + m[3 * k + 1] * point[1] + (shift ? m[3 * k + 2] : 0)
+                      : point[k];
+}
+
+static inline double squared_way(const double *from, const double *drift, const double *to)
+{
+    double x = to[0] - from[0] - drift[0], y = to[1] - from[1] - drift[1];
+    return x * x + y * y;
+}
+
+/* Whether end e and start s are near enough, or so nearly that rounding may decide. */
+static inline int may_be_near(const Masks *masks, const Side *past, const Side *future,
+                              Py_ssize_t e, Py_ssize_t s, const double *damping,
+                              const double *reach)
+{
+    int64_t i = past->mask[e], j = future->mask[s], gap = masks->t[j] - masks->t[i];
+    const double *m = masks->moves ? masks->moves + 6 * (gap * masks->frames + masks->t[i]) : NULL;
+    double there[2], whole[2], first[2], drift[2];
+    moved(m, masks->centroid + 2 * i, 1, there);
+    moved(m, past->place + 2 * e, 1, whole);
+    moved(m, past->velocity + 2 * e, 0, first);
+    const double *second = future->velocity + 2 * s;
+    int knows = !isnan(first[0]), known = knows + !isnan(second[0]);
+    for (int k = 0; k < 2; k++) {
+        double sum = (knows ? first[k] : 0) + (isnan(second[0]) ? 0 : second[k]);
+        drift[k] = known ? sum / known * (double)gap * damping[gap] : 0;
+    }
+    double far = squared_way(there, drift, masks->centroid + 2 * j);
+    double other = squared_way(whole, drift, future->place + 2 * s);
+    double areas = masks->area[past->whole[e]] * masks->area[future->whole[s]];
+    double limit = reach[gap] * sqrt(sqrt(areas)) * (1 + 1e-6) + 1e-6;
+    return !((far < other ? far : other) > limit * limit);
+}
+
+PyDoc_STRVAR(near_pairs_doc,
+"near_pairs(t, centroid, area, moves, past_mask, past_whole, past_velocity, past_place,\n"
+"           mask, whole, velocity, place, low, count, damping, reach, row, column) -> found\n\n"
+"Of each end k and its starts low[k] to before low[k] + count[k] those that may be near enough,\n"
+"into ``row`` and ``column`` int64, which have room for all.  Ends and starts are as in Side,\n"
+"``low`` and ``count`` int64; ``moves`` is empty for a camera that stands.");
+static PyObject *near_pairs(PyObject *self, PyObject *args)
+{
+    Py_buffer b[18];
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*y*y*y*y*y*y*y*y*y*w*w*", b, b + 1, b + 2, b + 3,
+                          b + 4, b + 5, b + 6, b + 7, b + 8, b + 9, b + 10, b + 11, b + 12,
+                          b + 13, b + 14, b + 15, b + 16, b + 17))
+        return NULL;
+    Py_ssize_t gaps = b[15].len / 8, found = 0;
+    Masks masks = {b[0].buf, b[1].buf, b[2].buf, b[3].len ? b[3].buf : NULL, b[3].len / 48 / gaps};
+    Side past = {b[4].buf, b[5].buf, b[6].buf, b[7].buf};
+    Side future = {b[8].buf, b[9].buf, b[10].buf, b[11].buf};
+    const int64_t *low = b[12].buf, *count = b[13].buf;
+    int64_t *row = b[16].buf, *column = b[17].buf;
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t e = 0; e < b[12].len / 8; e++)
+        for (Py_ssize_t s = low[e]; s < low[e] + count[e]; s++) {
+            row[found] = e;
+            column[found] = s;
+            found += may_be_near(&masks, &past, &future, e, s, b[14].buf, b[15].buf);
+        }
+    Py_END_ALLOW_THREADS
+    for (int k = 0; k < 18; k++) PyBuffer_Release(b + k);
+    return PyLong_FromSsize_t(found);
+}
+
 static PyMethodDef functions[] = {
     {"pack", pack, METH_VARARGS, pack_doc},
     {"sort", sort, METH_VARARGS, sort_doc},
@@ -685,16 +768,17 @@ static PyMethodDef functions[] = {
     {"places", places, METH_VARARGS, places_doc},
     {"samples", samples, METH_VARARGS, samples_doc},
     {"compare_thumbnails", compare_thumbnails, METH_VARARGS, compare_doc},
+    {"near_pairs", near_pairs, METH_VARARGS, near_pairs_doc},
     {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef module = {
-    PyModuleDef_HEAD_INIT, "_compiled", "The inner loops of packed masks.", -1, functions,
+    PyModuleDef_HEAD_INIT, "_compiled", "The inner loops.", -1, functions,
     NULL, NULL, NULL, NULL,
 };
 
 /* Goes up with every change of what a function is called, takes or does: compiled.py asks. */
-#define INTERFACE 1
+#define INTERFACE 2
 
 PyMODINIT_FUNC PyInit__compiled(void)
 {

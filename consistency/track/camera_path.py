@@ -17,36 +17,40 @@ class CameraPath:
     ----------
     motions : of each frame, since the one before; where it is not known it counts as none.
     longest : frames.
+
+    Attributes
+    ----------
+    moves : float64 (longest + 1, frames, 2, 3): [gap, t] carries points of frame t into frame
+        t + gap.  None for a camera that stands, which needs none.
     """
 
     def __init__(self, motions: Sequence[Motion], longest: int) -> None:
         frames = len(motions)
         step = np.array([motion.transform for motion in motions]).reshape(-1, 2, 3)
-        # [gap, t] carries points of frame t into frame t + gap; a camera that stands needs none.
-        self._moves: np.ndarray | None = None
+        self.moves: np.ndarray | None = None
         if (step[1:] == IDENTITY).all():
             return
-        self._moves = np.zeros((longest + 1, frames, 2, 3))
-        self._moves[:] = IDENTITY
+        self.moves = np.zeros((longest + 1, frames, 2, 3))
+        self.moves[:] = IDENTITY
         for gap in range(1, min(longest + 1, frames)):
             # From t as far as the last gap led, and one motion further.
-            last, now = self._moves[gap - 1, : frames - gap], step[gap:]
-            self._moves[gap, : frames - gap, :, :2] = now[:, :, :2] @ last[:, :, :2]
+            last, now = self.moves[gap - 1, : frames - gap], step[gap:]
+            self.moves[gap, : frames - gap, :, :2] = now[:, :, :2] @ last[:, :, :2]
             shift = (now[:, :, :2] @ last[:, :, 2:])[:, :, 0] + now[:, :, 2]
-            self._moves[gap, : frames - gap, :, 2] = shift
+            self.moves[gap, : frames - gap, :, 2] = shift
 
     def onward(self, points: np.ndarray, t: np.ndarray, gap: np.ndarray) -> np.ndarray:
         """Carry points float64 (n, 2), pixels, of frames t into frames t + gap, int64 (n,)."""
-        if self._moves is None:
+        if self.moves is None:
             return points
-        move = self._moves[gap, t]
+        move = self.moves[gap, t]
         return _turned(move, points) + move[:, :, 2]
 
     def backward(self, points: np.ndarray, t: np.ndarray, gap: np.ndarray) -> np.ndarray:
         """Carry points float64 (n, 2), pixels, of frames t into frames t - gap, int64 (n,)."""
-        if self._moves is None:
+        if self.moves is None:
             return points
-        move = self._moves[gap, t - gap]
+        move = self.moves[gap, t - gap]
         way = points - move[:, :, 2]
         inverse = np.empty((len(move), 2, 2))
         inverse[:, 0, 0], inverse[:, 1, 1] = move[:, 1, 1], move[:, 0, 0]
@@ -55,15 +59,15 @@ class CameraPath:
 
     def turn(self, velocities: np.ndarray, t: np.ndarray, gap: np.ndarray) -> np.ndarray:
         """Carry velocities float64 (n, 2), pixels per frame, of frames t into frames t + gap."""
-        if self._moves is None:
+        if self.moves is None:
             return velocities
-        return _turned(self._moves[gap, t], velocities)
+        return _turned(self.moves[gap, t], velocities)
 
     def scale(self, t: np.ndarray, gap: np.ndarray) -> np.ndarray:
         """Return how much areas grow from frames t to frames t + gap, float64 (n,)."""
-        if self._moves is None:
+        if self.moves is None:
             return np.ones(t.size)
-        return np.abs(_determinant(self._moves[gap, t]))
+        return np.abs(_determinant(self.moves[gap, t]))
 
 
 def _turned(transform: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -13,7 +13,9 @@ import numpy as np
 from consistency.masks.thumbnails import ThumbnailPool
 from consistency.track.tracklets import SequenceMasks, Side
 
-PAIRS_AT_A_TIME = 1024  # a pair needs up to four thumbnails of a kilobyte each while it is measured
+# A thumbnail takes a kilobyte while pairs are measured, and most pairs share theirs with others.
+SHAPES_AT_A_TIME = 4096
+PAIRS_AT_A_TIME = 1 << 14
 
 EVIDENCE = np.dtype(
     [
@@ -153,8 +155,8 @@ class EvidenceMeter:
         Parameters
         ----------
         damping : float64, for each gap, see ``Geometry``.
-        geometry : of the pairs, where it is known: of pairs that were not measured before, so that
-            nothing is looked up.
+        geometry : of the pairs, where it is known: of candidates, which are measured once.  They
+            are a hundred times as many as the links, so that nothing of them is remembered.
         """
         masks, i, j = self._masks, past.mask, future.mask
         look_up = geometry is None
@@ -190,7 +192,8 @@ class EvidenceMeter:
         for begin in range(0, new.size, PAIRS_AT_A_TIME):
             some = new[begin : begin + PAIRS_AT_A_TIME]
             result[some] = _overlaps(self._masks, poses.take(some))
-        self._new.append((key[new], poses.signature[new], result[new]))
+        if look_up:
+            self._new.append((key[new], poses.signature[new], result[new]))
         return result
 
     def _take_up(self) -> None:
@@ -210,6 +213,10 @@ def _ratio(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def _overlaps(masks: SequenceMasks, poses: _Poses) -> np.ndarray:
     """Overlaps of pairs by their thumbnails, float64 (p, 3), see SHAPE_FIELDS."""
     past, future = poses.past, poses.future
+    numbers = np.unique(np.concatenate([past.mask, past.whole, future.mask, future.whole]))
+    if numbers.size > SHAPES_AT_A_TIME:
+        halves = np.array_split(np.arange(past.mask.size), 2)
+        return np.concatenate([_overlaps(masks, poses.take(half)) for half in halves])
     area = masks.area[past.mask] * poses.growth, masks.area[future.mask]
     smaller = area[0] < area[1]
     # The smaller of both may be a piece: its own side's largest shape is asked in its stead.
@@ -217,7 +224,7 @@ def _overlaps(masks: SequenceMasks, poses: _Poses) -> np.ndarray:
     other_j = np.where(smaller, future.mask, future.whole)
     from_i = np.where(smaller[:, None], poses.whole_there, poses.there)
     to_j = np.where(smaller[:, None], masks.centroid[future.mask], future.whole_place)
-    shapes = _Shapes(masks, np.concatenate([past.mask, past.whole, future.mask, future.whole]))
+    shapes = _Shapes(masks, numbers)
     place = masks.centroid[future.mask]
     aligned, placed = shapes.overlap(past.mask, future.mask, poses.there, place)
     shared = placed * (area[0] + area[1]) / (1 + placed)
@@ -230,12 +237,11 @@ def _overlaps(masks: SequenceMasks, poses: _Poses) -> np.ndarray:
 
 
 class _Shapes:
-    """Thumbnails of some masks of a sequence, ready to be compared."""
+    """Thumbnails of some masks of a sequence, by rising numbers, ready to be compared."""
 
     def __init__(self, masks: SequenceMasks, numbers: np.ndarray) -> None:
-        self._masks = masks
-        self._numbers = np.unique(numbers)
-        self._pool = ThumbnailPool(masks.thumbnails.find(self._numbers))
+        self._masks, self._numbers = masks, numbers
+        self._pool = ThumbnailPool(masks.thumbnails.find(numbers))
 
     def overlap(
         self, i: np.ndarray, j: np.ndarray, there: np.ndarray, here: np.ndarray

@@ -3,10 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from labelling import boxes, measure_all
 
-from consistency.track import candidates
+from consistency.masks import compiled
+from consistency.measure.camera_motion import Motion
+from consistency.track import candidates, link_evidence
 from consistency.track.calibration import learn
+from consistency.track.camera_path import CameraPath
 from consistency.track.candidates import CandidateFinder
 from consistency.track.link_evidence import EvidenceMeter
 from consistency.track.parameters import DEFAULTS
@@ -98,4 +102,56 @@ def test_blocks_do_not_matter(monkeypatch):
     parts = CandidateFinder(masks, meter, MISSED, DEFAULTS).find(past, future, calibration)
     monkeypatch.undo()
     for one, other in zip(whole.find(past, future, calibration), parts, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_shapes_are_compared_few_at_a_time(monkeypatch):
+    masks, tracks = crowd()
+    calibration = learn(masks, tracks, EvidenceMeter(masks), 40, DEFAULTS)
+    finder = CandidateFinder(masks, EvidenceMeter(masks), MISSED, DEFAULTS)
+    whole = finder.find(*sides(masks, tracks), calibration)
+    asked, find = [], ThumbnailStore.find
+    monkeypatch.setattr(link_evidence, "SHAPES_AT_A_TIME", 20)
+    monkeypatch.setattr(
+        ThumbnailStore, "find", lambda self, some: asked.append(some.size) or find(self, some)
+    )
+    finder = CandidateFinder(masks, EvidenceMeter(masks), MISSED, DEFAULTS)
+    parts = finder.find(*sides(masks, tracks), calibration)
+    assert len(asked) > 3
+    assert max(asked) <= 20
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+@pytest.mark.skipif(compiled.native is None, reason="the inner loops are not compiled here")
+@pytest.mark.parametrize("camera", ["stands", "moves"])
+def test_compiled_and_not_the_same_pairs_are_near(monkeypatch, camera):
+    masks, tracks = crowd()
+    if camera == "moves":
+        random = np.random.default_rng(3)
+        turns = np.eye(2, 3) + random.normal(0, 0.05, (masks.frames, 2, 3)) * [1, 1, 60]
+        motions = [Motion(turn, True) for turn in turns]
+        masks = replace(masks, camera=CameraPath(motions, 40))
+    calibration = learn(masks, tracks, EvidenceMeter(masks), 40, DEFAULTS)
+    # Some near, some far, and what has one mask has no velocity.
+    reach, damping = np.linspace(1, 9, calibration.reach.size), np.ones(calibration.reach.size)
+    calibration = replace(calibration, reach=reach, damping=damping)
+    past, future = sides(masks, tracks)
+    assert np.isnan(future.velocity).any()
+    given = []
+    measured = CandidateFinder._measured
+
+    def watched(self, past, *rest):
+        given.append(past.mask.size)
+        return measured(self, past, *rest)
+
+    monkeypatch.setattr(CandidateFinder, "_measured", watched)
+    fast = CandidateFinder(masks, EvidenceMeter(masks), MISSED, DEFAULTS)
+    fast = fast.find(past, future, calibration)
+    monkeypatch.setattr(compiled, "native", None)
+    slow = CandidateFinder(masks, EvidenceMeter(masks), MISSED, DEFAULTS)
+    slow = slow.find(past, future, calibration)
+    assert 50 < slow[0].size < given[1] / 1.5
+    assert slow[0].size == given[0], "nearly all others are left out at once"
+    for one, other in zip(slow, fast, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
