@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
 
 from backends.interface import Wanted
 from backends.thread_limits import one_thread_each
@@ -63,6 +65,7 @@ def open(wanted: Wanted) -> Iterator[Processes]:
     context = multiprocessing.get_context("spawn")
     _start_tracker()
     executor = ProcessPoolExecutor(workers, context, _prepare, (wanted.preload,))
+    ends = _our_ends(executor)
     with one_thread_each():
         try:
             # A worker that is still importing when Ctrl-C reaches it would print a traceback.
@@ -75,11 +78,39 @@ def open(wanted: Wanted) -> Iterator[Processes]:
             for process in set(multiprocessing.active_children()) - others:
                 process.kill()  # they hold back the signals that ask for an end
             # Python would speak to threads of the pool that are about to end, and complain.
-            for thread in set(threading.enumerate()) - threads:
-                thread.join(THREADS_END)
+            _end([t for t in set(threading.enumerate()) - threads if not t.daemon], ends)
             raise
         finally:
             executor.shutdown()
+
+
+def _our_ends(executor: ProcessPoolExecutor) -> list[Connection]:
+    """Return the ends of the pool's pipes that workers use and this process holds open, too."""
+    # The pool has no other way to say so; where a later Python calls them something else, nothing
+    # is closed.
+    ends = (("_result_queue", "_writer"), ("_call_queue", "_reader"))
+    found = (getattr(getattr(executor, queue, None), end, None) for queue, end in ends)
+    return [end for end in found if isinstance(end, Connection)]
+
+
+def _end(threads: list[threading.Thread], ends: list[Connection]) -> None:
+    """Let the threads of a pool end whose processes have been killed.
+
+    Parameters
+    ----------
+    ends : of the pool's pipes.  A thread that reads what a killed worker has sent half of, or
+        writes what nobody will read, waits for ever while they are open, and Python for it.
+    """
+    for end in ends:
+        with suppress(OSError):  # a thread has just closed it
+            end.close()
+        # One after the other: threads that see that processes have ended close the second, but
+        # not those of Python 3.10, which may write there.
+        until = time.monotonic() + THREADS_END
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        if not any(thread.is_alive() for thread in threads):
+            return
 
 
 def _start_tracker() -> None:

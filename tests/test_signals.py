@@ -140,7 +140,7 @@ def test_a_signal_ends_a_drawing_with_one_line(tmp_path, mark):
 
 
 ENDS = """
-import signal, sys, time
+import os, signal, subprocess, sys, time
 from consistency import endings
 from consistency.cli.common import run_cli
 from consistency.cli.parser import Parser
@@ -161,6 +161,16 @@ STUBBORN = """
 """
 IMPORTING = """
     import half_way
+    time.sleep(1000)
+"""
+
+# NumPy's library has threads, which take what the first thread holds back.
+HELD_BACK = """
+    import numpy
+    with endings.held_back():
+        subprocess.run(["kill", "-TERM", str(os.getpid())], check=True)
+        time.sleep(0.5)
+        print("whole", flush=True)
     time.sleep(1000)
 """
 
@@ -197,6 +207,12 @@ def test_a_module_that_is_being_imported_is_imported_to_its_end(tmp_path):
     lines = ["import signal, time", "signal.raise_signal(signal.SIGTERM)", "time.sleep(0.5)"]
     (tmp_path / "half_way.py").write_text("\n".join([*lines, "print('whole', flush=True)"]))
     done = ends(tmp_path, IMPORTING)
+    assert (done.returncode, done.stdout) == (143, "whole\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_pool_that_is_being_started_is_started_to_its_end(tmp_path):
+    done = ends(tmp_path, HELD_BACK)
     assert (done.returncode, done.stdout) == (143, "whole\n")
     assert done.stderr.count("\n") == 1
 

@@ -63,6 +63,41 @@ def test_a_killed_worker_ends_the_run_with_one_line_and_exit_code_1(endless, tmp
     assert not list((tmp_path / "out").glob("[!.]*"))
 
 
+FAILING = """
+import os, sys, time
+from multiprocessing.connection import Connection
+from backends import open_backend
+
+def send_half(self, data):
+    os.write(self._handle, data[: len(data) // 2])
+    time.sleep(1000)
+
+def work(item):
+    time.sleep(0 if item[0] == "bad" else 1)
+    if item[0] == "bad":
+        raise ValueError("item is bad")
+    if item[0] == "slow":
+        time.sleep(1000)
+    Connection._send = send_half
+
+if __name__ == "__main__":
+    with open_backend("multi", 2) as backend:
+        list(backend.map(work, {items}))
+"""
+
+
+# The second: more is handed out than a pipe holds, so that nobody takes the rest.
+@pytest.mark.parametrize(
+    "items", ['[["half sent"], ["bad"]]', '[["bad"], *[["slow", bytes(1 << 20)]] * 5]']
+)
+def test_pipes_of_killed_workers_do_not_keep_the_run(tmp_path, items):
+    program = tmp_path / "program.py"
+    program.write_text(FAILING.format(items=items))
+    done = start([sys.executable, program])
+    assert done.returncode == 1
+    assert done.stderr.endswith("ValueError: item is bad\n")
+
+
 def test_an_interrupted_run_leaves_no_process(endless, tmp_path):
     with waiting(endless, tmp_path / "out", MULTI) as run:
         workers = workers_of(run)
