@@ -16,6 +16,9 @@ from consistency.track.results import TrackedFrame
 from consistency.track.thumbnail_store import ThumbnailStore
 
 NONE = -1
+# Masks that are looked at together: what is in between takes half a kilobyte a mask, and a long
+# sequence has millions of them.
+AT_A_TIME = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +186,16 @@ def look_ahead(masks: SequenceMasks, tracks: Tracks, at: np.ndarray, p: Paramete
 
 
 def _side(
+    masks: SequenceMasks, step: np.ndarray, at: np.ndarray, ahead: bool, p: Parameters
+) -> Side:
+    parts = [
+        _part_of_side(masks, step, some, ahead, p)
+        for some in np.split(at, range(AT_A_TIME, at.size, AT_A_TIME))
+    ]
+    return Side(*map(np.concatenate, zip(*(part._parts() for part in parts), strict=True)))
+
+
+def _part_of_side(
     masks: SequenceMasks, step: np.ndarray, at: np.ndarray, ahead: bool, p: Parameters
 ) -> Side:
     near = np.full((p.side_masks, at.size), NONE)
