@@ -22,6 +22,7 @@ def pack(masks: Iterable[np.ndarray], shape: tuple[int, int], order: Order = "C"
 # Memory for each word while a frame is packed: position, mask and word, unsorted and sorted, and
 # the order (8); pack_runs has some more arrays of as many numbers.
 BYTES_TO_SORT = 40
+ROOM = 1 << 18  # words for a start: enough for fifty usual masks of 1080 × 1920 pixels
 BYTES_FROM_RUNS = 72
 
 
@@ -36,13 +37,11 @@ class Packer:
         self.pixels = self.shape[0] * self.shape[1]
         if self.shape != (0, 0):  # of a frame without masks
             check_pixels(self.shape, "a mask ")
-        self._collected = 0  # words
-        # One buffer for all masks: allocation costs more than packing.  What is compiled writes one
-        # beyond what it keeps.
-        words = -(-self.pixels // WORD_BITS)
-        self._words = np.zeros(words + 1, np.uint64)
-        self._position = np.zeros(words + 1 if compiled.native else 0, np.int32)
-        self._parts: list[tuple[np.ndarray, np.ndarray]] = []
+        # Words of all masks, one behind the other: allocation costs more than packing.  Memory is
+        # taken only as it is used.
+        room = min(ROOM, 64 * (self.pixels // WORD_BITS + 2))
+        self._position, self._word = np.empty(room, np.int32), np.empty(room, np.uint64)
+        self._ends = [0]  # where the words of each mask end, behind those of all before
 
     def add_pixels(self, mask: np.ndarray) -> None:
         """Add one (height, width) array; non-zero is foreground."""
@@ -61,58 +60,50 @@ class Packer:
         for: slices that fit the processor's cache are packed while they are there.  ``first`` is
         the number of the first one's first word; what lies before and behind is background.
         """
-        pack_slices = self._pack_slices if compiled.native is None else self._pack_compiled
-        position, word = pack_slices(slices, first)
-        self._collected += position.size
-        check_memory(self._collected * BYTES_TO_SORT, f"{len(self._parts) + 1} masks or more")
-        self._parts.append((position, word))
+        pack_slice = _pack if compiled.native is None else compiled.native.pack
+        used = self._ends[-1]
+        for pixels in slices:
+            words = -(-pixels.size // WORD_BITS)
+            self._make_room(used + words + 1)  # what is compiled writes one beyond what it keeps
+            used = pack_slice(pixels, first, used, self._position, self._word)
+            first += words
+        check_memory(used * BYTES_TO_SORT, f"{len(self._ends)} masks or more")
+        self._ends.append(used)
+
+    def _make_room(self, words: int) -> None:
+        if words > self._word.size:
+            more = max(words, 2 * self._word.size)
+            position, word = np.empty(more, np.int32), np.empty(more, np.uint64)
+            # Not what lies behind: it would become memory.
+            position[: self._word.size], word[: self._word.size] = self._position, self._word
+            self._position, self._word = position, word
 
     def pixels_of_last(self) -> int:
         """Foreground of the mask that was added last."""
-        return int(np.bitwise_count(self._parts[-1][1]).sum(dtype=np.int64))
+        begin, end = self._ends[-2:]
+        return int(np.bitwise_count(self._word[begin:end]).sum(dtype=np.int64))
 
     def drop_last(self) -> None:
         """Take back the mask that was added last."""
-        self._collected -= self._parts.pop()[0].size
-
-    def _pack_slices(
-        self, slices: Iterable[np.ndarray], first: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Positions and words of a mask, those that are not empty."""
-        # packbits writes bytes and slices are whole words, so no slice has to be shifted into
-        # place.
-        packed, end = self._words[:-1].view(np.uint8), first * WORD_BITS // 8
-        packed[:end] = 0
-        for pixels in slices:
-            bits = np.packbits(pixels, bitorder="little")
-            packed[end : end + bits.size] = bits
-            end += bits.size
-        packed[end:] = 0
-        position = np.flatnonzero(self._words != 0)  # on bools eight times as fast as on uint64
-        return position.astype(np.int32), self._words[position]
-
-    def _pack_compiled(
-        self, slices: Iterable[np.ndarray], first: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """``_pack_slices``, compiled: empty words are never written anywhere."""
-        assert compiled.native is not None
-        used = 0
-        for pixels in slices:
-            used = compiled.native.pack(pixels, first, used, self._position, self._words)
-            first += pixels.size // WORD_BITS
-        return self._position[:used].copy(), self._words[:used].copy()
+        self._ends.pop()
 
     def finish(self) -> PackedMasks:
         """Return all masks added so far, in the order of adding."""
-        lengths = [position.size for position, _ in self._parts]
-        mask = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-        position = _concatenate([p for p, _ in self._parts], np.int32)
-        word = _concatenate([w for _, w in self._parts], np.uint64)
-        return sort_words(self.shape, self.order, len(lengths), position, mask, word)
+        lengths, used = np.diff(self._ends), self._ends[-1]
+        mask = np.repeat(np.arange(lengths.size, dtype=np.int32), lengths)
+        position, word = self._position[:used], self._word[:used]
+        return sort_words(self.shape, self.order, lengths.size, position, mask, word)
 
 
-def _concatenate(parts: list[np.ndarray], dtype: type) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype)
+def _pack(pixels: np.ndarray, first: int, used: int, position: np.ndarray, word: np.ndarray) -> int:
+    """Append the words of a slice that are not empty, as ``pack`` of _compiled.c does."""
+    bits = np.zeros(-(-pixels.size // WORD_BITS), np.uint64)
+    packed = np.packbits(pixels, bitorder="little")
+    bits.view(np.uint8)[: packed.size] = packed
+    found = np.flatnonzero(bits != 0)  # on bools eight times as fast as on uint64
+    end = used + found.size
+    position[used:end], word[used:end] = found + first, bits[found]
+    return end
 
 
 def repacked(masks: PackedMasks, order: Order) -> PackedMasks:

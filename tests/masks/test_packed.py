@@ -27,6 +27,14 @@ def test_pack_and_unpack_are_inverse(masks, order):
         np.testing.assert_array_equal(packed.unpack(i), mask)
 
 
+@pytest.mark.parametrize("size", [1, 63, 64, 257])
+def test_more_masks_than_there_is_room_for_at_first(size):
+    random = np.random.default_rng(size)
+    masks = random.random((200, size, size)) < 0.5  # no word is empty
+    packed = pack(masks, (size, size))
+    assert np.array_equal([packed.unpack(k) for k in range(200)], masks)
+
+
 @given(frames, orders)
 def test_areas_boxes_and_centroids_equal_those_of_pixels(masks, order):
     packed = pack(masks, masks.shape[1:], order)
