@@ -9,9 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
-from consistency.cli.common import bars, run_cli, say
+from consistency.cli.common import bars, run_command, say
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.limits import add_limit_flags
 from consistency.cli.output import add_output_flags, writing_options
@@ -61,9 +60,7 @@ def convert(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    with only_rank_zero_prints():
-        args = parser().parse_args(argv)
-    return run_cli(convert, args)
+    return run_command(convert, parser().parse_args, argv)
 
 
 if __name__ == "__main__":

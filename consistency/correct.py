@@ -8,9 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
-from consistency.cli.common import bars, run_cli, say
+from consistency.cli.common import bars, run_command, say
 from consistency.cli.limits import add_limit_flags
 from consistency.cli.parser import Parser
 from consistency.cli.summary import next_step
@@ -55,9 +54,7 @@ def correct(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    with only_rank_zero_prints():
-        args = parser().parse_args(argv)
-    return run_cli(correct, args)
+    return run_command(correct, parser().parse_args, argv)
 
 
 if __name__ == "__main__":

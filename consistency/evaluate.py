@@ -15,7 +15,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from consistency.cli.common import run_cli
+from consistency.cli.common import run_command
 from consistency.cli.limits import add_limit_flags
 from consistency.cli.parser import Parser
 from consistency.options import EVALUATION_NEEDS
@@ -224,7 +224,7 @@ def print_rows(rows: dict[str, dict]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    return run_cli(evaluate, parser().parse_args(argv))
+    return run_command(evaluate, parser().parse_args, argv)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
-from consistency.cli.common import bars, fraction, natural, plain_name, run_cli, say
+from consistency.cli.common import bars, fraction, natural, plain_name, run_command, say
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.limits import add_limit_flags
 from consistency.cli.output import add_output_choice, add_output_flags
@@ -122,9 +121,7 @@ def open_piece(path: Path, args: argparse.Namespace, backend: "Backend") -> "Pie
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    with only_rank_zero_prints():
-        args = parser().parse_args(argv)
-    return run_cli(join, args)
+    return run_command(join, parser().parse_args, argv)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backends import KERNELS
 from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
-from consistency.cli.common import bars, plain_name, run_cli, say
+from consistency.cli.common import bars, plain_name, run_command, say
 from consistency.cli.correcting import add_correction_flags, with_corrections
 from consistency.cli.filling import add_filling_flags
 from consistency.cli.input import add_input_flags, name_of, open_input
@@ -233,9 +233,7 @@ def mark_one(
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    with only_rank_zero_prints():
-        args = parse(argv)
-    return run_cli(mark, args)
+    return run_command(mark, parse, argv)
 
 
 if __name__ == "__main__":

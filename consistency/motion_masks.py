@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from backends import KERNELS, array_module
-from consistency.cli.common import bars, positive, run_cli, say
+from consistency.cli.common import bars, positive, run_command, say
 from consistency.cli.limits import add_limit_flags
 from consistency.cli.parser import Parser
 from consistency.options import FLOW_MEDIUM, FLOW_PRESETS, MOTION_MASKS_NEEDS
@@ -108,7 +108,7 @@ def check_new(path: Path) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    return run_cli(segment, parser().parse_args(argv))
+    return run_command(segment, parser().parse_args, argv)
 
 
 if __name__ == "__main__":

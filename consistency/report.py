@@ -8,9 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
-from consistency.cli.common import bars, run_cli, say
+from consistency.cli.common import bars, run_command, say
 from consistency.cli.limits import add_limit_flags
 from consistency.cli.parser import Parser
 from consistency.options import BACKEND_NEEDS
@@ -49,9 +48,7 @@ def report(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    with only_rank_zero_prints():
-        args = parser().parse_args(argv)
-    return run_cli(report, args)
+    return run_command(report, parser().parse_args, argv)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from backends.launcher import only_rank_zero_prints
 from consistency.cli.backend import add_backend_flags, chosen_backend
-from consistency.cli.common import bars, run_cli
+from consistency.cli.common import bars, run_command
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.limits import add_limit_flags
 from consistency.cli.parser import Parser
@@ -50,9 +49,7 @@ def validate(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    with only_rank_zero_prints():
-        args = parser().parse_args(argv)
-    return run_cli(validate, args)
+    return run_command(validate, parser().parse_args, argv)
 
 
 if __name__ == "__main__":

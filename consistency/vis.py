@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from consistency.cli.common import bars, run_cli, say
+from consistency.cli.common import bars, run_command, say
 from consistency.cli.drawing import (
     add_selection_flags,
     add_source_flags,
@@ -119,7 +119,7 @@ def open_job(args: argparse.Namespace, backend: "Backend") -> "RenderJob":
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    return run_cli(show, parser().parse_args(argv))
+    return run_command(show, parser().parse_args, argv)
 
 
 if __name__ == "__main__":

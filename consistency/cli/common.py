@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TypeVar
 
-from backends.launcher import placement
+from backends.launcher import only_rank_zero_prints, placement
 from consistency.cli.limits import limits_of
 from consistency.endings import exit_code, notes_of, stopping
 from consistency.limits import within
@@ -19,6 +19,17 @@ from consistency.progress import Item, Progress
 
 Number = TypeVar("Number", int, float)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def run_command(
+    work: Callable[[argparse.Namespace], int],
+    parse: Callable[[list[str] | None], argparse.Namespace],
+    argv: list[str] | None,
+) -> int:
+    """Parse the command line and ``run_cli``; of many ranks one says what is wrong with it."""
+    with only_rank_zero_prints():
+        args = parse(argv)
+    return run_cli(work, args)
 
 
 def run_cli(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
