@@ -44,6 +44,12 @@ static int highest_bit(uint64_t x)
 #define FAST
 #endif
 
+/* What arguments held, to be given back before a function ends. */
+static void release(Py_buffer *buffers, int count)
+{
+    for (int k = 0; k < count; k++) PyBuffer_Release(buffers + k);
+}
+
 /* ---- pixels to words ------------------------------------------------------------------------ */
 
 /* 64 bytes as bits, those that are not 0 set. */
@@ -93,21 +99,20 @@ PyDoc_STRVAR(pack_doc,
 "for all, and one more.  ``first`` is the number of the first word.");
 static PyObject *pack(PyObject *self, PyObject *args)
 {
-    Py_buffer pixels, position, word;
+    Py_buffer pixels, to[2];
     int first;
     Py_ssize_t used;
-    if (!PyArg_ParseTuple(args, "y*inw*w*", &pixels, &first, &used, &position, &word)) return NULL;
+    if (!PyArg_ParseTuple(args, "y*inw*w*", &pixels, &first, &used, to, to + 1)) return NULL;
     Py_ssize_t needed = used + pixels.len / BITS + 1;
-    int fits = used >= 0 && needed <= position.len / 4 && needed <= word.len / 8;
+    int fits = used >= 0 && needed <= to[0].len / 4 && needed <= to[1].len / 8;
     if (fits) {
         Py_BEGIN_ALLOW_THREADS
-        used += pack_bytes(pixels.buf, pixels.len, first, (int32_t *)position.buf + used,
-                           (uint64_t *)word.buf + used);
+        used += pack_bytes(pixels.buf, pixels.len, first, (int32_t *)to[0].buf + used,
+                           (uint64_t *)to[1].buf + used);
         Py_END_ALLOW_THREADS
     }
-    PyBuffer_Release(&pixels);
-    PyBuffer_Release(&position);
-    PyBuffer_Release(&word);
+    release(&pixels, 1);
+    release(to, 2);
     if (!fits) {
         PyErr_SetString(PyExc_ValueError, "no room for the words");
         return NULL;
@@ -142,22 +147,18 @@ PyDoc_STRVAR(sort_doc,
 "position below ``words``.");
 static PyObject *sort(PyObject *self, PyObject *args)
 {
-    Py_buffer position, mask, word, to_position, to_mask, to_word;
+    Py_buffer from[3], to[3];
     Py_ssize_t words;
-    if (!PyArg_ParseTuple(args, "ny*y*y*w*w*w*", &words, &position, &mask, &word, &to_position,
-                          &to_mask, &to_word))
+    if (!PyArg_ParseTuple(args, "ny*y*y*w*w*w*", &words, from, from + 1, from + 2, to, to + 1,
+                          to + 2))
         return NULL;
     int failed;
     Py_BEGIN_ALLOW_THREADS
-    failed = sort_by_position(position.len / 4, words, position.buf, mask.buf, word.buf,
-                              to_position.buf, to_mask.buf, to_word.buf);
+    failed = sort_by_position(from[0].len / 4, words, from[0].buf, from[1].buf, from[2].buf,
+                              to[0].buf, to[1].buf, to[2].buf);
     Py_END_ALLOW_THREADS
-    PyBuffer_Release(&position);
-    PyBuffer_Release(&mask);
-    PyBuffer_Release(&word);
-    PyBuffer_Release(&to_position);
-    PyBuffer_Release(&to_mask);
-    PyBuffer_Release(&to_word);
+    release(from, 3);
+    release(to, 3);
     if (failed) return PyErr_NoMemory();
     Py_RETURN_NONE;
 }
@@ -209,11 +210,9 @@ static PyObject *shared(PyObject *self, PyObject *args)
     count_shared(a[0].len / 4, a[0].buf, a[1].buf, a[2].buf, b[0].len / 4, b[0].buf, b[1].buf,
                  b[2].buf, columns, table.buf);
     Py_END_ALLOW_THREADS
-    for (int k = 0; k < 3; k++) {
-        PyBuffer_Release(a + k);
-        PyBuffer_Release(b + k);
-    }
-    PyBuffer_Release(&table);
+    release(a, 3);
+    release(b, 3);
+    release(&table, 1);
     Py_RETURN_NONE;
 }
 
@@ -222,16 +221,14 @@ PyDoc_STRVAR(within_doc,
 "Add the pixels that the ``masks`` masks of a frame share to ``table`` int64, symmetric.");
 static PyObject *within(PyObject *self, PyObject *args)
 {
-    Py_buffer position, mask, word, table;
+    Py_buffer a[3], table;
     Py_ssize_t masks;
-    if (!PyArg_ParseTuple(args, "y*y*y*nw*", &position, &mask, &word, &masks, &table)) return NULL;
+    if (!PyArg_ParseTuple(args, "y*y*y*nw*", a, a + 1, a + 2, &masks, &table)) return NULL;
     Py_BEGIN_ALLOW_THREADS
-    count_shared_within(position.len / 4, position.buf, mask.buf, word.buf, masks, table.buf);
+    count_shared_within(a[0].len / 4, a[0].buf, a[1].buf, a[2].buf, masks, table.buf);
     Py_END_ALLOW_THREADS
-    PyBuffer_Release(&position);
-    PyBuffer_Release(&mask);
-    PyBuffer_Release(&word);
-    PyBuffer_Release(&table);
+    release(a, 3);
+    release(&table, 1);
     Py_RETURN_NONE;
 }
 
@@ -342,8 +339,8 @@ static PyObject *unpack_texts(PyObject *self, PyObject *args)
         begin = end[i];
     }
     Py_END_ALLOW_THREADS
-    PyBuffer_Release(&text);
-    PyBuffer_Release(&ends);
+    release(&text, 1);
+    release(&ends, 1);
     PyObject *result = NULL;
     if (how == DAMAGED) {
         result = Py_NewRef(Py_None);
@@ -390,8 +387,8 @@ static PyObject *choose(PyObject *self, PyObject *args)
         used += n >= 0;  /* no branch: what is not wanted is written over by the next */
     }
     Py_END_ALLOW_THREADS
-    for (int k = 0; k < 4; k++) PyBuffer_Release(from + k);
-    for (int k = 0; k < 3; k++) PyBuffer_Release(to + k);
+    release(from, 4);
+    release(to, 3);
     return PyLong_FromSsize_t(used);
 }
 
@@ -414,18 +411,13 @@ PyDoc_STRVAR(tally_doc,
 "(n,), and the number of masks at each position to ``masks`` int64 (words,).");
 static PyObject *tally(PyObject *self, PyObject *args)
 {
-    Py_buffer position, mask, word, area, sum, masks;
-    if (!PyArg_ParseTuple(args, "y*y*y*w*w*w*", &position, &mask, &word, &area, &sum, &masks))
-        return NULL;
+    Py_buffer a[3], to[3];
+    if (!PyArg_ParseTuple(args, "y*y*y*w*w*w*", a, a + 1, a + 2, to, to + 1, to + 2)) return NULL;
     Py_BEGIN_ALLOW_THREADS
-    add_up(position.len / 4, position.buf, mask.buf, word.buf, area.buf, sum.buf, masks.buf);
+    add_up(a[0].len / 4, a[0].buf, a[1].buf, a[2].buf, to[0].buf, to[1].buf, to[2].buf);
     Py_END_ALLOW_THREADS
-    PyBuffer_Release(&position);
-    PyBuffer_Release(&mask);
-    PyBuffer_Release(&word);
-    PyBuffer_Release(&area);
-    PyBuffer_Release(&sum);
-    PyBuffer_Release(&masks);
+    release(a, 3);
+    release(to, 3);
     Py_RETURN_NONE;
 }
 
@@ -480,19 +472,16 @@ PyDoc_STRVAR(places_doc,
 "(n, 3), zeros.");
 static PyObject *places(PyObject *self, PyObject *args)
 {
-    Py_buffer position, mask, word, box, sum;
+    Py_buffer a[3], box, sum;
     long long length;
-    if (!PyArg_ParseTuple(args, "y*y*y*Lw*w*", &position, &mask, &word, &length, &box, &sum))
-        return NULL;
+    if (!PyArg_ParseTuple(args, "y*y*y*Lw*w*", a, a + 1, a + 2, &length, &box, &sum)) return NULL;
     Py_BEGIN_ALLOW_THREADS
     if (length > 0)
-        find_places(position.len / 4, position.buf, mask.buf, word.buf, length, box.buf, sum.buf);
+        find_places(a[0].len / 4, a[0].buf, a[1].buf, a[2].buf, length, box.buf, sum.buf);
     Py_END_ALLOW_THREADS
-    PyBuffer_Release(&position);
-    PyBuffer_Release(&mask);
-    PyBuffer_Release(&word);
-    PyBuffer_Release(&box);
-    PyBuffer_Release(&sum);
+    release(a, 3);
+    release(&box, 1);
+    release(&sum, 1);
     Py_RETURN_NONE;
 }
 
@@ -543,22 +532,19 @@ PyDoc_STRVAR(samples_doc,
 "(n, 2) along and across lines of ``length`` pixels, ``rows`` uint64 (n, 64), zeros.");
 static PyObject *samples(PyObject *self, PyObject *args)
 {
-    Py_buffer position, mask, word, level, origin, rows;
+    Py_buffer a[3], level, origin, rows;
     long long length;
-    if (!PyArg_ParseTuple(args, "y*y*y*Ly*y*w*", &position, &mask, &word, &length, &level, &origin,
-                          &rows))
+    if (!PyArg_ParseTuple(args, "y*y*y*Ly*y*w*", a, a + 1, a + 2, &length, &level, &origin, &rows))
         return NULL;
     Py_BEGIN_ALLOW_THREADS
     if (length > 0)
-        sample(position.len / 4, position.buf, mask.buf, word.buf, length, level.buf, origin.buf,
+        sample(a[0].len / 4, a[0].buf, a[1].buf, a[2].buf, length, level.buf, origin.buf,
                rows.buf);
     Py_END_ALLOW_THREADS
-    PyBuffer_Release(&position);
-    PyBuffer_Release(&mask);
-    PyBuffer_Release(&word);
-    PyBuffer_Release(&level);
-    PyBuffer_Release(&origin);
-    PyBuffer_Release(&rows);
+    release(a, 3);
+    release(&level, 1);
+    release(&origin, 1);
+    release(&rows, 1);
     Py_RETURN_NONE;
 }
 
@@ -670,7 +656,7 @@ static PyObject *compare_thumbnails(PyObject *self, PyObject *args)
     compare(&pool, b[5].len / 8, b[5].buf, b[6].buf, b[7].buf, b[8].buf,
             b[9].len ? b[9].buf : NULL, b[10].buf);
     Py_END_ALLOW_THREADS
-    for (int k = 0; k < 11; k++) PyBuffer_Release(b + k);
+    release(b, 11);
     Py_RETURN_NONE;
 }
 
