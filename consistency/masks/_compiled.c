@@ -548,7 +548,7 @@ static PyObject *samples(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* A pool of thumbnails, see masks/thumbnails.py; all arrays by the number of the thumbnail. */
+/* A pool of thumbnails, see masks/thumbnail_pool.py; all arrays by the number of the thumbnail. */
 typedef struct {
     const uint64_t *words;
     int64_t stride;          /* words of one, its coarser sizes included */

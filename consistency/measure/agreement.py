@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from consistency.masks.thumbnails import ThumbnailPool, Thumbnails
+from consistency.masks.thumbnail_pool import ThumbnailPool
+from consistency.masks.thumbnails import Thumbnails
 
 BLOCKS = 4  # the frame is divided into BLOCKS × BLOCKS blocks
 # What the blocks that are better off with a motion gain, over what the others lose: one object in

@@ -10,7 +10,8 @@ from consistency.experiment import Experiment
 from consistency.formats.buffer import Buffer
 from consistency.masks.intersections import intersections, iou
 from consistency.masks.packed import PackedMasks
-from consistency.masks.thumbnails import ThumbnailPool, Thumbnails, thumbnails
+from consistency.masks.thumbnail_pool import ThumbnailPool
+from consistency.masks.thumbnails import Thumbnails, thumbnails
 from consistency.measure.camera_motion import MaskView, Motion, estimate, mask_view
 from consistency.options import AssociationOptions
 from consistency.track.assignment import assign_greedy

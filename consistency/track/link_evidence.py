@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from consistency.masks.thumbnails import ThumbnailPool
+from consistency.masks.thumbnail_pool import ThumbnailPool
 from consistency.track.tracklets import SequenceMasks, Side
 
 # A thumbnail takes a kilobyte while pairs are measured, and most pairs share theirs with others.

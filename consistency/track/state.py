@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from consistency.masks.thumbnails import ThumbnailPool
+from consistency.masks.thumbnail_pool import ThumbnailPool
 from consistency.measure.camera_motion import Motion
 from consistency.measure.frame import FrameMeasurement
 from consistency.track.parameters import Parameters

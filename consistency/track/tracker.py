@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from consistency.masks.thumbnails import ThumbnailPool
+from consistency.masks.thumbnail_pool import ThumbnailPool
 from consistency.measure.camera_motion import UNKNOWN
 from consistency.measure.frame import FrameMeasurement
 from consistency.options import LONG_MEMORY, MEMORY

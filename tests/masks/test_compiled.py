@@ -12,7 +12,8 @@ from consistency.formats import rle
 from consistency.masks import compiled
 from consistency.masks.intersections import intersections, self_intersections
 from consistency.masks.packing import Packer, pack
-from consistency.masks.thumbnails import ThumbnailPool, thumbnails
+from consistency.masks.thumbnail_pool import ThumbnailPool
+from consistency.masks.thumbnails import thumbnails
 
 NATIVE = compiled.native
 pytestmark = pytest.mark.skipif(
@@ -119,6 +120,20 @@ def test_shapes_of_very_different_size_share_nothing_or_little():
     pool = ThumbnailPool(thumbnails(packed, packed.boxes_and_centroids()[0]))
     first, second = np.divmod(np.arange(9), 3)
     same(*both(lambda: pool.iou(first, second, np.zeros((9, 2)))))
+
+
+def test_a_frame_of_unknown_size_is_refused():
+    masks = np.ones((1, 8, 8), bool)
+    packed = pack(masks, (8, 8))
+    pool = ThumbnailPool(thumbnails(packed, packed.boxes_and_centroids()[0]))
+    one, still = np.array([0]), np.zeros((1, 2))
+
+    def compare():
+        with pytest.raises(ValueError, match="within needs the size of the frame"):
+            pool.iou(one, one, still, None, np.array([True]))
+        return pool.iou(one, one, still)
+
+    same(*both(compare))
 
 
 @often

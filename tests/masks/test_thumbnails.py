@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consistency.masks.packing import pack
-from consistency.masks.thumbnails import SIDE, ThumbnailPool, joined, thumbnails
+from consistency.masks.thumbnail_pool import ThumbnailPool
+from consistency.masks.thumbnails import SIDE, joined, thumbnails
 from consistency.masks.words import every_second_bit
 
 pytestmark = pytest.mark.usefixtures("inner_loops")

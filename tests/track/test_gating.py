@@ -9,7 +9,7 @@ from labelling import boxes as rectangles
 from labelling import measure_all
 from sequences import in_memory
 
-from consistency.masks.thumbnails import ThumbnailPool
+from consistency.masks.thumbnail_pool import ThumbnailPool
 from consistency.measure.chunks import Chunk, measure_frames
 from consistency.options import MeasureOptions
 from consistency.track import gating

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from labelling import boxes, measure_all
 
-from consistency.masks.thumbnails import ThumbnailPool
+from consistency.masks.thumbnail_pool import ThumbnailPool
 from consistency.measure.camera_motion import Motion
 from consistency.track.blinking import Blinking
 from consistency.track.parameters import DEFAULTS

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from labelling import boxes, measure_all
 
-from consistency.masks.thumbnails import ThumbnailPool
+from consistency.masks.thumbnail_pool import ThumbnailPool
 from consistency.track.gating import Gate, innovations
 from consistency.track.parameters import DEFAULTS, POSITIVE
 from consistency.track.state import (
