@@ -5,7 +5,15 @@ Farthest-point sampling from eight known colours on: each further colour is the 
 largest distance to all before it, the worst of normal and deficient colour vision deciding.
 """
 
-import numpy as np
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+
+from consistency.draw.colour_difference import DEFICIENCIES  # noqa: E402
 
 BACKGROUND = (0, 0, 0)
 TABLE_SIZE = 256
@@ -19,16 +27,6 @@ OKABE_ITO = [
     (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66),
     (0, 114, 178), (213, 94, 0), (204, 121, 167),
 ]  # fmt: skip
-# Linear RGB as seen without one kind of cones, the two kinds that matter in numbers: Machado,
-# Oliveira, Fernandes (2009), table 1, severity 1: protanopia, deuteranopia.
-DEFICIENCIES = np.array(
-    [
-        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
-         [-0.003882, -0.048116, 1.051998]],
-        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
-         [-0.011820, 0.042940, 0.968881]],
-    ]
-)  # fmt: skip
 # Linear RGB to OKLab: Ottosson (2020), "A perceptual color space for image processing".
 TO_CONES = np.array(
     [

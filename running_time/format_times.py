@@ -41,7 +41,7 @@ class Case:
     name : what is read.
     path : the dataset.
     theirs : what one would write without the tool.
-    library : what that calls.
+    called : what that calls.
     frames : number of frames.
     limit : seconds in all that ours may take; None: no promise.
     """
@@ -49,7 +49,7 @@ class Case:
     name: str
     path: Path
     theirs: Callable[[], object]
-    library: str
+    called: str
     frames: int
     limit: float | None = None
 
@@ -144,9 +144,9 @@ def label_images(suffix: str) -> Callable[[Path, np.random.Generator], Case]:
                     if value:
                         image == value  # noqa: B015  the mask is what is timed
 
-        library = f"{'Pillow' if suffix == 'png' else 'tifffile'} and np.unique loop"
+        called = f"{'Pillow' if suffix == 'png' else 'tifffile'} and np.unique loop"
         name = f"label {suffix.upper()}, 16 bits, 130 cells of 1100 × 700"
-        return Case(name, folder, theirs, library, frames, 0.015 * frames)
+        return Case(name, folder, theirs, called, frames, 0.015 * frames)
 
     return make
 
@@ -216,7 +216,7 @@ def measure_reading(scratch: Path, repeat: int) -> Iterator[dict]:
             "frames": case.frames,
             "ours": summary(mine, case.frames),
             "theirs": summary(theirs, case.frames),
-            "library": case.library,
+            "called": case.called,
             "limit": None if case.limit is None else 1e3 * case.limit / case.frames,
         }
 
@@ -246,7 +246,7 @@ def table(reading: list[dict], writing: list[dict]) -> str:
     for row in reading:
         limit = "" if row["limit"] is None else f"≤ {row['limit']:g}"
         ours, theirs = (f"{row[k]['median']:.2f}" for k in ("ours", "theirs"))
-        lines.append(f"| {row['case']} | **{ours}** | {limit} | {row['library']} | {theirs} |")
+        lines.append(f"| {row['case']} | **{ours}** | {limit} | {row['called']} | {theirs} |")
     lines += ["", "| write, 50 masks of 1920 × 1080 | ms a frame |", "|---|---|"]
     for row in writing:  # run lengths of the input are passed on: nothing that could be measured
         ms = row["ours"]["median"]
