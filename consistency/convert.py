@@ -13,11 +13,12 @@ from consistency.cli.backend import add_backend_flags, chosen_backend
 from consistency.cli.common import bars, run_command, say
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.limits import add_limit_flags
+from consistency.cli.needs import BACKEND_NEEDS, output_needs
 from consistency.cli.output import add_output_flags, writing_options
 from consistency.cli.parser import Parser
 from consistency.cli.summary import counted
 from consistency.formats import WRITERS
-from consistency.options import BACKEND_NEEDS, ONLY_IDS, Options, output_needs
+from consistency.options import ONLY_IDS, Options
 
 
 def parser() -> argparse.ArgumentParser:

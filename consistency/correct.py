@@ -11,9 +11,9 @@ from pathlib import Path
 from consistency.cli.backend import add_backend_flags, chosen_backend
 from consistency.cli.common import bars, run_command, say
 from consistency.cli.limits import add_limit_flags
+from consistency.cli.needs import BACKEND_NEEDS
 from consistency.cli.parser import Parser
 from consistency.cli.summary import next_step
-from consistency.options import BACKEND_NEEDS
 
 
 def parser() -> Parser:

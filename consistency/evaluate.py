@@ -17,8 +17,8 @@ from pathlib import Path
 
 from consistency.cli.common import run_command
 from consistency.cli.limits import add_limit_flags
+from consistency.cli.needs import EVALUATION_NEEDS
 from consistency.cli.parser import Parser
-from consistency.options import EVALUATION_NEEDS
 from consistency.plain_text import to_json
 
 # Need a partition of the frame: they have no meaning where masks overlap.

@@ -16,19 +16,12 @@ from consistency.cli.backend import add_backend_flags, chosen_backend
 from consistency.cli.common import bars, fraction, natural, plain_name, run_command, say
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.limits import add_limit_flags
+from consistency.cli.needs import BACKEND_NEEDS, output_needs
 from consistency.cli.output import add_output_choice, add_output_flags
 from consistency.cli.parser import Parser
 from consistency.cli.summary import summary
 from consistency.cli.tracking import with_outputs
-from consistency.options import (
-    BACKEND_NEEDS,
-    EXPERIMENTS,
-    LONG_MEMORY,
-    ONLY_IDS,
-    PIECES_IOU,
-    Options,
-    output_needs,
-)
+from consistency.options import EXPERIMENTS, LONG_MEMORY, ONLY_IDS, PIECES_IOU, Options
 
 if TYPE_CHECKING:  # NumPy is not loaded for --help
     from consistency.backend import Backend

@@ -93,13 +93,7 @@ def join(
             yield now, [row.labels[k] for k in now.kept.tolist()]
 
     joined, lineage, links = _linked(video, collect(labelled()), thumbnails, how)
-    measuring = perf_counter() - began
-    seconds = {
-        "read": measurements.seconds_read,
-        "measured": measurements.seconds_measured,
-        "measuring": measuring,
-        "propagated": measuring - measurements.seconds_waited,
-    }
+    seconds = measurements.seconds(perf_counter() - began)
     report = {
         "pieces": [input_of(piece.dataset) for piece in pieces],
         "shared": video.seams,

@@ -104,14 +104,7 @@ def label(
         mended = associate(measured, options, parameters)
     else:
         mended = _of_given_ids(measurements, measured, options)
-    measuring = perf_counter() - began
-    seconds = {
-        "read": measurements.seconds_read,
-        "measured": measurements.seconds_measured,
-        "measuring": measuring,
-        # What the wait for workers does not explain is the work of this process.
-        "propagated": measuring - measurements.seconds_waited,
-    }
+    seconds = measurements.seconds(perf_counter() - began)
     more = {"work": measurements.work.record()}
     return Labelling(measurements.dataset, mended, seconds, made_with, more)
 

@@ -13,6 +13,16 @@ from consistency.cli.correcting import add_correction_flags, with_corrections
 from consistency.cli.filling import add_filling_flags
 from consistency.cli.input import add_input_flags, name_of, open_input
 from consistency.cli.limits import add_limit_flags
+from consistency.cli.needs import (
+    ASSOCIATION_NEEDS,
+    BACKEND_NEEDS,
+    CORRECTION_NEEDS,
+    FILLING_NEEDS,
+    KERNEL_NEEDS,
+    SEQUENCE_NEEDS,
+    WINDOW_NEEDS,
+    output_needs,
+)
 from consistency.cli.output import add_output_choice, add_output_flags
 from consistency.cli.parser import Parser
 from consistency.cli.sequences import (
@@ -35,17 +45,7 @@ from consistency.endings import BAD_INPUT
 from consistency.formats import fitting
 from consistency.formats.source import Source
 from consistency.names import check_name
-from consistency.options import (
-    ASSOCIATION_NEEDS,
-    BACKEND_NEEDS,
-    CORRECTION_NEEDS,
-    EXPERIMENTS,
-    FILLING_NEEDS,
-    KERNEL_NEEDS,
-    SEQUENCE_NEEDS,
-    WINDOW_NEEDS,
-    output_needs,
-)
+from consistency.options import EXPERIMENTS
 from consistency.progress import Progress, silent
 
 if TYPE_CHECKING:  # NumPy is not loaded for --help
@@ -89,22 +89,7 @@ def parser() -> Parser:
     where.add_argument("--data-path", type=Path, help="DATA, as a flag; without both: ./data")
     add_input_flags(where)
     add_sequence_flags(result)
-    add = group("experiment").add_argument
-    add("--exp-name", type=plain_name, help="name of the experiment; default: that of DATA")
-    add("--experiments", type=Path, default=EXPERIMENTS, help="where experiments are kept")
-    add("--overwrite", action="store_true", help="replace an experiment of this name")
-    add("--resume", action="store_true", help="go on where an interrupted run ended")
-    add(
-        "--hash",
-        action="store_true",
-        help="--resume tells a changed input by its bytes, not by sizes and times; reads all twice",
-    )
-    add(
-        "--report",
-        action="store_true",
-        help="write report.html, which labels are most worth checking; measures masks once more",
-    )
-    add("--quiet", action="store_true", help="no progress bars, no summary")
+    add_experiment_flags(group("experiment"))
     add_correction_flags(group("corrections"))
     work = group("where the work runs")
     add_backend_flags(work)
@@ -122,6 +107,26 @@ def parser() -> Parser:
     add_output_flags(outputs)
     add_limit_flags(group("limits"))
     return result
+
+
+def add_experiment_flags(parser: argparse._ActionsContainer) -> None:
+    """Add where the experiment goes, and what becomes of one that is there."""
+    add = parser.add_argument
+    add("--exp-name", type=plain_name, help="name of the experiment; default: that of DATA")
+    add("--experiments", type=Path, default=EXPERIMENTS, help="where experiments are kept")
+    add("--overwrite", action="store_true", help="replace an experiment of this name")
+    add("--resume", action="store_true", help="go on where an interrupted run ended")
+    add(
+        "--hash",
+        action="store_true",
+        help="--resume tells a changed input by its bytes, not by sizes and times; reads all twice",
+    )
+    add(
+        "--report",
+        action="store_true",
+        help="write report.html, which labels are most worth checking; measures masks once more",
+    )
+    add("--quiet", action="store_true", help="no progress bars, no summary")
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:

@@ -83,6 +83,19 @@ class Measurements:
         """See the class; ValueError if what was found does not fit."""
         return self._dataset if self._dataset.listed else with_frames(self._dataset, self._frames)
 
+    def seconds(self, taken: float) -> dict[str, float]:
+        """Return what the frames so far took, seconds, for run.json.
+
+        What workers spent reading and measuring; ``taken``, what passed until all were labelled;
+        and what of that the wait for workers does not explain: the work of this process.
+        """
+        return {
+            "read": self.seconds_read,
+            "measured": self.seconds_measured,
+            "measuring": taken,
+            "propagated": taken - self.seconds_waited,
+        }
+
     def _waited_for(self, results: Iterator[list]) -> Iterator[FrameMeasurement]:
         """Yield what is in the lists one by one, and count the seconds spent waiting for them."""
         while True:

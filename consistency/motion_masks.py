@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from backends import KERNELS, array_module
 from consistency.cli.common import bars, positive, run_command, say
 from consistency.cli.limits import add_limit_flags
+from consistency.cli.needs import MOTION_MASKS_NEEDS
 from consistency.cli.parser import Parser
-from consistency.options import FLOW_MEDIUM, FLOW_PRESETS, MOTION_MASKS_NEEDS
+from consistency.options import FLOW_MEDIUM, FLOW_PRESETS
 
 if TYPE_CHECKING:  # NumPy is not loaded for --help
     from consistency.motion.fields import Fields

@@ -10,10 +10,10 @@ from consistency.cli.backend import add_backend_flags, chosen_backend
 from consistency.cli.common import bars, run_command
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.limits import add_limit_flags
+from consistency.cli.needs import BACKEND_NEEDS
 from consistency.cli.parser import Parser
 from consistency.endings import BAD_INPUT
 from consistency.formats import with_frames
-from consistency.options import BACKEND_NEEDS
 
 
 def parser() -> argparse.ArgumentParser:

@@ -16,11 +16,12 @@ from consistency.cli.drawing import (
 )
 from consistency.cli.input import name_of, open_input
 from consistency.cli.limits import add_limit_flags
+from consistency.cli.needs import DRAWING_NEEDS
 from consistency.cli.parser import Parser
 from consistency.draw import OVER_IMAGES, ending, writer
 from consistency.draw.replacing import check_free, drawing
 from consistency.formats import list_masks
-from consistency.options import DRAWING_NEEDS, StyleOptions
+from consistency.options import StyleOptions
 
 if TYPE_CHECKING:
     from consistency.backend import Backend

@@ -20,6 +20,7 @@ from consistency.cli.filling import add_filling_flags
 from consistency.cli.input import add_input_flags, open_input
 from consistency.cli.keywords import KeywordParser, as_keywords
 from consistency.cli.limits import add_limit_flags, limits_of
+from consistency.cli.needs import ASSOCIATION_NEEDS, BACKEND_NEEDS, FILLING_NEEDS, WINDOW_NEEDS
 from consistency.cli.tracking import (
     add_association_flags,
     add_mask_flags,
@@ -34,13 +35,7 @@ from consistency.labelling import Labelling, label_and_fill
 from consistency.limits import within
 from consistency.measure.frame import FrameMeasurement, FrameMeasurer
 from consistency.measure.work import Work
-from consistency.options import (
-    ASSOCIATION_NEEDS,
-    BACKEND_NEEDS,
-    FILLING_NEEDS,
-    WINDOW_NEEDS,
-    Options,
-)
+from consistency.options import Options
 from consistency.track.association import associate
 from consistency.versions import versions
 

@@ -11,12 +11,13 @@ from consistency.api.frames import Detections, labels_of_all, spread, with_ids
 from consistency.api.options import WriteOptions
 from consistency.api.sources import Source
 from consistency.cli.keywords import KeywordParser, as_keywords
+from consistency.cli.needs import output_needs
 from consistency.cli.output import add_output_choice, add_output_flags
 from consistency.cli.tracking import with_outputs
 from consistency.formats.filled import count_filled
 from consistency.formats.labelled import Track
 from consistency.labelling import Labelling
-from consistency.options import Options, output_needs
+from consistency.options import Options
 from consistency.outputs import filled_events
 from consistency.track import tables
 from consistency.track.parts import find_parts

@@ -7,10 +7,11 @@ import numpy as np
 from consistency.api.frames import Detections, labels_of_all, with_ids
 from consistency.api.options import TrackerOptions
 from consistency.cli.keywords import KeywordParser
+from consistency.cli.needs import ASSOCIATION_NEEDS
 from consistency.cli.tracking import add_association_flags, add_mask_flags, labelling_of
 from consistency.formats import in_memory
 from consistency.measure.frame import FrameMeasurer
-from consistency.options import ASSOCIATION_NEEDS, MOTIONS
+from consistency.options import MOTIONS
 from consistency.track import tracker
 from consistency.track.blinking import Blinking
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from consistency.cli.needs import Needs
 from consistency.cli.parser import Parser, nearest
-from consistency.options import Needs
 
 # The name of a keyword where it is not that of its flag.
 RENAMED = {"multi": "backend"}

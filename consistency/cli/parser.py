@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from consistency import __version__
+from consistency.cli.needs import Needs
 from consistency.endings import BAD_INPUT
-from consistency.options import Needs
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):

@@ -13,7 +13,7 @@ from consistency.labelling import label
 from consistency.options import Options, WritingOptions
 
 # Flags of each command that have an effect whatever the others are.  A new flag goes here or into
-# a table of consistency/options.py.
+# a table of consistency/cli/needs.py.
 LIMITS = " --max-pixels --max-memory --follow-links --read-all"
 ALWAYS = {
     "consistency.mark_label": "--debug --input-format --sort --sequence --data-file --shard "
