@@ -614,28 +614,34 @@ static int64_t shared_cells(const Picture *a, const Picture *b, int64_t along, i
     return total;
 }
 
-static void compare(const Pool *pool, Py_ssize_t pairs, const int64_t *first,
-                    const int64_t *second, const double *move, const int64_t *frame,
-                    const uint8_t *cut, double *result)
+/* IoU of two thumbnails, the first moved by so many pixels; of what is cut, inside the frame. */
+static double iou(const Pool *pool, int64_t first, int64_t second, const double *move,
+                  const int64_t *frame, int cut)
 {
-    for (Py_ssize_t p = 0; p < pairs; p++) {
-        int64_t one = pool->level[first[p]], other = pool->level[second[p]];
-        int64_t level = one > other ? one : other;
-        Picture a = picture(pool, first[p], level), b = picture(pool, second[p], level);
-        int64_t along = (int64_t)rint(ldexp(move[2 * p], (int)-level));
-        int64_t across = (int64_t)rint(ldexp(move[2 * p + 1], (int)-level));
-        int64_t shared = shared_cells(&a, &b, a.along + along - b.along,
-                                      a.across + across - b.across);
-        int64_t cells = a.cells, others = b.cells;
-        if (cut && cut[p]) {
-            /* Of either only what the frame shows before and after the move. */
-            int64_t size[2] = {ceil_shift(frame[0], level), ceil_shift(frame[1], level)};
-            cells = cells_between(&a, -along - a.along, -across - a.across, size);
-            others = cells_between(&b, along - b.along, across - b.across, size);
-        }
-        int64_t all = cells + others - shared;
-        result[p] = (double)shared / (double)(all > 1 ? all : 1);
+    int64_t one = pool->level[first], other = pool->level[second];
+    int64_t level = one > other ? one : other;
+    Picture a = picture(pool, first, level), b = picture(pool, second, level);
+    int64_t along = (int64_t)rint(ldexp(move[0], (int)-level));
+    int64_t across = (int64_t)rint(ldexp(move[1], (int)-level));
+    int64_t shared = shared_cells(&a, &b, a.along + along - b.along, a.across + across - b.across);
+    int64_t cells = a.cells, others = b.cells;
+    if (cut) {
+        /* Of either only what the frame shows before and after the move. */
+        int64_t size[2] = {ceil_shift(frame[0], level), ceil_shift(frame[1], level)};
+        cells = cells_between(&a, -along - a.along, -across - a.across, size);
+        others = cells_between(&b, along - b.along, across - b.across, size);
     }
+    int64_t all = cells + others - shared;
+    return (double)shared / (double)(all > 1 ? all : 1);
+}
+
+/* The pool whose arrays are in five buffers: words, cells, level, origin, begins. */
+static Pool pool_of(const Py_buffer *b)
+{
+    Py_ssize_t count = b[2].len / 8;
+    Pool pool = {b[0].buf, count ? b[0].len / 8 / count : 0, b[1].buf, b[2].buf, b[3].buf,
+                 b[4].buf, b[4].len / 8};
+    return pool;
 }
 
 PyDoc_STRVAR(compare_doc,
@@ -649,12 +655,14 @@ static PyObject *compare_thumbnails(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*y*y*y*w*", b, b + 1, b + 2, b + 3, b + 4, b + 5,
                           b + 6, b + 7, b + 8, b + 9, b + 10))
         return NULL;
-    Py_ssize_t count = b[2].len / 8;
-    Pool pool = {b[0].buf, count ? b[0].len / 8 / count : 0, b[1].buf, b[2].buf, b[3].buf,
-                 b[4].buf, b[4].len / 8};
+    Pool pool = pool_of(b);
+    const int64_t *first = b[5].buf, *second = b[6].buf;
+    const double *move = b[7].buf;
+    const uint8_t *cut = b[9].len ? b[9].buf : NULL;
+    double *result = b[10].buf;
     Py_BEGIN_ALLOW_THREADS
-    compare(&pool, b[5].len / 8, b[5].buf, b[6].buf, b[7].buf, b[8].buf,
-            b[9].len ? b[9].buf : NULL, b[10].buf);
+    for (Py_ssize_t p = 0; p < b[5].len / 8; p++)
+        result[p] = iou(&pool, first[p], second[p], move + 2 * p, b[8].buf, cut && cut[p]);
     Py_END_ALLOW_THREADS
     release(b, 11);
     Py_RETURN_NONE;
@@ -739,8 +747,88 @@ static PyObject *near_pairs(PyObject *self, PyObject *args)
             found += may_be_near(&masks, &past, &future, e, s, b[14].buf, b[15].buf);
         }
     Py_END_ALLOW_THREADS
-    for (int k = 0; k < 18; k++) PyBuffer_Release(b + k);
+    release(b, 18);
     return PyLong_FromSsize_t(found);
+}
+
+/* All masks of a sequence, and the thumbnails of some: that of mask k is number place[k - low]. */
+typedef struct {
+    Pool pool;
+    const int64_t *place, *frame;
+    int64_t low;
+    const double *centroid;
+    const uint8_t *border;
+    int along;  /* 0: rows of thumbnails run along x, 1: along y */
+} Shapes;
+
+/* IoU of masks i and j with centroids aligned, and with i's at there, j's here. */
+static void overlap(const Shapes *s, int64_t i, int64_t j, const double *there, const double *here,
+                    double *aligned, double *placed)
+{
+    const double *from = s->centroid + 2 * i, *to = s->centroid + 2 * j;
+    double way[2], move[2];
+    for (int k = 0; k < 2; k++) {
+        int n = k == s->along ? 0 : 1;
+        way[n] = to[k] - from[k];
+        move[n] = there[k] - from[k] - (here[k] - to[k]);
+    }
+    int64_t a = s->place[i - s->low], b = s->place[j - s->low];
+    *aligned = iou(&s->pool, a, b, way, s->frame, 0);
+    *placed = iou(&s->pool, a, b, move, s->frame, s->border[i] || s->border[j]);
+}
+
+PyDoc_STRVAR(compare_sides_doc,
+"compare_sides(words, cells, level, origin, begins, frame, numbers, centroid, area, border,\n"
+"              past_mask, past_whole, mask, whole, there, whole_there, whole_place, growth, result,\n"
+"              column_major)\n\n"
+"SHAPE_FIELDS of pairs into ``result`` float64 (p, 3), see track/link_evidence.py; the thumbnails\n"
+"are those of the masks ``numbers`` int64, rising.");
+static PyObject *compare_sides(PyObject *self, PyObject *args)
+{
+    Py_buffer b[19];
+    int column_major;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*y*y*y*y*y*y*y*y*y*y*y*w*p", b, b + 1, b + 2, b + 3,
+                          b + 4, b + 5, b + 6, b + 7, b + 8, b + 9, b + 10, b + 11, b + 12,
+                          b + 13, b + 14, b + 15, b + 16, b + 17, b + 18, &column_major))
+        return NULL;
+    const int64_t *numbers = b[6].buf;
+    Py_ssize_t count = b[6].len / 8;
+    int64_t low = count ? numbers[0] : 0;
+    /* Of what lies between the numbers nothing is ever looked up. */
+    int64_t *place = PyMem_RawMalloc(8 * (count ? numbers[count - 1] - low + 1 : 1));
+    for (Py_ssize_t k = 0; place && k < count; k++) place[numbers[k] - low] = k;
+    Shapes shapes = {pool_of(b), place, b[5].buf, low, b[7].buf, b[9].buf, column_major};
+    const double *area = b[8].buf, *there = b[14].buf, *whole_there = b[15].buf;
+    const double *whole_place = b[16].buf, *growth = b[17].buf;
+    const int64_t *past = b[10].buf, *past_whole = b[11].buf, *future = b[12].buf;
+    const int64_t *whole = b[13].buf;
+    double *result = b[18].buf;
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t p = 0; place && p < b[10].len / 8; p++) {
+        int64_t i = past[p], j = future[p];
+        double first = area[i] * growth[p], second = area[j], aligned, placed;
+        const double *here = shapes.centroid + 2 * j;
+        overlap(&shapes, i, j, there + 2 * p, here, &aligned, &placed);
+        double inside = placed * (first + second) / (1 + placed) / (first < second ? first : second);
+        /* The smaller of both may be a piece: its own side's largest is asked in its stead. */
+        int smaller = first < second;
+        int64_t a = smaller ? past_whole[p] : i, c = smaller ? j : whole[p];
+        if (a != i || c != j) {
+            double other, other_placed;
+            overlap(&shapes, a, c, (smaller ? whole_there : there) + 2 * p,
+                    smaller ? here : whole_place + 2 * p, &other, &other_placed);
+            if (other > aligned) aligned = other;
+            if (other_placed > placed) placed = other_placed;
+        }
+        result[3 * p] = aligned;
+        result[3 * p + 1] = placed;
+        result[3 * p + 2] = inside < 1 ? inside : 1;
+    }
+    Py_END_ALLOW_THREADS
+    release(b, 19);
+    PyMem_RawFree(place);
+    if (!place) return PyErr_NoMemory();
+    Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {
@@ -755,6 +843,7 @@ static PyMethodDef functions[] = {
     {"samples", samples, METH_VARARGS, samples_doc},
     {"compare_thumbnails", compare_thumbnails, METH_VARARGS, compare_doc},
     {"near_pairs", near_pairs, METH_VARARGS, near_pairs_doc},
+    {"compare_sides", compare_sides, METH_VARARGS, compare_sides_doc},
     {NULL, NULL, 0, NULL},
 };
 
@@ -764,7 +853,7 @@ static struct PyModuleDef module = {
 };
 
 /* Goes up with every change of what a function is called, takes or does: compiled.py asks. */
-#define INTERFACE 2
+#define INTERFACE 3
 
 PyMODINIT_FUNC PyInit__compiled(void)
 {

@@ -7,7 +7,7 @@ environment leaves them out.
 import os
 from types import ModuleType
 
-INTERFACE = 2  # that of _compiled.c
+INTERFACE = 3  # that of _compiled.c
 
 native: ModuleType | None = None
 if os.environ.get("MASK_LABEL_COMPILED") != "0":

@@ -32,13 +32,13 @@ def _cells_between(rows: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.n
 
 
 class ThumbnailPool:
-    """Thumbnails that are compared, by number."""
+    """Thumbnails that are compared, by number; ``column_major`` as in Thumbnails."""
 
     def __init__(self, *parts: Thumbnails) -> None:
         first = joined(parts)
         self.level, self._origin = first.level, first.origin
         self._words, self._cells = first.words, first.cells
-        self._column_major = first.column_major
+        self.column_major = first.column_major
         self._used = np.ones(first.level.size, bool)
         self._own = False  # until something is added, the arrays may be those of ``parts``
 
@@ -54,7 +54,7 @@ class ThumbnailPool:
             # By a quarter, so that growing copies each thumbnail a few times and no more.
             self._grow(max(missing, known // 4))
             numbers = np.concatenate([numbers, known + np.arange(missing)])
-        self._column_major = new.column_major if new.level.size else self._column_major
+        self.column_major = new.column_major if new.level.size else self.column_major
         self._used[numbers] = True
         self.level[numbers], self._origin[numbers] = new.level, new.origin
         self._cells[numbers] = new.cells
@@ -105,17 +105,16 @@ class ThumbnailPool:
             raise ValueError("within needs the size of the frame")
         result = np.empty(first.size)
         if compiled.native is not None:
-            # Along and across the rows of cells: x, y, or y, x.
-            size = (0, 0) if frame is None else frame if self._column_major else frame[::-1]
+            *pool, size = self.buffers(frame)
             compiled.native.compare_thumbnails(
-                *(self._words, self._cells, self.level, self._origin, FIRST_ROW[:-1]),
+                *pool,
                 *(np.ascontiguousarray(numbers, np.int64) for numbers in (first, second)),
                 np.array(
-                    displacement[:, ::-1] if self._column_major else displacement,
+                    displacement[:, ::-1] if self.column_major else displacement,
                     order="C",
                     dtype=float,
                 ),
-                np.array(size, np.int64),
+                size,
                 np.zeros(0, bool) if within is None else np.ascontiguousarray(within, bool),
                 result,
             )
@@ -125,6 +124,13 @@ class ThumbnailPool:
             cut = np.zeros(0, np.int64) if within is None else within[some].nonzero()[0]
             result[some] = self._iou(first[some], second[some], displacement[some], frame, cut)
         return result
+
+    def buffers(self, frame: tuple[int, int] | None) -> tuple[np.ndarray, ...]:
+        """What compiled loops are given: words, cells, level, origin, first rows; size of frame."""
+        # Along and across the rows of cells: x, y, or y, x.
+        size = (0, 0) if frame is None else frame if self.column_major else frame[::-1]
+        arrays = self._words, self._cells, self.level, self._origin, FIRST_ROW[:-1]
+        return *arrays, np.array(size, np.int64)
 
     def _iou(
         self,
@@ -142,7 +148,7 @@ class ThumbnailPool:
         # How much coarser than its finest each is needed, and its first cell there.
         step = np.minimum(np.concatenate([level, level]) - finest, STEPS)
         origin = -(-self._origin.take(both, axis=0) >> step[:, None])
-        displacement = displacement[:, ::-1] if self._column_major else displacement
+        displacement = displacement[:, ::-1] if self.column_major else displacement
         # Whole cells: a shift by a fraction would need the pixels again.
         move = np.rint(displacement * np.exp2(-level)[:, None]).astype(np.int64)
         way = origin[:pairs] + move - origin[pairs:]
@@ -159,7 +165,7 @@ class ThumbnailPool:
         if cut.size:
             # Of either thumbnail only what the frame shows before and after the move.
             assert frame is not None
-            size = np.array(frame if self._column_major else frame[::-1])
+            size = np.array(frame if self.column_major else frame[::-1])
             ends = np.tile(-(-size >> level[cut, None]), (2, 1))
             low, sides = move.take(cut, axis=0), np.concatenate([cut, cut + pairs])
             begin = np.concatenate([-low, low]) - origin.take(sides, axis=0)

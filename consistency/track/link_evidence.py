@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from consistency.masks import compiled
 from consistency.masks.thumbnail_pool import ThumbnailPool
 from consistency.track.tracklets import SequenceMasks, Side
 
@@ -217,6 +218,23 @@ def _overlaps(masks: SequenceMasks, poses: _Poses) -> np.ndarray:
     if numbers.size > SHAPES_AT_A_TIME:
         halves = np.array_split(np.arange(past.mask.size), 2)
         return np.concatenate([_overlaps(masks, poses.take(half)) for half in halves])
+    pool = ThumbnailPool(masks.thumbnails.find(numbers))
+    if compiled.native is None:
+        return _compared(_Shapes(masks, numbers, pool), poses)
+    result = np.empty((past.mask.size, len(SHAPE_FIELDS)))
+    compiled.native.compare_sides(
+        *pool.buffers(masks.shape),
+        *(numbers, masks.centroid, masks.area, masks.touches_border),
+        *(past.mask, past.whole, future.mask, future.whole),
+        *(poses.there, poses.whole_there, future.whole_place, poses.growth),
+        *(result, pool.column_major),
+    )
+    return result
+
+
+def _compared(shapes: "_Shapes", poses: _Poses) -> np.ndarray:
+    """Compare poses of ``shapes``, see ``_overlaps``; ``compare_sides`` of _compiled.c in NumPy."""
+    masks, past, future = shapes.masks, poses.past, poses.future
     area = masks.area[past.mask] * poses.growth, masks.area[future.mask]
     smaller = area[0] < area[1]
     # The smaller of both may be a piece: its own side's largest shape is asked in its stead.
@@ -224,7 +242,6 @@ def _overlaps(masks: SequenceMasks, poses: _Poses) -> np.ndarray:
     other_j = np.where(smaller, future.mask, future.whole)
     from_i = np.where(smaller[:, None], poses.whole_there, poses.there)
     to_j = np.where(smaller[:, None], masks.centroid[future.mask], future.whole_place)
-    shapes = _Shapes(masks, numbers)
     place = masks.centroid[future.mask]
     aligned, placed = shapes.overlap(past.mask, future.mask, poses.there, place)
     shared = placed * (area[0] + area[1]) / (1 + placed)
@@ -236,21 +253,22 @@ def _overlaps(masks: SequenceMasks, poses: _Poses) -> np.ndarray:
     return np.stack([aligned, placed, inside], axis=1)
 
 
+@dataclass(frozen=True, eq=False)
 class _Shapes:
-    """Thumbnails of some masks of a sequence, by rising numbers, ready to be compared."""
+    """Masks of a sequence, and the thumbnails of some, by their rising ``numbers``."""
 
-    def __init__(self, masks: SequenceMasks, numbers: np.ndarray) -> None:
-        self._masks, self._numbers = masks, numbers
-        self._pool = ThumbnailPool(masks.thumbnails.find(numbers))
+    masks: SequenceMasks
+    numbers: np.ndarray
+    pool: ThumbnailPool
 
     def overlap(
         self, i: np.ndarray, j: np.ndarray, there: np.ndarray, here: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """IoU of masks i and j with centroids aligned, and with i's at ``there``, j's ``here``."""
-        masks, numbers = self._masks, self._numbers
+        masks, numbers = self.masks, self.numbers
         a, b = numbers.searchsorted(i), numbers.searchsorted(j)
         way = masks.centroid[j] - masks.centroid[i]
         cut = masks.touches_border[i] | masks.touches_border[j]
         # Moved into the later mask's own frame, where its thumbnail lies.
         move = there - masks.centroid[i] - (here - masks.centroid[j])
-        return self._pool.iou(a, b, way), self._pool.iou(a, b, move, masks.shape, cut)
+        return self.pool.iou(a, b, way), self.pool.iou(a, b, move, masks.shape, cut)

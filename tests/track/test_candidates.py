@@ -7,6 +7,8 @@ import pytest
 from labelling import boxes, measure_all
 
 from consistency.masks import compiled
+from consistency.masks.packing import pack
+from consistency.masks.thumbnails import thumbnails
 from consistency.measure.camera_motion import Motion
 from consistency.track import candidates, link_evidence
 from consistency.track.calibration import learn
@@ -16,7 +18,14 @@ from consistency.track.link_evidence import EvidenceMeter
 from consistency.track.parameters import DEFAULTS
 from consistency.track.results import collect
 from consistency.track.thumbnail_store import ThumbnailStore
-from consistency.track.tracklets import NONE, SequenceMasks, Tracks, look_ahead, look_back
+from consistency.track.tracklets import (
+    NONE,
+    SequenceMasks,
+    Side,
+    Tracks,
+    look_ahead,
+    look_back,
+)
 
 MISSED = 12
 
@@ -123,7 +132,12 @@ def test_shapes_are_compared_few_at_a_time(monkeypatch):
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
-@pytest.mark.skipif(compiled.native is None, reason="the inner loops are not compiled here")
+needs_compiled = pytest.mark.skipif(
+    compiled.native is None, reason="the inner loops are not compiled here"
+)
+
+
+@needs_compiled
 @pytest.mark.parametrize("camera", ["stands", "moves"])
 def test_compiled_and_not_the_same_pairs_are_near(monkeypatch, camera):
     masks, tracks = crowd()
@@ -155,3 +169,54 @@ def test_compiled_and_not_the_same_pairs_are_near(monkeypatch, camera):
     assert slow[0].size == given[0], "nearly all others are left out at once"
     for one, other in zip(slow, fast, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def noise(order, count=60, shape=(90, 140)):
+    """Masks of a sequence, one a frame: noise in boxes of all sizes, some at the border."""
+    random = np.random.default_rng(4)
+    pixels = np.zeros((count, *shape), bool)
+    for mask in pixels:
+        y, x = random.integers(0, np.array(shape) - 8)
+        height, width = random.integers(4, 90, 2)
+        mask[y : y + height, x : x + width] = True
+        mask &= random.random(shape) < random.choice([0.3, 1.0])
+    packed = pack(pixels, shape, order)
+    boxes, centroids = packed.boxes_and_centroids()
+    store = ThumbnailStore()
+    store.add(thumbnails(packed, boxes))
+    return SequenceMasks(
+        t=np.arange(count),
+        first=np.arange(count + 1),
+        area=packed.areas().astype(float),
+        centroid=centroids,
+        touches_border=random.random(count) < 0.5,
+        containment=np.zeros(count),
+        shape=shape,
+        camera=CameraPath([], 1),
+        thumbnails=store,
+    )
+
+
+@needs_compiled
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_compiled_and_not_shapes_overlap_the_same_to_the_bit(monkeypatch, order):
+    masks, random, pairs = noise(order), np.random.default_rng(5), 3000
+
+    def side():
+        mask = random.integers(0, masks.t.size, pairs)
+        # In half of the pairs the mask itself is the largest of its side.
+        whole = np.where(random.random(pairs) < 0.5, mask, random.integers(0, 60, pairs))
+        place = masks.centroid[mask] + random.normal(0, 15, (pairs, 2))
+        return Side(mask, np.zeros((pairs, 2)), whole, place)
+
+    past, future = side(), side()
+    there = masks.centroid[future.mask] + random.normal(0, 15, (pairs, 2))
+    whole_there = there + random.normal(0, 10, (pairs, 2))
+    growth = random.uniform(0.5, 2, pairs)
+    poses = link_evidence._Poses(past, future, there, whole_there, growth)
+    fast = link_evidence._overlaps(masks, poses)
+    monkeypatch.setattr(compiled, "native", None)
+    slow = link_evidence._overlaps(masks, poses)
+    assert np.array_equal(slow, fast)
+    assert (fast.std(axis=0) > 0.1).all()
+    assert fast.max() == 1
