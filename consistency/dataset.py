@@ -115,7 +115,7 @@ class Dataset:
 
 
 # Of records, what is computed with; a whole number beyond 64 bits fits no array.
-NUMBERS = ("area", "predicted_iou", "stability_score", "score")
+NUMBERS = frozenset({"area", "predicted_iou", "stability_score", "score"})
 LARGEST_NUMBER = (1 << 63) - 1
 PLAIN = frozenset({int, float, str, bool, type(None)})  # types that hold no others
 DEEPEST = 20  # lists in lists of a record, beside its segmentation
@@ -127,8 +127,9 @@ def check_records(frame: Frame, where: Path | str) -> None:
     for i, record in enumerate(frame.records):
         for key, value in record.items():
             # Of hundreds of thousands of records nearly all values are plain, and known by type.
-            if type(value) in PLAIN:
-                if type(value) is int and abs(value) > LARGEST_NUMBER and key in NUMBERS:
+            kind = type(value)
+            if kind in PLAIN:
+                if kind is int and key in NUMBERS and abs(value) > LARGEST_NUMBER:
                     raise ValueError(
                         f"{where}: frame {frame.name!r}, mask {i}: {key!r} is {short(value)}, "
                         "beyond 64 bits; correct it, or leave it out"
@@ -147,7 +148,7 @@ def check_records(frame: Frame, where: Path | str) -> None:
 
 
 def _too_deep(value: Any, left: int = DEEPEST) -> bool:
-    if not isinstance(value, list | dict):
+    if not isinstance(value, (list, dict)):
         return False
     inner = value.values() if isinstance(value, dict) else value
     if not left or PLAIN.issuperset(map(type, inner)):

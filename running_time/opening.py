@@ -132,7 +132,7 @@ def megabytes(file: Path) -> int:
 
 def table(rows: list[dict]) -> str:
     """Markdown table."""
-    lines = ["| what | opened, ms | parsed or listed and no more, ms |", "|---|---|---|"]
+    lines = ["| what | opened, ms | parsed, read or listed and no more, ms |", "|---|---|---|"]
     for row in rows:
         ours, needed = (
             f"{median:.0f} ({low:.0f} – {high:.0f})"

@@ -209,6 +209,11 @@ def without_collection() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            # What was made stays: among the old objects it is not looked through as soon as the
+            # search is on again.  Where a program has frozen some of its own, these stay frozen.
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

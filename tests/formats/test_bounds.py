@@ -1,5 +1,6 @@
 """What an input may ask for: headers that lie, sizes, memory, odd files, endless numbers."""
 
+import gc
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tracemalloc
 import warnings
+import weakref
 import zipfile
 
 import numpy as np
@@ -23,7 +25,7 @@ from consistency import mark_label
 from consistency.cli.common import run_cli
 from consistency.cli.parser import Parser
 from consistency.dataset import Frame, check_records
-from consistency.formats.source import read_text
+from consistency.formats.source import read_text, without_collection
 from consistency.limits import Limits, within
 from consistency.measure.chunks import CHUNK_FRAMES, longest_chunk
 from consistency.sequences import in_table
@@ -299,6 +301,43 @@ def test_ends_of_lines_are_those_of_python(tmp_path):
         file.write_bytes(content.encode())
         with open(file, encoding="utf-8-sig") as lines:
             assert read_text(file) == lines.read()
+
+
+class Link:
+    """What may be part of a cycle."""
+
+
+def test_putting_off_the_search_for_cycles_leaves_no_trace():
+    def cycle():
+        one = Link()
+        one.own = one
+        return weakref.ref(one)
+
+    before, frozen = cycle(), gc.get_freeze_count()
+    with without_collection():
+        assert not gc.isenabled()
+        inside = cycle()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == frozen
+    assert inside() is not None  # nothing has looked for it yet
+    gc.collect()
+    assert before() is None
+    assert inside() is None
+    gc.freeze()  # as a program may do that uses the package
+    try:
+        frozen = gc.get_freeze_count()
+        with without_collection():
+            pass
+        assert gc.get_freeze_count() >= frozen - 1000 > 0
+    finally:
+        gc.unfreeze()
+    gc.disable()
+    try:
+        with without_collection():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_warnings_of_libraries_are_one_line(capsys):
