@@ -7,8 +7,6 @@ from typing import Any
 
 from consistency.backend import Backend
 from consistency.dataset import Dataset
-from consistency.filling.key_frames import key_frames
-from consistency.filling.stage import Filled, fill
 from consistency.journal import Journal
 from consistency.measure.frame import FrameMeasurement
 from consistency.measurements import Measurements
@@ -65,6 +63,9 @@ def label_and_fill(
     how = options.filling
     if how is None:
         return label(dataset, backend, options, progress, journal=journal)
+    from consistency.filling.key_frames import key_frames
+    from consistency.filling.stage import Filled, fill
+
     keys = key_frames(dataset, how, backend)
     chosen = replace(dataset, frames=tuple(dataset.frames[t] for t in keys))
     known = label(chosen, backend, options, progress, journal=journal)

@@ -394,7 +394,7 @@ def test_an_interrupted_run_goes_on(clip, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("consistency.labelling.fill", killed)
+        patch.setattr("consistency.filling.stage.fill", killed)
         assert run(clip / "d", tmp_path / "again", *flags) != 0
     assert run(clip / "d", tmp_path / "again", *flags, "--resume") == 0
     assert content(tmp_path / "again") == content(tmp_path / "whole")
