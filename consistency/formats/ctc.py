@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
-from consistency.formats import flatten, images
+from consistency.formats import flatten, images, label_images
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.numbering import number_labels
@@ -63,7 +63,7 @@ def open_dataset(source: Source) -> Dataset:
             "move it away"
         )
     parents = _read_parents(_table(source.path))
-    frames = in_order(images.label_frames(source.path, files), source.path)
+    frames = in_order(label_images.label_frames(source.path, files), source.path)
     links = {label: parent for label, parent in parents.items() if parent}
     return Dataset(Layout(source.path, "ctc"), frames, parents=links)
 
@@ -113,12 +113,12 @@ def check_listed(layout: Layout, frames: Sequence[Frame]) -> None:
 
 def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
     """List and pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
-    return images.read_unlisted(layout.root, frame)
+    return label_images.read_unlisted(layout.root, frame)
 
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
-    return images.read_label_frame(layout.root, frame)
+    return label_images.read_label_frame(layout.root, frame)
 
 
 @dataclass(frozen=True)

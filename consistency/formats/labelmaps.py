@@ -9,7 +9,7 @@ Written: label_maps/<frame stem>.png, 8 bits where they hold all labels, else 16
 from functools import partial
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
-from consistency.formats import ctc, flatten, images
+from consistency.formats import ctc, flatten, label_images
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.numbering import gather_numbers, number_labels
@@ -38,18 +38,18 @@ def matches(source: Source) -> bool:
 
 def open_dataset(source: Source) -> Dataset:
     """List the frames; what is in them is known when they are read."""
-    frames = in_order(images.label_frames(source.path, source.images), source.path)
+    frames = in_order(label_images.label_frames(source.path, source.images), source.path)
     return Dataset(Layout(source.path, "labelmaps"), frames)
 
 
 def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
     """List and pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
-    return images.read_unlisted(layout.root, frame)
+    return label_images.read_unlisted(layout.root, frame)
 
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
-    return images.read_label_frame(layout.root, frame)
+    return label_images.read_label_frame(layout.root, frame)
 
 
 def _plan(sequence: LabelledSequence, options: WritingOptions) -> flatten.ImagePlan[None]:

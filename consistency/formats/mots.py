@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, frame_range, in_order
-from consistency.formats import flatten, images, rle
+from consistency.formats import flatten, images, label_images, rle
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.numbering import Numbering, count_labels, keep_largest
@@ -49,7 +49,7 @@ def matches(source: Source) -> bool:
     if source.images[0].suffix != ".png":
         return False
     # Plain label images have 16 bits as well; only the ids tell, and only pixels have those.
-    values = images.values_of(images.read_numbers(source.images[0]))
+    values = label_images.values_of(images.read_numbers(source.images[0]))
     return bool(values) and min(values) >= INSTANCES
 
 
@@ -69,7 +69,7 @@ def _has_lines(path: Path) -> bool:
 def open_dataset(source: Source) -> Dataset:
     """List the frames; ValueError with the line of a malformed text."""
     if source.images:
-        frames = images.label_frames(source.path, source.images)
+        frames = label_images.label_frames(source.path, source.images)
         return Dataset(Layout(source.path, "mots"), in_order(frames, source.path))
     path = source.path if source.path.is_file() else _choose(source)
     return Dataset(Layout(path, "mots", "F"), in_order(_frames(path), path, key=None))
@@ -121,14 +121,14 @@ def _frame(t: int, records: list[dict], ignored: list[dict] | None) -> Frame:
 
 def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
     """List and pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
-    return images.read_unlisted(layout.root, frame, (IGNORE_ID,))
+    return label_images.read_unlisted(layout.root, frame, (IGNORE_ID,))
 
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
     if layout.order == "F":
         return rle.read_frame(frame)
-    return images.read_label_frame(layout.root, frame)
+    return label_images.read_label_frame(layout.root, frame)
 
 
 def _plan(sequence: LabelledSequence, options: WritingOptions) -> flatten.ImagePlan[NameAndFirst]:

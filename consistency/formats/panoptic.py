@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
-from consistency.formats import images
+from consistency.formats import images, label_images
 from consistency.formats.buffer import Buffer
 from consistency.formats.source import Source, category_names, value_of
 from consistency.masks.packed import PackedMasks
@@ -111,11 +111,11 @@ def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
     segments = frame.source
     image = read_ids(layout.root / frame.name)
     # The JSON decides what is a mask: id 0 and unlisted ids are void.
-    values, masks = images.values_and_masks(image, segments.__contains__)
+    values, masks = label_images.values_and_masks(image, segments.__contains__)
     records = tuple({"segmentation": frame.name, "value": v} | segments[v] for v in values)
     return Frame(frame.name, records, identities=tuple(r["value"] for r in records)), masks
 
 
 def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     """Pack the masks of ``frame``; see ``consistency.formats`` for the contract."""
-    return images.read_label_frame(layout.root, frame, read_ids)
+    return label_images.read_label_frame(layout.root, frame, read_ids)

@@ -7,7 +7,7 @@ DATA/<frame>_<i>.png      all in one folder; a label image per frame may be name
 import re
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
-from consistency.formats import amg, images, values
+from consistency.formats import amg, images, label_images, values
 from consistency.formats.buffer import Buffer
 from consistency.formats.source import MASK_SUFFIXES, Source
 from consistency.masks.packed import PackedMasks
@@ -106,7 +106,7 @@ def _is_binary(folder: Source) -> bool:
     if folder.sample_image is None or folder.sample_image.kind != "numbers":
         return False
     # One value, 1 or 255; an empty mask has none.
-    return len(images.values_of(images.read_numbers(folder.images[0]))) <= 1
+    return len(label_images.values_of(images.read_numbers(folder.images[0]))) <= 1
 
 
 def open_dataset(source: Source) -> Dataset:

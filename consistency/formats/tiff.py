@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from consistency.dataset import Dataset, Frame, Layout, in_order
-from consistency.formats import images
+from consistency.formats import images, label_images
 from consistency.formats.buffer import Buffer
 from consistency.formats.labelled import LabelledSequence
 from consistency.formats.layers import Layers, draw_layers, plan_layers
@@ -110,7 +110,7 @@ def read_unlisted(layout: Layout, frame: Frame) -> tuple[Frame, PackedMasks]:
     packed: list[PackedMasks] = []
     for name in names:
         with _open(layout.root / name) as pages:
-            values, masks = images.values_and_masks(pages(t))
+            values, masks = label_images.values_and_masks(pages(t))
         # Layer after layer: ``read_masks`` finds the masks in this order again.
         records += [{"segmentation": name, "value": value} for value in values]
         packed += [masks] if values else []
@@ -126,7 +126,7 @@ def read_masks(layout: Layout, frame: Frame, buffer: Buffer) -> PackedMasks:
     packed: list[PackedMasks] = []
     for name, mine in values.items():
         with _open(layout.root / name) as pages:
-            packed.append(images.pack_labels(pages(frame.source), mine))
+            packed.append(label_images.pack_labels(pages(frame.source), mine))
     return _join(frame, packed)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco
 
-from consistency.formats import images, rle
+from consistency.formats import images, label_images, rle
 
 # pycocotools 2.0.11 with NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -22,7 +22,7 @@ SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 40)) | st.sampled_from(
 
 
 @st.composite
-def label_images(draw):
+def pictures(draw):
     """A label image of few values in patches, as objects are, of any integer dtype."""
     shape = draw(SHAPES)
     dtype = draw(st.sampled_from([np.uint8, np.uint16, np.int32, np.uint32, np.int64]))
@@ -40,33 +40,33 @@ EMPTY = np.zeros((5, 7), np.uint8)
 FULL = np.full((5, 7), 3, np.uint16)
 
 
-@given(label_images())
+@given(pictures())
 @example(EMPTY)
 @example(FULL)
 def test_label_images_are_packed(image):
-    values = images.values_of(image)
+    values = label_images.values_of(image)
     assert values == [v for v in np.unique(image).tolist() if v]
-    packed = images.pack_labels(image, values)
+    packed = label_images.pack_labels(image, values)
     assert (packed.shape, packed.count, packed.order) == (image.shape, len(values), "C")
     for i, value in enumerate(values):
         np.testing.assert_array_equal(packed.unpack(i), image == value)
 
 
-@given(label_images(), st.randoms())
+@given(pictures(), st.randoms())
 def test_masks_come_in_the_order_of_the_values_asked_for(image, random):
-    values = [*images.values_of(image), 9999]
+    values = [*label_images.values_of(image), 9999]
     random.shuffle(values)
-    packed = images.pack_labels(image, values)
+    packed = label_images.pack_labels(image, values)
     for i, value in enumerate(values):
         np.testing.assert_array_equal(packed.unpack(i), image == value)
 
 
-@given(label_images())
+@given(pictures())
 @example(EMPTY)
 @example(FULL)
 def test_run_lengths_of_a_label_image_are_those_of_pycocotools(image):
     runs = rle.of_labels(image)
-    assert list(runs) == images.values_of(image)
+    assert list(runs) == label_images.values_of(image)
     for value, found in runs.items():
         pixels = np.asfortranarray((image == value).astype(np.uint8))
         assert found["counts"] == coco.encode(pixels)["counts"].decode()
