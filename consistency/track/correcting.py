@@ -5,7 +5,7 @@ correction says is remembered as links between masks that must hold and that mus
 that breaks such a link contradicts it, and both are named.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -13,10 +13,7 @@ import numpy as np
 
 from consistency.corrections import Correction, Corrections, MaskPlace, fingerprint
 from consistency.formats.labelled import LabelledFrame
-
-# Log odds, float64 (p,), that an earlier and a later mask, int64 (p,) each, are one object; the
-# first argument is the label of every mask.  NaN where nothing tells it.
-Evidence = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+from consistency.track.exchanging import Evidence, best_place, exchanged, links, with_return
 
 
 def fingerprint_of(frames: Sequence[LabelledFrame], label: np.ndarray, there: np.ndarray) -> str:
@@ -133,7 +130,7 @@ class Corrected:
     def _swap(self, item: Correction) -> None:
         at = self._frame(item.frame)
         one, two = (self._masks(label) for label in item.labels)
-        self._exchange(one, two, at)
+        self._exchange(one, two, [at])
 
     def _rename(self, item: Correction) -> None:
         label, name = item.labels[0], item.name or ""
@@ -167,7 +164,12 @@ class Corrected:
             self._join(np.sort(np.concatenate([one, two])), stays)
             self._hand_name_on(goes, stays)
             return
-        self._exchange(one, two, self._best_exchange(one, two, x, y))
+        frames = range(int(self.t[x]) + 1, int(self.t[y]) + 1)
+        at = frames[-1]
+        if self.evidence is not None:
+            at = best_place(self.evidence, self.label, self.t, (one, two), frames)
+        numbers = int(self.label[one[0]]), int(self.label[two[0]])
+        self._exchange(one, two, self._and_back((one, two), numbers, at, frames))
 
     def _different(self, item: Correction) -> None:
         x, y = self._two(item.masks)
@@ -179,7 +181,11 @@ class Corrected:
             if x <= pair.earlier and pair.later <= y and self._one(pair):
                 self._contradicts(pair.said)
         between = masks[(masks > x) & (masks <= y)]
-        self._cut(masks, masks[masks >= self._best_cut(masks, between)])
+        at, frames = self._best_cut(masks, between), range(int(self.t[x]) + 1, int(self.t[y]) + 1)
+        tracks, numbers = (masks, masks[:0]), (int(self.label[x]), self._free)
+        places = self._and_back(tracks, numbers, int(self.t[at]), frames)
+        label = exchanged(self.label, self.t, tracks, numbers, places)
+        self._cut(masks, masks[label[masks] == self._free])
 
     def _join(self, masks: np.ndarray, label: int) -> None:
         """Give all masks, in order of time, one label."""
@@ -189,26 +195,37 @@ class Corrected:
         self.label = self.label.copy()
         self.label[masks] = label
 
-    def _cut(self, masks: np.ndarray, later: np.ndarray) -> None:
-        """Give the later masks of a track a new label."""
-        self.apart.append(Pair(int(masks[masks < later[0]][-1]), int(later[0]), self._said))
+    def _and_back(
+        self,
+        tracks: tuple[np.ndarray, np.ndarray],
+        numbers: tuple[int, int],
+        at: int,
+        frames: range,
+    ) -> list[int]:
+        if self.evidence is None:
+            return [at]
+        return with_return(self.evidence, self.label, self.t, tracks, numbers, at, frames)
+
+    def _cut(self, masks: np.ndarray, part: np.ndarray) -> None:
+        """Give a stretch of a track a new label."""
+        for later in (part[0], *masks[masks > part[-1]][:1]):
+            self.apart += [Pair(int(x), int(later), self._said) for x in masks[masks < later][-1:]]
         self.label = self.label.copy()
-        self.label[later] = self._free
+        self.label[part] = self._free
         self._free += 1
 
-    def _exchange(self, one: np.ndarray, two: np.ndarray, at: int) -> None:
-        """Exchange the labels of two tracks from frame ``at`` on."""
-        tails = self._since(one, at), self._since(two, at)
-        if not tails[0].size and not tails[1].size:
+    def _exchange(self, one: np.ndarray, two: np.ndarray, places: Sequence[int]) -> None:
+        """Exchange the labels of two tracks from a frame on, and back from the next place on."""
+        numbers = int(self.label[one[0]]), int(self.label[two[0]])
+        label = exchanged(self.label, self.t, (one, two), numbers, places)
+        if (label == self.label).all():
             self._fail("neither label has a mask from there on")
-        heads = one[: one.size - tails[0].size], two[: two.size - tails[1].size]
-        labels = int(self.label[one[0]]), int(self.label[two[0]])
-        self.label = self.label.copy()
-        for k in (0, 1):
-            self.label[tails[k]] = labels[1 - k]
-            for tail, pairs in ((tails[k], self.apart), (tails[1 - k], self.together)):
-                if heads[k].size and tail.size:
-                    pairs.append(Pair(int(heads[k][-1]), int(tail[0]), self._said))
+        before, after = (links(each, (one, two)) for each in (self.label, label))
+        self.together += [Pair(x, y, self._said) for x, y in sorted(after - before)]
+        # Not those between which a mask of the other track has come.
+        undone = [(x, y) for x, y in sorted(before - after) if label[x] != label[y]]
+        self.apart += [Pair(x, y, self._said) for x, y in undone]
+        self.label = label
 
     def _best_cut(self, masks: np.ndarray, between: np.ndarray) -> int:
         """Return the mask of ``between`` whose link to the one before is the weakest."""
@@ -217,22 +234,6 @@ class Corrected:
         before = masks[masks.searchsorted(between) - 1]
         odds = self.evidence(self.label, before, between)
         return int(between[-1] if np.isnan(odds).all() else between[np.nanargmin(odds)])
-
-    def _best_exchange(self, one: np.ndarray, two: np.ndarray, x: int, y: int) -> int:
-        """Return the frame after that of x, up to that of y, where tracks exchange best."""
-        frames = np.arange(self.t[x] + 1, self.t[y] + 1)
-        if self.evidence is None:
-            return int(frames[-1])
-        place = one.searchsorted(self.first[frames]), two.searchsorted(self.first[frames])
-        value = np.zeros(frames.size)
-        for head, tail, sign in ((0, 1, 1), (1, 0, 1), (0, 0, -1), (1, 1, -1)):
-            tracks = one, two
-            some = (place[head] > 0) & (place[tail] < tracks[tail].size)
-            earlier = tracks[head][place[head][some] - 1]
-            later = tracks[tail][place[tail][some]]
-            value[some] += sign * np.nan_to_num(self.evidence(self.label, earlier, later))
-        # The latest of equals: all is known by then.
-        return int(frames[value.size - 1 - value[::-1].argmax()])
 
     def _hand_name_on(self, goes: int, stays: int) -> None:
         """Let a label that is gone leave its name to the one that it has become."""

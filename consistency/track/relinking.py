@@ -9,7 +9,8 @@ from collections import Counter
 
 import numpy as np
 
-from consistency.track.correcting import Corrected, Evidence
+from consistency.track.correcting import Corrected
+from consistency.track.exchanging import Evidence
 from consistency.track.linking import Linked, assign
 from consistency.track.tracklets import Tracks
 

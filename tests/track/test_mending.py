@@ -128,6 +128,46 @@ def test_one_object_in_two_tracks_mends_both(exchanged):
     assert len(own[1]) == 2, "without any evidence they exchange in the later frame"
 
 
+@pytest.mark.parametrize("frames", [(11, 12), (13, 14), (5, 13), (12, 20)])
+def test_labels_that_were_exchanged_for_a_moment_change_back(frames):
+    """What follows is right already; else a single mask would take it all along."""
+    measured, shown = measure(walkers())
+    labels = mixed_up(shown, 12, {1: 4, 4: 1})
+    labels[14:] = mixed_up(shown, 12, {})[14:]
+    run = Run(measured, shown, labels)
+    assert len(found(run.mended(), shown)[1]) == 2, "the premise"
+    item = {"do": "same", "masks": [run.mask(1, t) for t in frames]}
+    own = found(run.mended(item), shown)
+    assert all(len(labels) == 1 for labels in own.values())
+
+
+def test_a_label_that_was_taken_away_for_a_moment_comes_back():
+    """Object 1 has that of object 4 in frame 12, and object 4 another one."""
+    measured, shown = measure(walkers())
+    labels = mixed_up(shown, 12, {1: 4, 4: 8})
+    labels[13:] = mixed_up(shown, 12, {})[13:]
+    run = Run(measured, shown, labels)
+    item = {"do": "same", "masks": [run.mask(1, 11), run.mask(1, 12)]}
+    own = found(run.mended(item), shown)
+    assert [len(own[k]) for k in (0, 1, 2, 3, 5)] == [1] * 5
+    assert own[4] >= {run.label(4, 0)}
+
+
+@pytest.mark.parametrize("frames", [(11, 12), (12, 13), (8, 12)])
+def test_a_track_that_had_another_mask_for_a_moment_goes_on(frames):
+    """Object 4 has the label of object 1 in frame 12, and object 1 another one."""
+    measured, shown = measure(walkers())
+    labels = mixed_up(shown, 12, {4: 1, 1: 7})
+    labels[13:] = mixed_up(shown, 12, {})[13:]
+    run = Run(measured, shown, labels)
+    assert run.label(4, 12) == run.label(1, 0), "the premise"
+    masks = [run.mask(4 if t == 12 else 1, t) for t in frames]
+    made = run.mended({"do": "different", "masks": masks})
+    own = [made[t][shown[t].index(1)] for t in range(FRAMES) if t != 12]
+    assert len(set(own)) == 1
+    assert made[12][shown[12].index(4)] not in own
+
+
 def test_a_person_is_sure(exchanged):
     swap = {"do": "swap", "labels": [exchanged.label(1, 0), exchanged.label(4, 0)], "at": "12"}
     for solved in (True, False):
