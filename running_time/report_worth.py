@@ -59,8 +59,8 @@ def worth(source: Source, moments: int, cache: Cache) -> tuple[np.ndarray, list[
         store.add(now.thumbnails)
     state = start(frames)
     confidence = np.concatenate([frame.confidence for frame in frames])
-    children = mended.lineage.parents
-    chosen = Doubts(frames, store, state.label, confidence, children).moments(moments)
+    parents = mended.lineage.parents
+    chosen = Doubts(frames, store, state.label, confidence, parents).moments(moments)
     who = _identities(frames, dataset)
     wrong = wrong_masks(state.label, who)
     found = _shown(state, who, chosen) & wrong

@@ -11,7 +11,7 @@ learnt from the sequence, as ``track.linking`` does.
     flickers            a label that comes and goes
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -34,6 +34,8 @@ RIVALS = 5  # ends that a beginning may belong to
 WRONG_LINK = 0.45  # of 1 - confidence: links are a little better than they say
 SWITCH = (-2.5, 0.5)
 BEGINS = (-0.6, 0.25)
+SPLIT = (-2.1, 0.5)  # of mother and daughter
+SHORT, SHORT_SISTER = 3, 1.7  # masks; a sister that lived no longer was rather a piece of a mask
 AT_BORDER = 0.3  # who begins at the border has mostly come in from outside
 SAME = (-1.1, 0.45)  # of an end and a beginning
 FLICKERS = 0.02  # for each mask; a flickering label is rather a nuisance than an error
@@ -92,7 +94,7 @@ class Doubts:
     thumbnails : of all its masks, in order.
     label : int64 (N,); masks of 0 have none, and are looked at by nobody.
     confidence : float64 (N,), of links, as ``TrackedFrame`` has it; NaN: it is learnt here.
-    children : labels that are said to have come out of others.
+    parents : {label: the one that it is said to have come out of}.
     """
 
     def __init__(
@@ -101,10 +103,10 @@ class Doubts:
         thumbnails: ThumbnailStore,
         label: np.ndarray,
         confidence: np.ndarray,
-        children: Iterable[int] = (),
+        parents: Mapping[int, int] | None = None,
         p: Parameters = DEFAULTS,
     ) -> None:
-        self.label, self._children = label, set(children)
+        self.label, self._parents = label, dict(parents or {})
         alone = np.where(label > 0, label, -1 - np.arange(label.size))
         self._tracks = Tracks.of_labels([alone])
         self._joiner = Joiner.of(frames, thumbnails, LONG_MEMORY, p, label > 0, label > 0)
@@ -118,13 +120,20 @@ class Doubts:
         given = confidence[self._later]
         self._sure = np.where(np.isnan(given), learnt, given)
         self._count_masks()
+        # First masks of labels whose mother has ended before them: cells, not parts that come off.
+        self._daughters = [
+            int(first)
+            for daughter, mother in sorted(self._parents.items())
+            for first in self._own(daughter)[:1]
+            if (self.masks.t[self._own(mother)[-1:]] < self.masks.t[first]).any()
+        ]
 
     def moments(self, most: int = MOST) -> list[Moment]:
         """Return the moments most worth checking, best first, no two about the same.
 
         What pictures of others have shown already is worth less.
         """
-        found = [*self._links(), *self._beginnings(), *self._flickering()]
+        found = [*self._links(), *self._beginnings(), *self._splits(), *self._flickering()]
         found.sort(key=lambda moment: (-moment.expected, moment.after))
         left = [moment for moment in found[:CANDIDATES] if moment.expected > 0]
         chosen: list[Moment] = []
@@ -218,7 +227,7 @@ class Doubts:
         end, start, value = self._joiner.joins(self._tracks, self._calibration)
         order = np.lexsort((-value, start))
         begins = (self._tracks.before < 0) & (self.label > 0) & (self.masks.t > 0)
-        starts = np.flatnonzero(begins)
+        starts = np.setdiff1d(np.flatnonzero(begins), self._daughters)
         low = np.searchsorted(start[order], starts)
         high = np.searchsorted(start[order], starts, side="right")
         result = []
@@ -228,16 +237,48 @@ class Doubts:
             wrong = float(_share(BEGINS, np.clip(odds, NO_PARTNER, LARGEST)))
             if self.masks.touches_border[mask]:
                 wrong *= AT_BORDER
-            child = int(self.label[mask]) in self._children
             ends = end[best].tolist()
             hangs = float(self._count[mask])
             if best.size:
                 weight = _share(SAME, value[best])
                 hangs = min(hangs, float((self._count[end[best]] * weight).sum() / weight.sum()))
-            kind = "split" if child else "begins"
             before, rival = [*ends, NONE, NONE][:2]
+            kind = "split" if int(self.label[mask]) in self._parents else "begins"
             result.append(Moment(kind, before, mask, rival, (), wrong, hangs))
         return result
+
+    def _splits(self) -> list[Moment]:
+        """Daughters that may be their mother, who ends."""
+        found = [(self._before(mask), mask) for mask in self._daughters]
+        mother, daughter = np.array(found, np.int64).reshape(-1, 2).T
+        odds = np.nan_to_num(self._log_odds(mother, daughter), nan=NO_PARTNER)
+        sisters = [self._sister(*pair) for pair in found]
+        short = np.array([sister == NONE or self._is_short(sister) for sister in sisters], float)
+        more = SHORT_SISTER * short / SPLIT[1]
+        wrong = _share(SPLIT, np.clip(odds, NO_PARTNER, LARGEST) + more)
+        hangs = np.minimum(self._count[daughter], self._count[mother])
+        return [
+            Moment("split", *pair, sister, (), float(chance), float(most))
+            for pair, sister, chance, most in zip(found, sisters, wrong, hangs, strict=True)
+        ]
+
+    def _before(self, daughter: int) -> int:
+        """Return the last mask of the mother of a daughter."""
+        return int(self._own(self._parents[int(self.label[daughter])])[-1])
+
+    def _sister(self, mother: int, daughter: int) -> int:
+        """Return the first mask of the other daughter, the one that lives longest; or NONE."""
+        others = [mask for mask in self._daughters if self._before(mask) == mother]
+        life = {mask: self._count[mask] for mask in others if mask != daughter}
+        return max(life, key=lambda mask: (life[mask], -mask), default=NONE)
+
+    def _is_short(self, mask: int) -> bool:
+        """Whether hardly anything follows of a label, though the sequence goes on."""
+        last = self._own(int(self.label[mask]))[-1]
+        return bool(last < self.masks.first[-2] and self._count[mask] <= SHORT)
+
+    def _own(self, label: int) -> np.ndarray:
+        return np.flatnonzero(self.label == label)
 
     def _flickering(self) -> list[Moment]:
         """Labels that come and go; the moment is the first return."""

@@ -94,7 +94,7 @@ def write(
         label = np.array(list(chain.from_iterable(f.labels for f in frames)), np.int64)
     found: list[Moment] = []
     if (label > 0).any():
-        doubts = Doubts(frames, thumbnails, label, confidence, _children(experiment))
+        doubts = Doubts(frames, thumbnails, label, confidence, _parents(experiment))
         found = doubts.moments(MOST)
     views = scene.labelled(experiment)
     if frames_path is not None:
@@ -147,12 +147,12 @@ def _measured(
     return collect(labelled), store, np.array(confidence, np.float64)
 
 
-def _children(experiment: Experiment) -> set[int]:
-    """Labels that came out of others, from tracks.csv."""
+def _parents(experiment: Experiment) -> dict[int, int]:
+    """Return what labels came out of, from tracks.csv: {label: mother}."""
     path = experiment.folder / "tracks.csv"
     with naming_file(path):
         rows = read_table(path)[1]
-        return {int(row["label"]) for row in rows if row.get("parent")}
+        return {int(row["label"]): int(row["parent"]) for row in rows if row.get("parent")}
 
 
 class _Places:
@@ -190,5 +190,5 @@ def _sentence(line: Line) -> str:
     }[line.kind]
     if line.kind in ("begins", "split") and line.before_label is not None:
         asked += f" Label {line.before_label} ended {then}."
-    chance = f"Wrong with a probability of {100 * line.probability:.0f} %"
+    chance = f"Wrong with a probability of {100 * line.probability:.0f}\xa0%"
     return f"{asked} {chance}; {line.masks:.0f} masks hang on it."

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from labelling import boxes
+from labelling import boxes, measure_all
 from PIL import Image
 from sequences import in_memory
 
 from consistency import mark_label, report
+from consistency.review.moments import Doubts
+from consistency.track.results import collect
+from consistency.track.thumbnail_store import ThumbnailStore
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "running_time"))
 
@@ -79,6 +82,36 @@ def test_identities_that_jump_are_named_first(tmp_path, fault):
         assert (first["before_label"], first["before_frame"]) == ("3", "10")
     right = reported(labelled(tmp_path / "right", usual), tmp_path, "--overwrite")
     assert float(first["expected"]) > 5 * float(right[0]["expected"] if right else 0)
+
+
+def division(life):
+    """Object 0 has label 10, from frame 13 on 11; label 12 is beside it for some frames."""
+    scene = [dict(frame) for frame in objects()]
+    for t in range(13, 13 + life):
+        x, y, *_ = scene[t][0]
+        scene[t][6] = (x + 18, y, 5, 9)
+    measured = measure_all([boxes(*frame.values()) for frame in scene])
+    store, labelled = ThumbnailStore(), []
+    for t, (now, frame) in enumerate(zip(measured, scene, strict=True)):
+        store.add(now.thumbnails)
+        names = {0: 10 if t < 13 else 11, 6: 12}
+        keys = list(frame)
+        labelled.append((now, [names.get(keys[i], 1 + keys[i]) for i in now.kept.tolist()]))
+    frames = collect(labelled)
+    label = np.concatenate([frame.labels for frame in frames])
+    return Doubts(frames, store, label, np.full(label.size, np.nan), {11: 10, 12: 10})
+
+
+def test_a_daughter_whose_sister_is_gone_at_once_is_rather_her_mother():
+    found = {}
+    for life in (2, 13):
+        doubts = division(life)
+        moments = [m for m in doubts.moments() if doubts.label[m.after] == 11]
+        (moment,) = (m for m in moments if m.kind == "split")
+        assert doubts.label[[moment.before, moment.rival]].tolist() == [10, 12]
+        assert moment.hangs == 13, "of the mother's 13 masks and as many of hers"
+        found[life] = moment.wrong
+    assert 1 - found[13] > 3 * (1 - found[2])
 
 
 def test_the_page_is_whole_and_its_pictures_show_what_captions_say(tmp_path, monkeypatch):
