@@ -162,10 +162,19 @@ function makeMoments() {
   $("tab-moments").hidden = !about.moments.length;
   $("moment-list").replaceChildren(...about.moments.map((moment) => {
     const row = element("li");
-    row.append(button(moment.text, () => {
+    const open = button(moment.text, () => {
       go(moment.frame);
       select(byLabel.get(moment.label) ?? -1);
-    }));
+      withMasks(moment.frame, (masks) => {
+        const mask = masks.find((m) => trackOf(m) === state.selected);
+        if (mask && state.frame === moment.frame) reveal(mask);
+      });
+      for (const each of $("moment-list").querySelectorAll("button")) {
+        if (each === open) each.setAttribute("aria-current", "true");
+        else each.removeAttribute("aria-current");
+      }
+    });
+    row.append(open);
     return row;
   }));
 }
