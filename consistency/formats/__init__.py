@@ -280,21 +280,14 @@ def open_source(
     path, sequence = source.path, source.sequence
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such folder or file; give the one with the masks")
-    # Around both: the records of a JSON are there when its format is found.
-    with without_collection():
-        module = find(source, input_format)
-        with naming_file(path), inside(source.root):
-            dataset = module.open_dataset(source)
-    if source.ignored:
-        some = ", ".join(str(p.relative_to(path)) for p in source.ignored[:IGNORED_SHOWN])
-        log.warning("%s: ignored %d hidden or foreign: %s", path, len(source.ignored), some)
+    dataset = _opened(source, input_format)
     # A name that nothing looks at would pass for one that was found.
     if sequence is not None and dataset.layout.format not in SEVERAL:
         raise ValueError(
             f"{path}: holds one sequence, as every {dataset.layout.format} does; leave out "
             f"--sequence {sequence}"
         )
-    opened_as = {
+    opened_as: dict[str, str | None] = {
         # Absolute, as run.json may be read from another folder.
         "path": str(path.resolve()),
         "format": dataset.layout.format,
@@ -305,9 +298,22 @@ def open_source(
     dataset = replace(dataset, frames=frames, opened_as=opened_as)
     if split_pieces is None:
         return dataset
-    own = {"split_pieces": str(split_pieces)}
     cut: Dataset = reader("pieces").split_dataset(dataset, split_pieces)
-    return replace(cut, opened_as=opened_as | own)
+    return replace(cut, opened_as={**opened_as, "split_pieces": str(split_pieces)})
+
+
+def _opened(source: Source, input_format: str) -> Dataset:
+    """Open the data set with the module of its format; says what was ignored."""
+    path = source.path
+    # Around both: the records of a JSON are there when its format is found.
+    with without_collection():
+        module = find(source, input_format)
+        with naming_file(path), inside(source.root):
+            dataset: Dataset = module.open_dataset(source)
+    if source.ignored:
+        some = ", ".join(str(p.relative_to(path)) for p in source.ignored[:IGNORED_SHOWN])
+        log.warning("%s: ignored %d hidden or foreign: %s", path, len(source.ignored), some)
+    return dataset
 
 
 def reopen(opened_as: dict[str, Any]) -> Dataset:

@@ -103,26 +103,36 @@ class ThumbnailPool:
         """
         if frame is None and within is not None and within.any():
             raise ValueError("within needs the size of the frame")
-        result = np.empty(first.size)
         if compiled.native is not None:
-            *pool, size = self.buffers(frame)
-            compiled.native.compare_thumbnails(
-                *pool,
-                *(np.ascontiguousarray(numbers, np.int64) for numbers in (first, second)),
-                np.array(
-                    displacement[:, ::-1] if self.column_major else displacement,
-                    order="C",
-                    dtype=float,
-                ),
-                size,
-                np.zeros(0, bool) if within is None else np.ascontiguousarray(within, bool),
-                result,
-            )
-            return result
+            return self._iou_compiled(first, second, displacement, frame, within)
+        result = np.empty(first.size)
         for begin in range(0, first.size, PAIRS_AT_A_TIME):
             some = slice(begin, begin + PAIRS_AT_A_TIME)
             cut = np.zeros(0, np.int64) if within is None else within[some].nonzero()[0]
             result[some] = self._iou(first[some], second[some], displacement[some], frame, cut)
+        return result
+
+    def _iou_compiled(
+        self,
+        first: np.ndarray,
+        second: np.ndarray,
+        displacement: np.ndarray,
+        frame: tuple[int, int] | None,
+        within: np.ndarray | None,
+    ) -> np.ndarray:
+        """``iou``, compiled."""
+        assert compiled.native is not None
+        result = np.empty(first.size)
+        *pool, size = self.buffers(frame)
+        along = displacement[:, ::-1] if self.column_major else displacement
+        compiled.native.compare_thumbnails(
+            *pool,
+            *(np.ascontiguousarray(numbers, np.int64) for numbers in (first, second)),
+            np.array(along, order="C", dtype=float),
+            size,
+            np.zeros(0, bool) if within is None else np.ascontiguousarray(within, bool),
+            result,
+        )
         return result
 
     def buffers(self, frame: tuple[int, int] | None) -> tuple[np.ndarray, ...]:
