@@ -1,5 +1,6 @@
 """Write the viewer: a page, what it says of the sequence, and a block of masks per frame."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -31,48 +32,82 @@ SPARE_COLOURS = 32  # for labels that corrections make
 PHOTOGRAPHS = ((1280, 75), (960, 75), (640, 70), (480, 60), (400, 50), (320, 40), (240, 30))
 LARGEST_PAGE = 40e6  # bytes that images may make a page grow to
 BASE64 = 4 / 3  # letters per byte
-SAMPLES = 3  # frames by which a page is estimated
+SAMPLES = 9  # frames by which a page is estimated
+CAREFUL = 0.95  # others may be larger
+
+log = logging.getLogger("consistency")
 
 
 def write_html(job: RenderJob, path: Path, backend: Backend, progress: Progress) -> None:
     """Write one HTML file that opens from disk, without a network."""
     source = labelled_input(job)
     numbers = {label: i for i, label in enumerate(history.spans(_kept(source)))}
-    style, quality = photograph_style(source, job.style, numbers)
+    page = _asset("viewer.html")
+    head, body, foot = page.split("<!-- here -->")
+    about = describe(job, source)
+    parts = head, body, foot, _asset("viewer.css"), script(), as_json(about)
+    chosen = photograph_style(source, job.style, numbers, sum(map(len, parts)))
+    if chosen is None:
+        views = tuple(replace(view, image=None) for view in source.views)
+        source = replace(source, views=views)
+        about["photographs"] = False
+    style, quality = chosen or (job.style, 1)
     function = partial(
         encode_stretch, layout=source.layout, style=style, tracks=numbers, quality=quality
     )
-    parts = backend.map(function, stretches(source.views, STRETCH_FRAMES))
-    blocks = progress((block for part in parts for block in part), "html", len(source.views))
+    stretched = backend.map(function, stretches(source.views, STRETCH_FRAMES))
+    blocks = progress((block for part in stretched for block in part), "html", len(source.views))
     # Written as it comes: the masks of a long sequence may not fit into memory at once.
-    page = _asset("viewer.html")
-    head, body, foot = page.split("<!-- here -->")
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"{head}<style>\n{_asset('viewer.css')}</style>{body}")
-        _write_data(file, "about", "application/json", as_json(describe(job, source)))
+        _write_data(file, "about", "application/json", as_json(about))
         _write_blocks(file, blocks)
         file.write(f"<script>\n{script()}</script>{foot}")
 
 
-def photograph_style(source: Scene, style: Style, tracks: dict[int, int]) -> tuple[Style, int]:
-    """Style and quality of a page's images: the best that keep it small enough to open at once."""
+def photograph_style(
+    source: Scene, style: Style, tracks: dict[int, int], fixed: int = 0
+) -> tuple[Style, int] | None:
+    """Choose style and quality of a page's images: the best that keep it small enough to open.
+
+    A line says so where they are not the best that there are, and where nothing but masks fits:
+    then there is no style.
+
+    Parameters
+    ----------
+    fixed : letters of the page beside masks and images.
+    """
     # Photographs alone are scaled, and never enlarged: masks are exact at any size.
     choices = [
         (replace(style, scale=min(style.scale, 1.0, side / max(style.size))), quality)
         for side, quality in PHOTOGRAPHS
     ]
-    some = source.views[:: max(1, len(source.views) // SAMPLES)][:SAMPLES]
+    count = len(source.views)
+    some = [source.views[(2 * i + 1) * count // (2 * SAMPLES)] for i in range(min(SAMPLES, count))]
     images = [(view.image, view.frame.name) for view in some if view.image is not None]
     if not images:
         return choices[0]
     views = tuple(replace(view, image=None) for view in some)
     masks = encode_stretch(Stretch(None, views), source.layout, style, tracks, 1)
-    room = LARGEST_PAGE / len(source.views) - sum(len(text) for text, _ in masks) / len(masks)
-    for smaller, quality in choices:
-        sizes = [len(jpeg(path, frame, smaller, quality)) for path, frame in images]
+    each = sum(len(text) for text, _ in masks) / len(masks)
+    room = (CAREFUL * LARGEST_PAGE - fixed) / count - each
+    for (side, _), chosen in zip(PHOTOGRAPHS, choices, strict=True):
+        sizes = [len(jpeg(path, frame, *chosen)) for path, frame in images]
         if BASE64 * sum(sizes) / len(sizes) <= room:
-            return smaller, quality
-    return choices[-1]
+            if chosen != choices[0]:
+                log.warning(
+                    "images of %d pixels at most keep the page below %g MB",
+                    side,
+                    LARGEST_PAGE / 1e6,
+                )
+            return chosen
+    log.warning(
+        "images are left out: masks and the least of images of %d frames are more than %g MB; draw "
+        "fewer with --start, --stop or --step",
+        count,
+        LARGEST_PAGE / 1e6,
+    )
+    return None
 
 
 def script() -> str:
