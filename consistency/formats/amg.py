@@ -11,6 +11,7 @@ from pathlib import Path
 from consistency.dataset import Dataset, Frame, Layout, in_order
 from consistency.formats import images, rle, values
 from consistency.formats.buffer import Buffer
+from consistency.formats.damage import short_reason
 from consistency.formats.source import Source, read_table, value_of
 from consistency.masks.packed import PackedMasks
 
@@ -76,7 +77,7 @@ def _frame_of_folder(folder: Path) -> Frame:
         return Frame(folder.name, tuple(_record(folder, row) for row in rows))
     except (KeyError, ValueError, OverflowError) as error:
         raise ValueError(
-            f"{path}: bad or missing column ({error}); write the file again"
+            f"{path}: bad or missing column ({short_reason(error)}); write the file again"
         ) from error
 
 

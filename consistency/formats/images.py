@@ -228,9 +228,7 @@ def _read_tiff(path: Path) -> np.ndarray:
 def page_pixels(path: Path, page: Any) -> np.ndarray:
     """Pixels of one page of an open TIFF file, integer (h, w) or colours."""
     check_size(path, page.shape, page.dtype.itemsize if page.dtype else 1)
-    # A damaged header may ask for more memory than there is, and tifffile takes it first.
-    if sum(page.databytecounts) > path.stat().st_size:
-        raise ValueError(f"{path}: damaged image (too short for what it holds); write it again")
+    check_segments(path, page)
     try:
         return page.asarray()
     except ValueError as error:
@@ -240,6 +238,13 @@ def page_pixels(path: Path, page: Any) -> np.ndarray:
         with _opened(path) as image, _libraries_silent():
             image.seek(page.index)
             return np.asarray(image)
+
+
+def check_segments(path: Path, page: Any) -> None:
+    """Raise ValueError if the parts of a page of a TIFF file are longer than the file."""
+    # A damaged header may ask for more memory than there is, and tifffile takes it first.
+    if sum(page.databytecounts) > path.stat().st_size:
+        raise ValueError(f"{path}: damaged image (too short for what it holds); write it again")
 
 
 def numbers(path: Path, pixels: np.ndarray) -> np.ndarray:

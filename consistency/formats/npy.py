@@ -18,7 +18,7 @@ import numpy as np
 
 from consistency.formats.buffer import SLICE_BYTES, Buffer
 from consistency.formats.damage import short_reason
-from consistency.limits import check_file
+from consistency.limits import check_file, check_memory
 
 BLOCK = 1 << 14  # pixels; a block without foreground is not written
 # The header is a Python literal, and a huge one can bring its parser down.
@@ -93,6 +93,8 @@ def open_member(
 ) -> Iterator[tuple[io.RawIOBase, Header]]:
     """Open one array of an open archive, as ``open_array``; ``member`` ends in .npy."""
     info = archive.getinfo(member)
+    if info.compress_type == zipfile.ZIP_LZMA:
+        check_memory(_dictionary(archive, info), f"{path}: {member}")
     with archive.open(info) as opened:
         file = cast(io.RawIOBase, opened)  # has readinto, which its type does not tell
         header = read_header(file, path)
@@ -100,6 +102,17 @@ def open_member(
         most = min(info.file_size, MOST_PACKED * min(info.compress_size, path.stat().st_size))
         check_length(header, most, path)
         yield file, header
+
+
+def _dictionary(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """Bytes that unpacking a part takes at once, by what it says itself (APPNOTE 5.8.8)."""
+    assert archive.fp is not None
+    archive.fp.seek(info.header_offset)
+    local = archive.fp.read(30)
+    # Behind the local header: its name and more, version, length of what follows, a byte.
+    beyond = sum(int.from_bytes(local[k : k + 2], "little") for k in (26, 28))
+    archive.fp.seek(info.header_offset + 30 + beyond)
+    return int.from_bytes(archive.fp.read(9)[5:], "little")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.dataset import Dataset, Frame, Layout, in_order, short
 from consistency.formats import images, label_images
 from consistency.formats.buffer import Buffer
 from consistency.formats.source import Source, category_names, value_of
@@ -81,7 +81,7 @@ def _segments(
 def _frames(inner: Source, segments: dict[str, list]) -> Iterator[Frame]:
     pictures = {path.stem: path for path in inner.images}
     for stem in segments.keys() - pictures.keys():
-        raise ValueError(f"{inner.path}: JSON of frame {stem!r} without {stem}.png; restore it")
+        raise ValueError(f"{inner.path}: JSON of frame {short(stem)} without its .png; restore it")
     for stem, path in pictures.items():
         if stem not in segments:
             raise ValueError(
@@ -89,7 +89,7 @@ def _frames(inner: Source, segments: dict[str, list]) -> Iterator[Frame]:
                 "with --input-format davis or labelmaps"
             )
         if not isinstance(segments[stem], list):
-            raise ValueError(f"{inner.path}: JSON of frame {stem!r} is not a list of segments")
+            raise ValueError(f"{inner.path}: JSON of frame {short(stem)} is not a list of segments")
         yield _frame(path, segments[stem])
 
 

@@ -92,6 +92,7 @@ class _Pages:
             pixels = images.page_pixels(self.path, self.file.pages[t])
         else:  # one page for all frames, as large stacks of ImageJ are
             images.check_size(self.path, self.series.shape[-2:], self.series.dtype.itemsize)
+            images.check_segments(self.path, self.file.pages[0])
             # Mapped, not read: only the part of this frame is loaded.
             pixels = self.series.asarray(out="memmap")[t]
         return images.numbers(self.path, pixels)

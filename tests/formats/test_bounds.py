@@ -109,6 +109,21 @@ def test_an_archive_that_lies_about_the_length_of_its_parts(tmp_path, refuse):
     assert "cut short" in refuse(path)
 
 
+def test_a_part_of_an_archive_that_asks_for_gigabytes_to_be_unpacked(tmp_path, refuse):
+    path, asked = tmp_path / "x.npz", 3 << 30
+    content = io.BytesIO()
+    np.save(content, np.ones((2, 5, 7), np.uint8))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("label_maps.npy", content.getvalue())
+    usual = (8 << 20).to_bytes(4, "little")  # the dictionary of Python's LZMA
+    assert path.read_bytes().count(usual) == 1
+    sequences.mark(path, tmp_path / "good")
+    path.write_bytes(path.read_bytes().replace(usual, asked.to_bytes(4, "little")))
+    message = refuse(path, "--max-memory", "2GB")
+    assert "x.npz" in message
+    assert "needs about 3" in message
+
+
 def test_an_image_too_short_for_its_size(tmp_path, refuse):
     from test_bad_formats import png_of_size
 
