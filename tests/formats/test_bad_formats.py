@@ -98,7 +98,7 @@ def test_sizes_that_differ_in_a_frame(tmp_path, refuse):
         (samples.amg_png, "f2/metadata.csv", "f2: no metadata.csv"),
         (samples.amg_png, "f2/1.png", "f2/1.png: no such image"),
         (samples.panoptic_deva, "0002.json", "0002.png: no JSON says what its ids are"),
-        (samples.panoptic_deva, "0002.png", "frame '0002' without 0002.png"),
+        (samples.panoptic_deva, "0002.png", "frame '0002' without its .png"),
     ],
 )
 def test_missing_files_beside_the_images(sample, file, message, tmp_path, refuse):
