@@ -55,9 +55,21 @@ FAILING = (
 
 def from_outside(error: BaseException) -> bool:
     """Whether a run ended for a reason that does not lie in its input or its flags."""
+    if getattr(error, "after_the_work", False):
+        return True
     if isinstance(error, OSError):
         return error.errno in FAILING
     return isinstance(error, (KeyboardInterrupt, RuntimeError, MemoryError))
+
+
+@contextmanager
+def after_the_work() -> Iterator[None]:
+    """Tell ``from_outside`` of errors in here: input and flags have proved to be good by then."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        error.after_the_work = True  # type: ignore[union-attr]
+        raise
 
 
 def add_note(error: BaseException, note: str) -> None:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from consistency import disk
-from consistency.endings import add_note, from_outside
+from consistency.endings import add_note, after_the_work, from_outside
 
 MADE_BY = "mask-label-consistency"
 RANDOM_BYTES = 8
@@ -104,17 +104,22 @@ def replacing(
     with _claimed(path, unfinished) as claim:
         check(path)
         yield claim.partial
-        # On the disk before any name changes: else a power cut could leave the name on an empty
-        # file.
-        disk.sync(claim.partial)
-        check(path)
-        journal = journal_of(claim.partial)
-        if journal.exists():
-            # Without it, work whose folder has got its name would look like work whose folder was
-            # not made yet.
-            (journal / COMPLETE).touch()
-            disk.sync_one(journal)
-        _swap(claim)
+        with after_the_work():
+            _publish(claim, check)
+
+
+def _publish(claim: Claim, check: Callable[[Path], None]) -> None:
+    """Let what has been written take the name."""
+    # On the disk before any name changes: else a power cut could leave the name on an empty file.
+    disk.sync(claim.partial)
+    check(claim.path)
+    journal = journal_of(claim.partial)
+    if journal.exists():
+        # Without it, work whose folder has got its name would look like work whose folder was not
+        # made yet.
+        (journal / COMPLETE).touch()
+        disk.sync_one(journal)
+    _swap(claim)
 
 
 def _swap(claim: Claim) -> None:

@@ -25,6 +25,7 @@ import floor  # noqa: E402
 import numpy as np  # noqa: E402
 import psutil  # noqa: E402
 from dask_cluster import Running, cluster  # noqa: E402
+from record_size import record_bytes  # noqa: E402
 from runs import Setup  # noqa: E402
 
 from consistency.formats import rle  # noqa: E402
@@ -88,6 +89,15 @@ class Looks:
             values = values[steps[1] : steps[-1]] if len(steps) > 2 else [0]
         tenth = max(1, len(values) // 10)
         return median(values[:tenth]), median(values[-tenth:])
+
+    def measured_between(self) -> float:
+        """Return which share of all frames is measured between the first and the last tenth.
+
+        By the journal, as the machine is not always as fast.
+        """
+        first, last = self.tenths("journal", False)
+        begin = next((k for k, w in enumerate(self.writing) if w), len(self.writing))
+        return (last - first) / max(1, max(self.journal[:begin], default=0))
 
 
 class Watch(threading.Thread):
@@ -213,13 +223,19 @@ def figures(looks: Looks) -> dict:
         f"{name} {'writing' if writing else 'measuring'}": looks.tenths(name, writing)
         for name in ("main", "workers", "descriptors", "processes")
         for writing in (False, True)
-    } | {"peak": max(looks.main, default=0), "journal": max(looks.journal, default=0)}
+    } | {
+        "peak": max(looks.main, default=0),
+        "journal": max(looks.journal, default=0),
+        "measured between": looks.measured_between(),
+    }
 
 
 def soak(scratch: Path, frames: int, masks: int, backends: list[str], kills: int) -> list[dict]:
     """One row per backend, and one of a run that is killed and continued."""
     data, expected = scratch / "data", None
     write_frames(data, frames, masks)
+    write_frames(scratch / "cycle", CYCLE, masks)
+    record = record_bytes(scratch / "cycle")
     rows: list[dict] = []
     killed = "multi" if "multi" in backends else backends[-1]
     for name, count in [*((name, 0) for name in backends), (killed, kills)]:
@@ -227,7 +243,7 @@ def soak(scratch: Path, frames: int, masks: int, backends: list[str], kills: int
         with ExitStack() as stack:
             held = stack.enter_context(cluster(2)) if name == "dask" else None
             whole = rows[-1]["journal"] if rows else 0
-            rows.append({"frames": frames, "masks": masks})
+            rows.append({"frames": frames, "masks": masks, "record": record})
             rows[-1] |= through(setup, data, out, held, count, whole)
         files = {p.name: p.read_bytes() for p in (out / "e").iterdir() if p.name != "run.json"}
         expected = expected or files
@@ -238,20 +254,34 @@ def soak(scratch: Path, frames: int, masks: int, backends: list[str], kills: int
 
 def table(rows: list[dict], about: dict) -> str:
     """Markdown table; memory in MB of the main process and of all others, tenth by tenth."""
-    head = ("backend", "killed", "seconds", "main, measuring", "main, writing", "bytes a frame")
-    head += ("workers, measuring", "workers, writing", "descriptors", "processes")
-    lines = [f"{rows[0]['frames']} frames of {rows[0]['masks']} masks; {about['cpu']}", ""]
+    head = ("backend", "killed", "seconds", "main, measuring", "records apart", "growth a frame")
+    head += ("records apart", "main, writing", "main, most", "workers, measuring")
+    head += ("workers, writing", "descriptors", "processes")
+    first = rows[0]
+    lines = [
+        f"{first['frames']} frames of {first['masks']} masks; {about['cpu']}. Memory in MB, in the",
+        f"first → the last tenth of a stage; a frame's record takes {first['record']:.0f} bytes.",
+        "",
+    ]
     lines += [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for row in rows:
-        first, last = row["main measuring"]
-        cells = [f"`{row['name']}`", row["kills"], f"{row['seconds']:.0f}"]
-        cells += [in_megabytes(row[f"main {stage}"]) for stage in ("measuring", "writing")]
-        cells += [f"{(last - first) / row['frames'] / 0.8:.0f}"]
-        cells += [in_megabytes(row[f"workers {stage}"]) for stage in ("measuring", "writing")]
-        cells += ["{:.0f} → {:.0f}".format(*row["descriptors measuring"])]
-        cells += ["{:.0f} → {:.0f}".format(*row["processes measuring"])]
-        lines.append(f"| {' | '.join(map(str, cells))} |")
+    lines += [f"| {' | '.join(map(str, cells_of(row)))} |" for row in rows]
     return "\n".join(lines)
+
+
+def cells_of(row: dict) -> list:
+    """Return what the table says of one run."""
+    first, last = row["main measuring"]
+    frames = max(1, row["frames"] * row["measured between"])
+    growth = (last - first) / frames
+    ratio = (last - frames * row["record"]) / max(1, first)
+    cells = [f"`{row['name']}`", row["kills"], f"{row['seconds']:.0f}"]
+    cells += [in_megabytes(row["main measuring"]), f"× {ratio:.2f}"]
+    cells += [f"{growth:.0f} bytes", f"{growth - row['record']:.0f} bytes"]
+    cells += [in_megabytes(row["main writing"]), f"{row['peak'] / 1e6:.0f}"]
+    cells += [in_megabytes(row[f"workers {stage}"]) for stage in ("measuring", "writing")]
+    return cells + [
+        "{:.0f} → {:.0f}".format(*row[f"{name} measuring"]) for name in ("descriptors", "processes")
+    ]
 
 
 def in_megabytes(tenths: tuple[float, float]) -> str:

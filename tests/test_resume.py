@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mark_label
-from consistency import convert, encoding, journal, kept_work, publishing
+from consistency import convert, disk, encoding, journal, kept_work, publishing
 from consistency.endings import Interrupted
 from consistency.formats import writing
 from consistency.track.parameters import DEFAULTS
@@ -370,6 +370,37 @@ def test_a_failing_disk_or_worker_leaves_what_was_done(
     assert "--resume continues it" in message
     assert run("out", "--resume") == 0
     assert run("once") == 0
+    assert whole(tmp_path) == whole(tmp_path, "once")
+
+
+def test_work_is_kept_where_its_name_is_taken_meanwhile(tmp_path, run, monkeypatch, capsys):
+    assert run("once") == 0
+    theirs, true = tmp_path / "out" / "e" / "theirs", disk.sync
+    monkeypatch.setattr(disk, "sync", lambda path: (theirs.mkdir(parents=True), true(path)))
+    assert run("out") == 2
+    monkeypatch.undo()
+    assert "exists; add --overwrite or choose another name" in (said := capsys.readouterr().err)
+    assert "--resume continues it" in said
+    assert run("out", "--resume") == 2, "it is still there"
+    theirs.rmdir()
+    theirs.parent.rmdir()
+    monkeypatch.setattr(kept_work, "measure_chunk", None)  # nothing is measured again
+    assert run("out", "--resume") == 0
+    assert whole(tmp_path) == whole(tmp_path, "once")
+
+
+def test_work_is_kept_where_its_name_cannot_be_changed(tmp_path, run, monkeypatch, capsys):
+    assert run("once") == 0
+
+    def fails(*_):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(Path, "replace", fails)
+    assert run("out") == 2
+    monkeypatch.undo()
+    assert "--resume continues it" in capsys.readouterr().err
+    monkeypatch.setattr(kept_work, "measure_chunk", None)
+    assert run("out", "--resume") == 0
     assert whole(tmp_path) == whole(tmp_path, "once")
 
 
