@@ -9,10 +9,11 @@ experiments/<name>/numpy_masks/ ...     what the outputs write
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -81,14 +82,15 @@ def is_experiment(folder: Path) -> bool:
     return isinstance(content, dict) and {"parameters", "counters", "seconds"} <= content.keys()
 
 
-def check_apart(dataset: Dataset, folder: Path) -> None:
+def check_apart(dataset: Dataset, folder: Path, beside: Iterable[str] = ()) -> None:
     """Raise ValueError if masks of ``dataset`` lie in ``folder``, which is about to be replaced.
 
     Links are followed, so that a data set of links into the old experiment counts as well.
+    ``beside`` are paths of what else is read.
     """
     # A folder that does not exist holds no masks; the walk over the input is spared.
     if folder.exists():
-        for path in _places(dataset):
+        for path in chain(_places(dataset), beside):
             check_outside(path, folder)
 
 

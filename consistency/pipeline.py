@@ -11,7 +11,7 @@ from consistency.labelling import label_and_fill
 from consistency.options import Options
 from consistency.outputs import Report, write
 from consistency.progress import Progress, silent
-from consistency.resuming import Keeping, open_journal
+from consistency.resuming import Keeping, open_journal, read_beside
 
 log = logging.getLogger("consistency")
 
@@ -38,7 +38,7 @@ def run(
         If a worker dies.
     """
     # Before anything is made or locked: these refusals must leave no trace.
-    experiment.check_apart(dataset, folder)
+    experiment.check_apart(dataset, folder, read_beside(dataset, options))
     writing.require_extras(options.output)
     resume = keeping is not None and keeping.resume
     with experiment.writing(folder, overwrite, resume) as partial_folder:

@@ -98,14 +98,20 @@ def _about(dataset: Dataset, options: Options) -> dict[str, Any]:
     }
 
 
+def read_beside(dataset: Dataset, options: Options) -> list[str]:
+    """Return the files and folders that a run reads beside its masks and its corrections."""
+    sort, filling = dataset.opened_as.get("sort"), options.filling
+    places = [options.frames_path, options.writing.transforms, None if sort in SORTS else sort]
+    if filling is not None:
+        places += [filling.frames_path, filling.flow_path]
+    return [place for place in places if place is not None]
+
+
 def _input(dataset: Dataset, folder: Path, options: Options, by_content: bool = False) -> Input:
-    root, sort = dataset.layout.root, dataset.opened_as.get("sort")
-    places = [dataset.opened_as.get("path") or root, root, options.frames_path]
-    if options.filling is not None:
-        places += [options.filling.frames_path, options.filling.flow_path]
-    places += [options.writing.transforms, None if sort in (None, *SORTS) else sort]
+    root = dataset.layout.root
+    places = [dataset.opened_as.get("path") or root, root, *read_beside(dataset, options)]
     paths: list[Path] = []
-    for place in (Path(place).resolve() for place in places if place is not None):
+    for place in (Path(place).resolve() for place in places):
         if not any(place == path or path in place.parents for path in paths):
             paths.append(place)
     # Other experiments may be written beside this one, and are not part of the input either.

@@ -401,6 +401,24 @@ def test_masks_that_a_link_to_all_experiments_leads_to_are_its_input(where, mark
     assert files(folder) == before
 
 
+@pytest.mark.parametrize("flag", ["--sort", "--frames-path", "--transforms"])
+def test_an_experiment_does_not_replace_what_is_read_beside_its_masks(
+    where, mark, data, capsys, flag
+):
+    folder = mark(data)
+    given = folder / "mine"
+    if flag == "--frames-path":
+        given.mkdir()
+    else:
+        given.write_text("0.png\n")
+    before = files(folder)
+    more = {"--frames-path": ["--motion", "frames"], "--transforms": ["--output", "nerfstudio"]}
+    call = [*where, "--overwrite", flag, str(given), *more.get(flag, [])]
+    assert mark_label.main(call) == 2
+    assert "the input lies in" in one_line(capsys)
+    assert files(folder) == before
+
+
 def test_convert_does_not_replace_its_input(mark, data, capsys):
     folder = mark(data)
     before = files(folder)

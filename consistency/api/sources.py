@@ -18,6 +18,7 @@ from consistency.labelling import Labelling
 from consistency.limits import Limits, within
 from consistency.options import Options
 from consistency.outputs import write
+from consistency.resuming import read_beside
 
 
 class Source(Protocol):
@@ -45,7 +46,8 @@ class OnDisk:
         args = argparse.Namespace(**vars(self.args), folder=folder)
 
         def work(backend: Backend) -> None:
-            experiment.check_apart(labelling.dataset, args.folder)
+            beside = read_beside(labelling.dataset, options)
+            experiment.check_apart(labelling.dataset, args.folder, beside)
             with experiment.writing(args.folder, overwrite) as partial:
                 write(labelling, partial, args.folder.name, backend, options)
             if report:
