@@ -12,7 +12,7 @@ from consistency.masks import compiled
 from consistency.track.calibration import Calibration
 from consistency.track.link_evidence import EvidenceMeter, Geometry
 from consistency.track.parameters import Parameters
-from consistency.track.ranges import members
+from consistency.track.ranges import blocks, members
 from consistency.track.tracklets import NONE, SequenceMasks, Side
 
 PAIRS_AT_A_TIME = 1 << 16  # a pair takes 400 bytes while its distance is looked at
@@ -84,8 +84,7 @@ class CandidateFinder:
         ended, started = self._masks.t[past.mask], self._masks.t[future.mask]  # both rise
         low = started.searchsorted(ended + 1)
         count = started.searchsorted(ended + 1 + self._most_missed, side="right") - low
-        cuts = np.flatnonzero(np.diff(np.cumsum(count) // PAIRS_AT_A_TIME)) + 1
-        for block in np.split(np.arange(ended.size), cuts):
+        for block in blocks(count, PAIRS_AT_A_TIME):
             if compiled.native is None:
                 row, column = members(low[block], count[block])
             else:

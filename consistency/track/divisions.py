@@ -22,8 +22,10 @@ import numpy as np
 from consistency.track.division_odds import Usual, weigh
 from consistency.track.histories import Histories
 from consistency.track.parameters import DEFAULTS, Parameters
-from consistency.track.ranges import members
+from consistency.track.ranges import blocks, members
 from consistency.track.results import Change, Lineage, TrackedFrame
+
+TRIPLES_AT_A_TIME = 1 << 16  # of short tracks there are millions, of which few lie close
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,11 +133,15 @@ def candidates(
     begin = np.minimum(tracks.t[one], tracks.t[two])
     low = np.searchsorted(tracks.t[ends], begin - slack - 1)
     count = np.searchsorted(tracks.t[ends], begin) - low
-    pair, place = members(low, count)
-    gone, one, two = ends[place], one[pair], two[pair]
-    middle = (tracks.way(gone, one) + tracks.way(gone, two)) / 2
-    close = (middle**2).sum(axis=1) <= reach**2 * tracks.area[gone]
-    return np.concatenate([jumps, np.stack([gone, one, two], axis=1)[close]])
+    found = [jumps]
+    for block in blocks(count, TRIPLES_AT_A_TIME):
+        pair, place = members(low[block], count[block])
+        gone, pair = ends[place], block[pair]
+        middle = (tracks.way(gone, one[pair]) + tracks.way(gone, two[pair])) / 2
+        close = (middle**2).sum(axis=1) <= reach**2 * tracks.area[gone]
+        triples = np.stack([gone, one[pair], two[pair]], axis=1)
+        found.append(triples[close])
+    return np.concatenate(found)
 
 
 def _around_newcomers(

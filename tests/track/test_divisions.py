@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from consistency.measure.camera_motion import UNKNOWN
+from consistency.track import divisions
 from consistency.track.division_odds import Usual, weigh
 from consistency.track.divisions import divide, has_divisions
 from consistency.track.histories import Histories
@@ -113,6 +114,15 @@ def test_a_mother_may_be_missed_while_she_divides():
     assert found.divides
     assert len(found.daughters) == 12
     assert not divide(dividing(missed=9), Lineage(), "auto").divides
+
+
+def test_candidates_are_the_same_however_many_are_looked_at_at_a_time(monkeypatch):
+    tracks = Histories.of(dividing(missed=1))
+    anyone = np.ones(tracks.t.size, bool)
+    whole = divisions.candidates(tracks, anyone)
+    assert (np.diff(whole, axis=1)[:, 0] != 1).sum() > 30, "mothers whose track ends, too"
+    monkeypatch.setattr(divisions, "TRIPLES_AT_A_TIME", 2)
+    assert np.array_equal(divisions.candidates(tracks, anyone), whole)
 
 
 def test_newcomers_beside_tracks_are_no_daughters():
