@@ -240,9 +240,9 @@ def _checked_run(run: Any, path: Path) -> dict:
     # The path is null where the input was in memory.
     if "path" not in opened_as:
         raise ValueError(f"{path}: no 'path' of the input; mark it again")
-    given = (opened_as.get(key) or "" for key in ("path", "format", "sort", "sequence"))
+    given = [opened_as.get(key) for key in ("path", "format", "sort", "sequence")]
     above = opened_as.get("split_pieces", "0")
-    texts = [*outputs, *given, above]
+    texts = [*outputs, *(text for text in given if text is not None), above]
     texts += value_of(run, "key_frames", list, str(path)) if "key_frames" in run else []
     steps = value_of(run, "motion", list, str(path)) if "motion" in run else []
     whole = all(isinstance(text, str) for text in texts) and all(map(_is_motion, steps))

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from consistency.dataset import Dataset, Frame, Layout, in_order
+from consistency.dataset import Dataset, Frame, Layout, in_order, short
 from consistency.formats import images, photographs
 from consistency.formats.buffer import Buffer
 from consistency.formats.coco import categories_of, category_of, used_categories
@@ -46,6 +46,7 @@ INSET = 0.25  # pixels
 # Ultralytics writes six digits: 30 pixels of 640 come back as 29.9999, and are 30.
 SLACK = 0.01  # pixels
 NUMBER = re.compile(r"-?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+LONGEST_SHOWN = 20  # characters of an id
 BOX = 4  # values of a box, which is no mask
 LONGEST_LINE = 1 << 20  # that is looked at to tell the format
 
@@ -180,11 +181,12 @@ def _parse(where: str, line: str) -> Line:
     if len(values) in (BOX, BOX + 1):
         raise ValueError(f"{where} is a box; masks are polygons, as a model of segments has them")
     tracked, last = len(values) % 2 == 1, values[-1] if values else ""
+    shown = last if len(last) <= LONGEST_SHOWN else short(last)
     if tracked and not is_number(last):
-        raise ValueError(f"{where} ends in {last}, not a track id; write it without save_conf")
+        raise ValueError(f"{where} ends in {shown}, not a track id; write it without save_conf")
     if not tracked and is_number(last) and int(last) > 1:
         raise ValueError(
-            f"{where} ends in a confidence and track id {last}; write it without save_conf"
+            f"{where} ends in a confidence and track id {shown}; write it without save_conf"
         )
     corners = array("d", map(float, values[:-1] if tracked else values))
     if len(corners) < 6:
