@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from consistency.dataset import Dataset, Frame
+from consistency.dataset import Dataset, Frame, short
 from consistency.formats import native, read_masks, reopen
 from consistency.formats.buffer import Buffer
 from consistency.formats.damage import naming_file
@@ -29,6 +29,8 @@ from consistency.names import check_name
 from consistency.options import SORTS
 from consistency.plain_text import to_json, write_rows
 from consistency.publishing import CONTINUE, DISCARD, REFUSE, replacing
+
+LONGEST_PATH = 400  # characters that a message shows
 
 
 @contextmanager
@@ -277,10 +279,11 @@ def _input(folder: Path, run: dict, names: list[str]) -> Dataset:
         raise ValueError(
             f"{folder}: its input was in memory and is gone; mark masks on disk instead"
         )
-    if not Path(opened_as["path"]).exists():
+    path = opened_as["path"]
+    if not os.path.exists(path):  # of a name too long, too, unlike Path.exists
+        shown = path if len(path) <= LONGEST_PATH else short(path)
         raise FileNotFoundError(
-            f"{folder}: its input {opened_as['path']} is not there; put it back, or mark it again "
-            "where it is now"
+            f"{folder}: its input {shown} is not there; put it back, or mark it again where it is now"
         )
     # The names say the order, and which frames a list chose: the list itself is not needed.
     chosen = opened_as.get("sort") not in (None, *SORTS)
