@@ -283,7 +283,7 @@ def _input(folder: Path, run: dict, names: list[str]) -> Dataset:
     if not os.path.exists(path):  # of a name too long, too, unlike Path.exists
         shown = path if len(path) <= LONGEST_PATH else short(path)
         raise FileNotFoundError(
-            f"{folder}: its input {shown} is not there; put it back, or mark it again where it is now"
+            f"{folder}: its input {shown} is not there; put it back, or mark it again where it is"
         )
     # The names say the order, and which frames a list chose: the list itself is not needed.
     chosen = opened_as.get("sort") not in (None, *SORTS)
