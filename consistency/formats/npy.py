@@ -5,6 +5,7 @@ import io
 import lzma
 import math
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -60,8 +61,11 @@ def _parse(major: int, raw: bytes) -> Header:
     read = (
         np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
     )
-    # Versions 2 and 3 differ only in the encoding of field names, which no array of masks has.
-    return Header(*read(io.BytesIO(raw), max_header_size=MAX_HEADER))
+    with warnings.catch_warnings():
+        # Of a file that Python 2 may have written: it is read, and nobody has to do anything.
+        warnings.simplefilter("ignore")
+        # Versions 2 and 3 differ only in the encoding of field names, which no array of masks has.
+        return Header(*read(io.BytesIO(raw), max_header_size=MAX_HEADER))
 
 
 @contextmanager

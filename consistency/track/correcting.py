@@ -12,6 +12,7 @@ from itertools import chain
 import numpy as np
 
 from consistency.corrections import Correction, Corrections, MaskPlace, fingerprint
+from consistency.dataset import short
 from consistency.formats.labelled import LabelledFrame
 from consistency.track.exchanging import Evidence, best_place, exchanged, links, with_return
 
@@ -279,7 +280,7 @@ class Corrected:
         if name is None:
             return 0
         if name not in self._number:
-            self._fail(f"there is no frame {name!r}")
+            self._fail(f"there is no frame {short(name)}")
         return self._number[name]
 
     def _two(self, places: Sequence[MaskPlace]) -> tuple[int, int]:
