@@ -215,7 +215,7 @@ def _labelled(frame: Frame, path: Path) -> ExperimentFrame:
     own = [value_of(r, "mask_index", int, f"{where} {i}") for i, r in enumerate(frame.records)]
     if min(labels, default=1) < 1 or min(own, default=0) < 0:
         raise ValueError(f"{path}: frame {frame.name!r}: a label below 1 or a mask_index below 0")
-    if max(*labels, *own, 1) > LARGEST:
+    if max([*labels, *own], default=1) > LARGEST:
         raise ValueError(
             f"{path}: frame {frame.name!r}: a label or mask_index above {LARGEST}; mark it again"
         )
